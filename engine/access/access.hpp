@@ -1,0 +1,105 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include <openarchiver/sdk/host.hpp>
+
+#include "access/catalog_lock.hpp"
+#include "archive/archive.hpp"
+#include "archive/lease.hpp"
+#include "catalog/catalog_reader.hpp"
+#include "catalog/catalog_writer.hpp"
+#include "plugin/host_services.hpp"
+#include "plugin/plugin_host.hpp"
+#include "profile/profile.hpp"
+
+namespace spdlog {
+class logger;
+}
+
+/// Opens what a profile names: storage, archive and catalog, for reading or for writing.
+namespace openarchiver::access {
+
+/// What opening takes. All references outlive what is opened.
+struct Context {
+    const profile::Profile& profile;
+    const plugin::PluginHost& plugins;
+    std::shared_ptr<spdlog::logger> log;
+    sdk::Clock& clock;
+};
+
+/// The master key as the profile refers to it. nullopt: encryption is off; not_found: the key file or
+/// variable is missing.
+sdk::Result<std::optional<archive::SecretKey>> load_key(const profile::Profile& profile);
+
+/// An archive opened for reading, beside whoever writes it.
+class ArchiveReader {
+public:
+    /// not_found: there is no archive yet.
+    static sdk::Result<std::unique_ptr<ArchiveReader>> open(const Context& context,
+                                                            std::stop_token stop);
+
+    [[nodiscard]] archive::Archive& archive() { return *archive_; }
+    /// Writes an archived version's exact bytes to `sink`; discard them on an error.
+    sdk::Status read(catalog::CatalogReader& catalog, const catalog::VersionRecord& version,
+                     sdk::ByteSink& sink, std::stop_token stop);
+
+private:
+    ArchiveReader() = default;
+    std::unique_ptr<plugin::PluginServices> services_;
+    std::unique_ptr<archive::Archive> archive_;
+    std::optional<std::pair<std::int64_t, archive::PackInfo>> last_pack_;
+};
+
+/// An archive opened by its one writer: the catalog is locked, the lease is held, and the catalog
+/// knows everything that the log says.
+class ArchiveWriter {
+public:
+    /// Makes archive, key file (if the profile has no encryption section) and catalog where there
+    /// are none; `announce` is called with what people must know about that. already_exists: in use
+    /// by another engine; not_found: an archive without its catalog: offer `rebuild`.
+    static sdk::Result<std::unique_ptr<ArchiveWriter>> open(
+        const Context& context, const std::function<void(std::string_view)>& announce,
+        std::stop_token stop);
+    /// Makes the catalog anew from the archive alone, beside an old one that it then replaces.
+    /// `progress` is told of each segment. Nothing is made where there is no archive.
+    static sdk::Result<std::unique_ptr<ArchiveWriter>> rebuild(
+        const Context& context, const std::function<void(const archive::LogPosition&)>& progress,
+        std::stop_token stop);
+    ~ArchiveWriter();
+
+    [[nodiscard]] archive::Archive& archive() { return *archive_; }
+    [[nodiscard]] catalog::CatalogWriter& catalog() { return *catalog_; }
+    [[nodiscard]] plugin::SecretVault& secrets() { return *vault_; }
+    /// Where large contents spool, on the catalog's volume; emptied when opened.
+    [[nodiscard]] const std::filesystem::path& spool_folder() const { return spool_folder_; }
+    [[nodiscard]] const std::filesystem::path& catalog_folder() const { return catalog_folder_; }
+    /// False once another engine took the archive over.
+    [[nodiscard]] bool lease_held() const { return lease_->held(); }
+
+private:
+    ArchiveWriter() = default;
+    static sdk::Result<std::unique_ptr<ArchiveWriter>> open_archive(
+        const Context& context, bool create, const std::function<void(std::string_view)>& announce,
+        std::stop_token stop);
+    sdk::Status replay(catalog::CatalogWriter& catalog,
+                       const std::function<void(const archive::LogPosition&)>& progress,
+                       std::stop_token stop);
+
+    // In the order in which they depend on each other.
+    std::unique_ptr<CatalogLock> lock_;
+    std::unique_ptr<plugin::PluginServices> services_;
+    std::unique_ptr<plugin::SecretVault> vault_;
+    std::unique_ptr<archive::Archive> archive_;
+    std::unique_ptr<archive::Lease> lease_;
+    std::unique_ptr<catalog::CatalogWriter> catalog_;
+    std::filesystem::path catalog_folder_;
+    std::filesystem::path spool_folder_;
+};
+
+}  // namespace openarchiver::access

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include <openarchiver/sdk/storage.hpp>
+
+#include "archive/keyring.hpp"
+#include "archive/master_key.hpp"
+#include "archive/pack.hpp"
+#include "archive/segment.hpp"
+
+namespace openarchiver::archive {
+
+/// The format that this engine writes, and the newest it reads.
+inline constexpr std::uint32_t kFormatVersion = 0;
+
+/// An opened archive: its marker object was understood, its keyring could be opened.
+class Archive {
+public:
+    /// What the marker object (`archive`) says; readable without any key.
+    struct Marker {
+        std::uint32_t format = kFormatVersion;
+        std::string archive_id;  ///< 32 hex digits
+        sdk::Timestamp created_at;
+        bool encrypted = true;
+        std::string key_check;  ///< key_check_value() of the master key
+    };
+
+    /// not_found: the store holds no archive (it is empty); corrupt: it holds something else;
+    /// unsupported: the format is newer than this engine, with both numbers.
+    static sdk::Result<Marker> read_marker(sdk::ObjectStore& store, std::stop_token stop);
+
+    /// Makes a new archive in an empty store. The keyring is durable before the marker is.
+    static sdk::Result<std::unique_ptr<Archive>> create(std::unique_ptr<sdk::ObjectStore> store,
+                                                        std::optional<SecretKey> master,
+                                                        sdk::Timestamp now, std::stop_token stop);
+
+    /// invalid_config: no key for an encrypted archive, or a key for one that is not;
+    /// unauthenticated: another key (the message names both check values).
+    static sdk::Result<std::unique_ptr<Archive>> open(std::unique_ptr<sdk::ObjectStore> store,
+                                                      std::optional<SecretKey> master,
+                                                      std::stop_token stop);
+
+    ~Archive();
+    Archive(const Archive&) = delete;
+    Archive& operator=(const Archive&) = delete;
+
+    [[nodiscard]] const Marker& marker() const { return marker_; }
+    [[nodiscard]] sdk::ObjectStore& store() { return *store_; }
+    [[nodiscard]] Keyring& keyring() { return keyring_; }
+    [[nodiscard]] SegmentLog& log() { return log_; }
+    [[nodiscard]] PackReader& packs() { return packs_; }
+
+    /// Makes new keys durable; nothing to do when there are none.
+    sdk::Status save_keyring(std::stop_token stop);
+
+private:
+    Archive(std::unique_ptr<sdk::ObjectStore> store, Marker marker,
+            std::optional<SecretKey> master, Keyring keyring);
+
+    std::unique_ptr<sdk::ObjectStore> store_;
+    Marker marker_;
+    std::optional<SecretKey> master_;
+    Keyring keyring_;
+    SegmentLog log_;
+    PackReader packs_;
+};
+
+}  // namespace openarchiver::archive

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <openarchiver/sdk/result.hpp>
+
+#include "archive/master_key.hpp"
+
+namespace openarchiver::archive {
+
+/// Names a key in frames and segments: 16 random bytes.
+using KeyId = std::array<std::byte, 16>;
+
+struct AccountKey {
+    KeyId id{};
+    /// Absent in an archive without encryption.
+    std::optional<SecretKey> key;
+};
+
+/// The keys of an archive: one for each account, one ("archive") for what belongs to none.
+/// Immutable packs and segments are sealed with them; only the keyring is ever rewritten, and what
+/// it no longer holds can never be read again. Safe for concurrent use.
+class Keyring {
+public:
+    /// An empty keyring with a new archive key.
+    static Keyring create(bool encrypted);
+
+    Keyring(Keyring&& other) noexcept;
+    Keyring& operator=(Keyring&&) = delete;
+    ~Keyring();
+
+    [[nodiscard]] AccountKey archive_key() const;
+    /// The key of an account, made at its first use. A new key must be durable (Archive::
+    /// save_keyring) before anything sealed with it is.
+    [[nodiscard]] AccountKey account_key(std::string_view source, std::string_view account);
+    /// not_found: there never was one, or the account was forgotten.
+    [[nodiscard]] sdk::Result<AccountKey> find(const KeyId& id) const;
+    /// Drops an account's key: once saved, nothing sealed with it can be read again. False where
+    /// there is none.
+    bool forget(std::string_view source, std::string_view account);
+    /// True while there are changes that were not saved.
+    [[nodiscard]] bool dirty() const;
+    [[nodiscard]] std::size_t size() const;
+
+    /// The sealed object (docs/archive-format.md, Keyring), and back. unauthenticated: this master
+    /// key does not open it; corrupt: damaged.
+    [[nodiscard]] sdk::Result<std::string> seal(const std::optional<SecretKey>& master) const;
+    [[nodiscard]] static sdk::Result<Keyring> open(std::string_view object,
+                                                   const std::optional<SecretKey>& master);
+    /// What the last seal() wrote is durable; keys made since then are not.
+    void mark_saved();
+
+private:
+    explicit Keyring(bool encrypted);
+
+    using Account = std::pair<std::string, std::string>;  // source, account
+
+    mutable std::mutex mutex_;  // guards everything below
+    bool encrypted_ = true;
+    std::uint64_t changes_ = 1;
+    std::uint64_t saved_changes_ = 0;
+    mutable std::uint64_t sealed_changes_ = 0;
+    AccountKey archive_key_;
+    std::map<Account, AccountKey> by_account_;
+    std::map<KeyId, AccountKey> by_id_;
+};
+
+}  // namespace openarchiver::archive

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/storage.hpp>
+
+namespace openarchiver::archive {
+
+/// The right to write to an archive, as an object in its store (`lease`), so that a second engine is
+/// refused wherever it runs and whatever catalog it uses. Renewed in the background; taken over at
+/// once from a dead process of this host, and from another host when it was not renewed for a
+/// minute.
+class Lease {
+public:
+    static constexpr std::chrono::seconds kRenewEvery{15};
+    static constexpr std::chrono::seconds kStaleAfter{60};
+
+    /// already_exists: held by another engine; the message names host and process.
+    static sdk::Result<std::unique_ptr<Lease>> acquire(sdk::ObjectStore& store, sdk::Clock& clock,
+                                                       std::stop_token stop);
+    /// Gives the lease back.
+    ~Lease();
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+    /// False once somebody else took it: writing must end.
+    [[nodiscard]] bool held() const;
+
+private:
+    Lease();
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace openarchiver::archive

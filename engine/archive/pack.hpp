@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <openarchiver/sdk/bytes.hpp>
+#include <openarchiver/sdk/storage.hpp>
+
+#include "archive/digest.hpp"
+#include "archive/keyring.hpp"
+#include "archive/spool.hpp"
+
+/// Packs: immutable objects that hold contents in sealed frames (docs/archive-format.md, Pack).
+namespace openarchiver::archive {
+
+/// Where a frame lies in its pack.
+struct Frame {
+    KeyId key{};
+    std::uint64_t offset = 0;
+    std::uint64_t stored_size = 0;  ///< with its header and authentication tag
+    std::uint64_t raw_size = 0;     ///< decompressed
+
+    bool operator==(const Frame&) const = default;
+};
+
+/// Where a content lies in its pack: from `offset` in the decompressed frame `frame`, going on in
+/// the following frames if it is longer than the rest of that one.
+struct Placement {
+    std::uint32_t frame = 0;
+    std::uint64_t offset = 0;
+};
+
+struct PackInfo {
+    Digest id{};  ///< SHA-256 of the object
+    std::uint64_t size = 0;
+    std::vector<Frame> frames;
+};
+
+[[nodiscard]] std::string pack_key(const Digest& id);
+
+/// Builds one pack after another. Small contents of an account share its open frame; contents above
+/// kLargeContent get frames of their own. Used by one thread.
+class PackWriter {
+public:
+    static constexpr std::uint64_t kFrameSize = 1U << 20;
+    static constexpr std::uint64_t kLargeContent = 1U << 20;
+
+    /// `spool_folder` takes what exceeds the memory threshold of a pack.
+    explicit PackWriter(std::filesystem::path spool_folder);
+    ~PackWriter();
+
+    /// Adds the whole of `content` (read from its first byte). Final placements are known at once;
+    /// the pack's id is known after finish().
+    sdk::Result<Placement> add(const AccountKey& account, sdk::ByteSource& content);
+
+    [[nodiscard]] bool empty() const;
+    /// Bytes taken in since the last finish().
+    [[nodiscard]] std::uint64_t content_bytes() const;
+
+    /// Closes the open frames, puts the pack durably into `store` and starts the next one. After an
+    /// error the pack is kept: call finish() again. Must not be called when empty().
+    sdk::Result<PackInfo> finish(sdk::ObjectStore& store, std::stop_token stop);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// Reads contents back, every frame authenticated. Keeps the last few decompressed frames, since
+/// neighbours are often read one after another. Safe for concurrent use.
+class PackReader {
+public:
+    PackReader(sdk::ObjectStore& store, const Keyring& keyring, std::size_t cached_frames = 8);
+    ~PackReader();
+
+    /// Writes the `size` bytes at `placement` to `sink` and checks that they are what `content` says
+    /// (SHA-256). `frames` are the pack's frames. corrupt: names the pack, the frame and what is
+    /// wrong; not_found: the pack is missing or the key was forgotten.
+    sdk::Status read(const PackInfo& pack, const Placement& placement, std::uint64_t size,
+                     const Digest& content, sdk::ByteSink& sink, std::stop_token stop);
+
+    /// Reads the whole pack object and checks its name, its frames' headers, and that every frame
+    /// opens. For verify.
+    sdk::Status verify(const PackInfo& pack, std::stop_token stop);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace openarchiver::archive

@@ -1,0 +1,331 @@
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include "archive/pack.hpp"
+#include "archive/pack_format.hpp"
+
+namespace openarchiver::archive {
+
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+std::string pack_name(const PackInfo& pack) { return "pack " + pack_key(pack.id); }
+
+sdk::Error corrupt(std::string message) {
+    return sdk::Error{.code = sdk::Errc::corrupt, .message = std::move(message)};
+}
+
+sdk::Error in_frame(sdk::Error error, const PackInfo& pack, std::uint32_t index) {
+    error.message = pack_name(pack) + ", frame " + std::to_string(index) + " at byte " +
+                    std::to_string(pack.frames[index].offset) + ": " + error.message;
+    return error;
+}
+
+// What the log says of a frame, before memory is given to it.
+sdk::Status check_sizes(const PackInfo& pack, std::uint32_t index) {
+    const Frame& frame = pack.frames[index];
+    if (frame.raw_size > kMaxFrameSize || frame.stored_size < kFrameHeaderSize ||
+        frame.stored_size > kMaxStoredFrameSize || frame.offset < kPackHeaderSize ||
+        frame.offset > pack.size || frame.stored_size > pack.size - frame.offset) {
+        return in_frame(corrupt("the log gives it impossible sizes"), pack, index);
+    }
+    return {};
+}
+
+class FrameSink final : public sdk::ByteSink {
+public:
+    explicit FrameSink(std::span<std::byte> target) : target_(target) {}
+
+    sdk::Status write(std::span<const std::byte> bytes) override {
+        if (bytes.size() > target_.size()) {
+            return corrupt("the store gave more bytes than were asked for");
+        }
+        std::copy(bytes.begin(), bytes.end(), target_.begin());
+        target_ = target_.subspan(bytes.size());
+        return {};
+    }
+
+    [[nodiscard]] bool full() const { return target_.empty(); }
+
+private:
+    std::span<std::byte> target_;
+};
+
+}  // namespace
+
+struct PackReader::State {
+    using CacheKey = std::pair<Digest, std::uint32_t>;
+
+    struct CachedFrame {
+        CacheKey key;
+        // Shared by the cache and by the readers that are in the middle of it.
+        std::shared_ptr<const Bytes> bytes;
+    };
+
+    State(sdk::ObjectStore& object_store, const Keyring& keys, std::size_t capacity)
+        : store(object_store), keyring(keys), cached_frames(capacity) {}
+
+    std::unique_ptr<FrameDecoder> take_decoder() {
+        const std::lock_guard lock(mutex);
+        if (decoders.empty()) {
+            return std::make_unique<FrameDecoder>();
+        }
+        auto decoder = std::move(decoders.back());
+        decoders.pop_back();
+        return decoder;
+    }
+
+    void give_back(std::unique_ptr<FrameDecoder> decoder) {
+        const std::lock_guard lock(mutex);
+        if (decoders.size() < cached_frames) {
+            decoders.push_back(std::move(decoder));
+        }
+    }
+
+    std::shared_ptr<const Bytes> find(const CacheKey& key) {
+        const std::lock_guard lock(mutex);
+        const auto found =
+            std::find_if(cache.begin(), cache.end(),
+                         [&](const CachedFrame& frame) { return frame.key == key; });
+        if (found == cache.end()) {
+            return nullptr;
+        }
+        cache.splice(cache.begin(), cache, found);
+        return found->bytes;
+    }
+
+    void keep(const CacheKey& key, std::shared_ptr<const Bytes> bytes) {
+        const std::lock_guard lock(mutex);
+        cache.remove_if([&](const CachedFrame& frame) { return frame.key == key; });
+        cache.push_front({key, std::move(bytes)});
+        while (cache.size() > cached_frames) {
+            cache.pop_back();
+        }
+    }
+
+    sdk::Result<std::shared_ptr<const Bytes>> frame(const PackInfo& pack, std::uint32_t index,
+                                                    std::stop_token stop) {
+        const Frame& wanted = pack.frames[index];
+        OPENARCHIVER_CHECK(check_sizes(pack, index));
+        // Asked each time, so that nothing of a forgotten account is served from memory.
+        sdk::Result<AccountKey> key = keyring.find(wanted.key);
+        if (!key) {
+            return in_frame(std::move(key.error()), pack, index);
+        }
+        const CacheKey cache_key(pack.id, index);
+        if (auto cached = find(cache_key); cached && cached->size() == wanted.raw_size) {
+            return cached;
+        }
+        Bytes stored(static_cast<std::size_t>(wanted.stored_size));
+        FrameSink sink(stored);
+        if (sdk::Status got = store.get(
+                pack_key(pack.id),
+                sdk::Range{.offset = wanted.offset, .length = wanted.stored_size}, sink,
+                std::move(stop));
+            !got) {
+            if (got.error().code == sdk::Errc::invalid_argument) {
+                return corrupt(pack_name(pack) + " is shorter than its " +
+                               std::to_string(pack.size) + " bytes: it was cut off");
+            }
+            if (got.error().code == sdk::Errc::not_found) {
+                got.error().message = pack_name(pack) + " is missing: " + got.error().message;
+            }
+            return std::move(got.error());
+        }
+        if (!sink.full()) {
+            return in_frame(corrupt("the store gave fewer bytes than were asked for"), pack, index);
+        }
+        auto decoder = take_decoder();
+        sdk::Result<Bytes> raw = decoder->decode(wanted, index, *key, stored);
+        give_back(std::move(decoder));
+        if (key->key) {
+            wipe(*key->key);
+        }
+        if (!raw) {
+            return in_frame(std::move(raw.error()), pack, index);
+        }
+        return std::make_shared<const Bytes>(*std::move(raw));
+    }
+
+    sdk::ObjectStore& store;
+    const Keyring& keyring;
+    const std::size_t cached_frames;
+    std::mutex mutex;  // guards everything below
+    std::list<CachedFrame> cache;  // the last used one first
+    std::vector<std::unique_ptr<FrameDecoder>> decoders;
+};
+
+PackReader::PackReader(sdk::ObjectStore& store, const Keyring& keyring, std::size_t cached_frames)
+    : state_(std::make_unique<State>(store, keyring, cached_frames)) {}
+
+PackReader::~PackReader() = default;
+
+sdk::Status PackReader::read(const PackInfo& pack, const Placement& placement, std::uint64_t size,
+                             const Digest& content, sdk::ByteSink& sink, std::stop_token stop) {
+    Sha256 digest;
+    std::uint64_t left = size;
+    std::uint64_t offset = placement.offset;
+    for (std::uint32_t index = placement.frame; left > 0; ++index) {
+        if (index >= pack.frames.size()) {
+            return corrupt(pack_name(pack) + " has " + std::to_string(pack.frames.size()) +
+                           " frames, but a content is said to be in frame " +
+                           std::to_string(index));
+        }
+        const std::uint64_t raw_size = pack.frames[index].raw_size;
+        if (offset > raw_size || (offset == raw_size && index != placement.frame)) {
+            return in_frame(corrupt("a content is said to begin behind its end"), pack, index);
+        }
+        const auto take = static_cast<std::size_t>(std::min(left, raw_size - offset));
+        OPENARCHIVER_TRY(const std::shared_ptr<const Bytes> frame,
+                         state_->frame(pack, index, stop));
+        const auto bytes = std::span(*frame).subspan(static_cast<std::size_t>(offset), take);
+        digest.update(bytes);
+        OPENARCHIVER_CHECK(sink.write(bytes));
+        // A frame that was used up has no neighbours to be read next.
+        if (take < raw_size) {
+            state_->keep({pack.id, index}, frame);
+        }
+        left -= take;
+        offset = 0;
+    }
+    if (const Digest found = digest.finish(); found != content) {
+        return corrupt(pack_name(pack) + ", frame " + std::to_string(placement.frame) +
+                       ": the content read from it has the SHA-256 " + to_hex(found) + " and not " +
+                       to_hex(content));
+    }
+    return {};
+}
+
+namespace {
+
+// Takes a pack in order, frame by frame, so that it never lies in memory whole.
+class PackVerifier final : public sdk::ByteSink {
+public:
+    PackVerifier(const PackInfo& pack, const Keyring& keyring, FrameDecoder& decoder)
+        : pack_(pack), keyring_(keyring), decoder_(decoder), order_(pack.frames.size()) {
+        std::iota(order_.begin(), order_.end(), 0U);
+        std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
+            return pack.frames[a].offset < pack.frames[b].offset;
+        });
+        part_.resize(kPackHeaderSize);
+    }
+
+    sdk::Status write(std::span<const std::byte> bytes) override {
+        digest_.update(bytes);
+        size_ += bytes.size();
+        while (!bytes.empty()) {
+            const std::size_t take = std::min(bytes.size(), part_.size() - filled_);
+            if (take == 0) {
+                return {};  // behind the last frame: the size and the digest tell
+            }
+            std::copy_n(bytes.begin(), take, part_.begin() + static_cast<std::ptrdiff_t>(filled_));
+            filled_ += take;
+            bytes = bytes.subspan(take);
+            if (filled_ == part_.size()) {
+                part_complete();
+            }
+        }
+        return {};
+    }
+
+    // The digest speaks first: it tells damage of the object from a log that describes it wrongly.
+    [[nodiscard]] sdk::Status result() {
+        const std::string because = failure_ ? "; " + failure_->message : "";
+        if (size_ != pack_.size) {
+            return corrupt(pack_name(pack_) + " has " + std::to_string(size_) +
+                           " bytes instead of " + std::to_string(pack_.size) + because);
+        }
+        if (const Digest found = digest_.finish(); found != pack_.id) {
+            return corrupt(pack_name(pack_) + " has the SHA-256 " + to_hex(found) +
+                           ", which is not its name: it is damaged" + because);
+        }
+        if (failure_) {
+            return *std::move(failure_);
+        }
+        if (next_ != order_.size() || filled_ != 0) {
+            return corrupt(pack_name(pack_) + " does not end with its last frame");
+        }
+        return {};
+    }
+
+private:
+    void part_complete() {
+        if (!header_seen_) {
+            header_seen_ = true;
+            if (sdk::Status header = check_pack_header(part_); !header) {
+                header.error().message = pack_name(pack_) + ": " + header.error().message;
+                fail(std::move(header.error()));
+            }
+            end_ = kPackHeaderSize;
+        } else {
+            check_frame(order_[next_]);
+            end_ += part_.size();
+            ++next_;
+        }
+        filled_ = 0;
+        part_.clear();
+        if (next_ == order_.size()) {
+            return;
+        }
+        const std::uint32_t index = order_[next_];
+        if (pack_.frames[index].offset != end_) {
+            fail(in_frame(corrupt("it does not begin where the one before it ends"), pack_, index));
+        }
+        if (sdk::Status sizes = check_sizes(pack_, index); !sizes) {
+            fail(std::move(sizes.error()));
+        }
+        if (!failure_) {
+            part_.resize(static_cast<std::size_t>(pack_.frames[index].stored_size));
+        }
+    }
+
+    void check_frame(std::uint32_t index) {
+        const Frame& frame = pack_.frames[index];
+        const sdk::Result<AccountKey> key = keyring_.find(frame.key);
+        if (!key) {
+            return;  // forgotten: its bytes are what they were, which is all that can be told
+        }
+        if (sdk::Result<Bytes> raw = decoder_.decode(frame, index, *key, part_); !raw) {
+            fail(in_frame(std::move(raw.error()), pack_, index));
+        }
+    }
+
+    void fail(sdk::Error error) {
+        if (!failure_) {
+            failure_ = std::move(error);
+        }
+    }
+
+    const PackInfo& pack_;
+    const Keyring& keyring_;
+    FrameDecoder& decoder_;
+    std::vector<std::uint32_t> order_;  // the frames' indices by their place in the pack
+    std::size_t next_ = 0;
+    bool header_seen_ = false;
+    Bytes part_;  // the header or frame that is coming in
+    std::size_t filled_ = 0;
+    std::uint64_t end_ = 0;  // of what was checked
+    std::uint64_t size_ = 0;
+    Sha256 digest_;
+    std::optional<sdk::Error> failure_;
+};
+
+}  // namespace
+
+sdk::Status PackReader::verify(const PackInfo& pack, std::stop_token stop) {
+    auto decoder = state_->take_decoder();
+    PackVerifier verifier(pack, state_->keyring, *decoder);
+    sdk::Status got =
+        state_->store.get(pack_key(pack.id), sdk::Range{}, verifier, std::move(stop));
+    sdk::Status result = got ? verifier.result() : std::move(got);
+    if (!result && result.error().code == sdk::Errc::not_found) {
+        result.error().message = pack_name(pack) + " is missing: " + result.error().message;
+    }
+    state_->give_back(std::move(decoder));
+    return result;
+}
+
+}  // namespace openarchiver::archive

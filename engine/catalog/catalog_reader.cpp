@@ -1,0 +1,590 @@
+#include "catalog/catalog_reader.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include <Poco/Tuple.h>
+#include <Poco/Data/TypeHandler.h>
+
+#include "catalog/database.hpp"
+#include "catalog/schema.hpp"
+
+namespace openarchiver::catalog {
+
+using namespace Poco::Data::Keywords;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+using sdk::Status;
+
+namespace {
+
+sdk::Timestamp timestamp(Integer value) { return sdk::Timestamp(std::chrono::milliseconds(value)); }
+
+std::string text_of(const Blob& blob) {
+    return {reinterpret_cast<const char*>(blob.rawContent()), blob.size()};
+}
+
+template <std::size_t N>
+std::array<std::byte, N> array_of(const Blob& blob) {
+    std::array<std::byte, N> bytes{};
+    std::copy_n(reinterpret_cast<const std::byte*>(blob.rawContent()), std::min(N, blob.size()),
+                bytes.begin());
+    return bytes;
+}
+
+/// `has` is SQL's word on whether there is a cursor: an empty one is a cursor, too.
+std::optional<sdk::Cursor> cursor_of(Integer has, Integer format, const Blob& value) {
+    if (has == 0) {
+        return std::nullopt;
+    }
+    return sdk::Cursor{static_cast<std::uint32_t>(format), text_of(value)};
+}
+
+/// Runs a query of several rows; `visit` is called with the outputs for each.
+template <typename Visit, typename... Out>
+void each_row(Poco::Data::Statement& statement, Visit&& visit, Out&... out) {
+    ((statement, into(out)), ...);
+    statement, range(0, 1);
+    while (!statement.done()) {
+        if (statement.execute() > 0) {
+            visit();
+        }
+    }
+}
+
+constexpr const char* kVersionColumns =
+    "SELECT v.item, v.version, i.ref, s.id, a.account, a.id, a.address, i.id, i.left_at, c.digest,"
+    " c.size, c.pack, c.frame, c.offset, v.tag, v.media_type, v.received_at, v.archived_at,"
+    " v.message_id, v.subject, v.sender, v.fidelity"
+    " FROM versions v JOIN items i ON i.item=v.item JOIN accounts a ON a.account=i.account"
+    " JOIN sources s ON s.source=a.source JOIN contents c ON c.content=v.content";
+
+/// The row of kVersionColumns.
+struct VersionRow {
+    Integer item = 0, version = 0, account = 0, left_at = 0, size = 0, pack = 0, frame = 0,
+            offset = 0, received_at = 0, archived_at = 0, fidelity = 0;
+    std::string ref, source, account_id, address, id, tag, media_type, message_id, subject, sender;
+    Blob digest;
+
+    template <typename Visit>
+    void each(Poco::Data::Statement& statement, Visit&& visit) {
+        each_row(statement, std::forward<Visit>(visit), item, version, ref, source, account,
+                 account_id, address, id, left_at, digest, size, pack, frame, offset, tag,
+                 media_type, received_at, archived_at, message_id, subject, sender, fidelity);
+    }
+
+    [[nodiscard]] VersionRecord record() const {
+        VersionRecord r;
+        r.item_key = item;
+        r.version = version;
+        r.ref = ref;
+        r.source = source;
+        r.account_key = account;
+        r.account = account_id;
+        r.address = address;
+        r.item = id;
+        r.left_at = timestamp(left_at);
+        r.content = array_of<32>(digest);
+        r.size = static_cast<std::uint64_t>(size);
+        r.pack_key = pack;
+        r.placement = {static_cast<std::uint32_t>(frame), static_cast<std::uint64_t>(offset)};
+        r.content_tag = tag;
+        r.media_type = media_type;
+        r.received_at = timestamp(received_at);
+        r.archived_at = timestamp(archived_at);
+        r.message_id = message_id;
+        r.subject = subject;
+        r.from = sender;
+        r.fidelity = fidelity == 0 ? Fidelity::exact : Fidelity::reconstructed;
+        return r;
+    }
+};
+
+std::string joined(const std::vector<std::string>& path) {
+    std::string text;
+    for (const auto& name : path) {
+        text += text.empty() ? name : "/" + name;
+    }
+    return text;
+}
+
+bool contains_text(std::string_view text, std::string_view part) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return std::search(text.begin(), text.end(), part.begin(), part.end(),
+                       [&](char a, char b) { return lower(a) == lower(b); }) != text.end();
+}
+
+/// Names of the folders above each folder; a cycle or a missing parent ends the path.
+void fill_paths(std::vector<FolderRecord>& folders) {
+    std::unordered_map<std::string, const FolderRecord*> by_id;
+    for (const auto& folder : folders) {
+        by_id[folder.folder.id] = &folder;
+    }
+    for (auto& folder : folders) {
+        const FolderRecord* at = &folder;
+        for (std::size_t depth = 0; at != nullptr && depth <= folders.size(); ++depth) {
+            folder.path.push_back(at->folder.display_name);
+            const auto parent = by_id.find(at->folder.parent_id);
+            at = parent == by_id.end() ? nullptr : parent->second;
+        }
+        std::reverse(folder.path.begin(), folder.path.end());
+    }
+}
+
+}  // namespace
+
+struct CatalogReader::State {
+    explicit State(Poco::Data::Session opened) : session(std::move(opened)) {}
+
+    std::mutex mutex;  // guards the connection
+    Poco::Data::Session session;
+    Query<std::tuple<Integer, std::string, Integer>, Integer, Integer, std::string> find_item{
+        session,
+        "SELECT i.item, coalesce((SELECT v.tag FROM versions v WHERE v.item=i.item"
+        " ORDER BY v.version DESC LIMIT 1), ''),"
+        " EXISTS(SELECT 1 FROM placements p WHERE p.folder=? AND p.item=i.item)"
+        " FROM items i WHERE i.account=? AND i.id=?"};
+    Query<std::tuple<Integer>, Integer> folder_count{
+        session, "SELECT count(*) FROM placements WHERE folder=?"};
+    Query<std::tuple<Integer, Integer, Integer>, Integer, Integer> account_counts{
+        session,
+        "SELECT count(*), coalesce(sum(left_at=0), 0), (SELECT count(*) FROM failures f WHERE"
+        " f.account=? AND f.accepted=0) FROM items WHERE account=?"};
+
+    /// Runs `action` alone on the connection.
+    template <typename Action>
+    auto read(Action&& action) -> decltype(action()) {
+        const std::lock_guard lock(mutex);
+        return translated("reading the catalog", std::forward<Action>(action));
+    }
+
+    template <typename Visit>
+    void each_source(const char* where, const std::string& id, Visit&& visit) {
+        Poco::Data::Statement statement(session);
+        SourceRecord r;
+        Integer imported = 0, started = 0, ended = 0, good = 0, has = 0, format = 0;
+        Blob value;
+        statement << std::string("SELECT source, id, name, provider, imported_at, run_started_at,"
+                                 " run_ended_at, good_run_at, error_code, error_message,"
+                                 " run_report, cursor IS NOT NULL, cursor_format,"
+                                 " coalesce(cursor, x'') FROM sources ") +
+                         where,
+            bind(id);
+        each_row(
+            statement,
+            [&] {
+                r.imported_at = timestamp(imported);
+                r.run_started_at = timestamp(started);
+                r.run_ended_at = timestamp(ended);
+                r.good_run_at = timestamp(good);
+                r.accounts_cursor = cursor_of(has, format, value);
+                visit(r);
+            },
+            r.key, r.id, r.name, r.provider, imported, started, ended, good, r.error_code,
+            r.error_message, r.run_report, has, format, value);
+    }
+
+    std::vector<FolderRecord> folders_of_account(Integer account_key) {
+        std::vector<FolderRecord> folders;
+        Poco::Data::Statement statement(session);
+        FolderRecord r;
+        Integer hidden = 0, archived = 0, count = 0, removed = 0, synced = 0, logged = 0,
+                error_at = 0, attempts = 0, has = 0, format = 0;
+        Blob value;
+        statement << "SELECT folder, account, id, parent_id, name, well_known, hidden, archived,"
+                     " item_count, removed_at, synced_at, cursor_logged_at, error_at, error_code,"
+                     " error_message, error_request_id, attempts, cursor IS NOT NULL,"
+                     " cursor_format, coalesce(cursor, x'') FROM folders WHERE account=?"
+                     " ORDER BY folder",
+            bind(account_key);
+        each_row(
+            statement,
+            [&] {
+                r.folder.hidden = hidden != 0;
+                r.folder.archived = archived != 0;
+                r.folder.item_count.reset();
+                if (count >= 0) {
+                    r.folder.item_count = static_cast<std::uint64_t>(count);
+                }
+                r.removed_at = timestamp(removed);
+                r.synced_at = timestamp(synced);
+                r.cursor_logged_at = timestamp(logged);
+                r.error.at = timestamp(error_at);
+                r.error.attempts = static_cast<int>(attempts);
+                r.cursor = cursor_of(has, format, value);
+                folders.push_back(r);
+            },
+            r.key, r.account_key, r.folder.id, r.folder.parent_id, r.folder.display_name,
+            r.folder.well_known_name, hidden, archived, count, removed, synced, logged, error_at,
+            r.error.code, r.error.message, r.error.request_id, attempts, has, format, value);
+        fill_paths(folders);
+        return folders;
+    }
+
+    /// The folders (of any account) that lie at or below one of the paths.
+    std::vector<Integer> folders_at(const std::vector<std::string>& paths) {
+        std::vector<Integer> keys;
+        std::vector<Integer> accounts;
+        session << "SELECT account FROM accounts", into(accounts), now;
+        for (const Integer account : accounts) {
+            for (const auto& folder : folders_of_account(account)) {
+                const std::string path = joined(folder.path);
+                const bool wanted = std::any_of(paths.begin(), paths.end(), [&](const auto& p) {
+                    return path == p || path.starts_with(p + "/");
+                });
+                if (wanted) {
+                    keys.push_back(folder.key);
+                }
+            }
+        }
+        return keys;
+    }
+};
+
+CatalogReader::CatalogReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CatalogReader::~CatalogReader() = default;
+
+Result<std::unique_ptr<CatalogReader>> CatalogReader::open(const std::filesystem::path& folder) {
+    const auto file = catalog_file(folder);
+    OPENARCHIVER_CHECK(check_schema(file));
+    return translated("opening the catalog", [&]() -> Result<std::unique_ptr<CatalogReader>> {
+        auto state = std::make_unique<State>(open_session(file, Access::read));
+        return std::unique_ptr<CatalogReader>(new CatalogReader(std::move(state)));
+    });
+}
+
+Result<std::string> CatalogReader::archive_id() {
+    return state_->read([&]() -> Result<std::string> {
+        std::string id;
+        state_->session << "SELECT value FROM meta WHERE key='archive'", into(id), now;
+        return id;
+    });
+}
+
+Result<std::vector<std::pair<std::string, archive::LogPosition>>> CatalogReader::positions() {
+    using Positions = std::vector<std::pair<std::string, archive::LogPosition>>;
+    return state_->read([&]() -> Result<Positions> {
+        Positions positions;
+        Poco::Data::Statement statement(state_->session);
+        std::string writer;
+        Integer sequence = 0;
+        Blob digest;
+        statement << "SELECT writer, sequence, digest FROM writers ORDER BY writer";
+        each_row(
+            statement,
+            [&] {
+                positions.emplace_back(
+                    writer, archive::LogPosition{static_cast<std::uint64_t>(sequence),
+                                                 array_of<32>(digest)});
+            },
+            writer, sequence, digest);
+        return positions;
+    });
+}
+
+Result<std::vector<SourceRecord>> CatalogReader::sources() {
+    return state_->read([&]() -> Result<std::vector<SourceRecord>> {
+        std::vector<SourceRecord> records;
+        state_->each_source("WHERE ?1='' ORDER BY id", "",
+                            [&](const SourceRecord& r) { records.push_back(r); });
+        return records;
+    });
+}
+
+Result<SourceRecord> CatalogReader::source(std::string_view id) {
+    return state_->read([&]() -> Result<SourceRecord> {
+        std::optional<SourceRecord> record;
+        state_->each_source("WHERE id=?", std::string(id),
+                            [&](const SourceRecord& r) { record = r; });
+        if (!record) {
+            return Error{Errc::not_found,
+                         "the archive holds nothing of source '" + std::string(id) + "' yet"};
+        }
+        return std::move(*record);
+    });
+}
+
+Result<std::vector<AccountRecord>> CatalogReader::accounts(std::string_view source) {
+    return state_->read([&]() -> Result<std::vector<AccountRecord>> {
+        std::vector<AccountRecord> records;
+        Poco::Data::Statement statement(state_->session);
+        AccountRecord r;
+        Integer state = 0, first = 0, last = 0, error_at = 0, attempts = 0, has = 0, format = 0;
+        Blob value;
+        statement << "SELECT a.account, s.id, a.id, a.address, a.display_name, a.state, a.reason,"
+                     " a.first_pass_at, a.last_pass_at, a.error_at, a.error_code,"
+                     " a.error_message, a.error_request_id, a.attempts, a.cursor IS NOT NULL,"
+                     " a.cursor_format, coalesce(a.cursor, x'') FROM accounts a JOIN sources s"
+                     " ON s.source=a.source WHERE s.id=? ORDER BY a.account",
+            bind(std::string(source));
+        each_row(
+            statement,
+            [&] {
+                r.state = static_cast<sdk::AccountState>(state);
+                r.first_pass_at = timestamp(first);
+                r.last_pass_at = timestamp(last);
+                r.error.at = timestamp(error_at);
+                r.error.attempts = static_cast<int>(attempts);
+                r.folders_cursor = cursor_of(has, format, value);
+                records.push_back(r);
+            },
+            r.key, r.source, r.id, r.address, r.display_name, state, r.reason, first, last, error_at,
+            r.error.code, r.error.message, r.error.request_id, attempts, has, format, value);
+        return records;
+    });
+}
+
+Result<std::vector<FolderRecord>> CatalogReader::folders(std::int64_t account_key) {
+    return state_->read([&]() -> Result<std::vector<FolderRecord>> {
+        return state_->folders_of_account(account_key);
+    });
+}
+
+Result<std::optional<KnownItem>> CatalogReader::find_item(std::int64_t account_key,
+                                                          std::string_view item_id,
+                                                          std::int64_t folder_key) {
+    return state_->read([&]() -> Result<std::optional<KnownItem>> {
+        auto& query = state_->find_item;
+        if (!query(folder_key, account_key, std::string(item_id))) {
+            return std::optional<KnownItem>();
+        }
+        return std::optional(KnownItem{query.get<0>(), query.get<1>(), query.get<2>() != 0});
+    });
+}
+
+Status CatalogReader::visit_folder(
+    std::int64_t folder_key, const std::function<void(std::int64_t, std::string)>& visit) {
+    return state_->read([&]() -> Status {
+        Poco::Data::Statement statement(state_->session);
+        Integer key = 0;
+        std::string id;
+        statement << "SELECT i.item, i.id FROM placements p JOIN items i ON i.item=p.item"
+                     " WHERE p.folder=?",
+            bind(folder_key);
+        each_row(statement, [&] { visit(key, id); }, key, id);
+        return {};
+    });
+}
+
+Result<ItemCounts> CatalogReader::account_counts(std::int64_t account_key) {
+    return state_->read([&]() -> Result<ItemCounts> {
+        auto& query = state_->account_counts;
+        query(account_key, account_key);
+        return ItemCounts{static_cast<std::uint64_t>(query.get<0>()),
+                          static_cast<std::uint64_t>(query.get<1>()),
+                          static_cast<std::uint64_t>(query.get<2>())};
+    });
+}
+
+Result<std::uint64_t> CatalogReader::folder_count(std::int64_t folder_key) {
+    return state_->read([&]() -> Result<std::uint64_t> {
+        state_->folder_count(folder_key);
+        return static_cast<std::uint64_t>(state_->folder_count.get<0>());
+    });
+}
+
+Result<Totals> CatalogReader::totals() {
+    return state_->read([&]() -> Result<Totals> {
+        Integer items = 0, versions = 0, version_bytes = 0, contents = 0, content_bytes = 0,
+                packs = 0, pack_bytes = 0;
+        auto& session = state_->session;
+        session << "SELECT count(*) FROM items", into(items), now;
+        session << "SELECT count(*), coalesce(sum(c.size), 0) FROM versions v JOIN contents c"
+                   " ON c.content=v.content",
+            into(versions), into(version_bytes), now;
+        session << "SELECT count(*), coalesce(sum(size), 0) FROM contents", into(contents),
+            into(content_bytes), now;
+        session << "SELECT count(*), coalesce(sum(size), 0) FROM packs", into(packs),
+            into(pack_bytes), now;
+        const auto u = [](Integer n) { return static_cast<std::uint64_t>(n); };
+        return Totals{u(items),         u(versions), u(version_bytes), u(contents),
+                      u(content_bytes), u(packs),    u(pack_bytes)};
+    });
+}
+
+Status CatalogReader::visit_versions(const ItemFilter& filter,
+                                     const std::function<Status(const VersionRecord&)>& visit) {
+    std::vector<Integer> folder_keys;
+    if (!filter.folders.empty()) {
+        OPENARCHIVER_CHECK(state_->read([&]() -> Status {
+            folder_keys = state_->folders_at(filter.folders);
+            return {};
+        }));
+    }
+    const auto any_of = [](const std::vector<std::string>& wanted, const auto&... values) {
+        return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const auto& w) {
+            return ((w == values) || ...);
+        });
+    };
+    const auto passes = [&](const VersionRecord& r) -> Result<bool> {
+        const auto time = r.received_at == sdk::Timestamp{} ? r.archived_at : r.received_at;
+        if (!any_of(filter.sources, r.source) || !any_of(filter.accounts, r.account, r.address) ||
+            (!filter.sender.empty() && !contains_text(r.from, filter.sender)) ||
+            (filter.since && time < *filter.since) || (filter.until && time >= *filter.until)) {
+            return false;
+        }
+        if (filter.folders.empty()) {
+            return true;
+        }
+        OPENARCHIVER_TRY(const auto folders, folders_of(r.item_key));
+        return std::any_of(folders.begin(), folders.end(), [&](Integer key) {
+            return std::find(folder_keys.begin(), folder_keys.end(), key) != folder_keys.end();
+        });
+    };
+    // In pages, so that neither the connection nor a snapshot is held while `visit` works.
+    constexpr std::size_t kPage = 500;
+    Integer last_item = 0;
+    Integer last_version = 0;
+    while (true) {
+        std::vector<VersionRecord> page;
+        OPENARCHIVER_CHECK(state_->read([&]() -> Status {
+            Poco::Data::Statement statement(state_->session);
+            statement << std::string(kVersionColumns) +
+                             " WHERE (v.item, v.version) > (?, ?) ORDER BY v.item, v.version"
+                             " LIMIT " +
+                             std::to_string(kPage),
+                bind(last_item), bind(last_version);
+            VersionRow row;
+            row.each(statement, [&] { page.push_back(row.record()); });
+            return {};
+        }));
+        for (const auto& record : page) {
+            OPENARCHIVER_TRY(const bool wanted, passes(record));
+            if (wanted) {
+                OPENARCHIVER_CHECK(visit(record));
+            }
+        }
+        if (page.size() < kPage) {
+            return {};
+        }
+        last_item = page.back().item_key;
+        last_version = page.back().version;
+    }
+}
+
+Result<std::vector<VersionRecord>> CatalogReader::versions(std::string_view ref) {
+    return state_->read([&]() -> Result<std::vector<VersionRecord>> {
+        std::vector<VersionRecord> records;
+        Poco::Data::Statement statement(state_->session);
+        statement << std::string(kVersionColumns) + " WHERE i.ref=? ORDER BY v.version",
+            bind(std::string(ref));
+        VersionRow row;
+        row.each(statement, [&] { records.push_back(row.record()); });
+        if (records.empty()) {
+            return Error{Errc::not_found,
+                         "no archived item has the ref '" + std::string(ref) + "'"};
+        }
+        return records;
+    });
+}
+
+Result<std::vector<HistoryRecord>> CatalogReader::history(std::int64_t item_key) {
+    return state_->read([&]() -> Result<std::vector<HistoryRecord>> {
+        std::vector<HistoryRecord> records;
+        Poco::Data::Statement statement(state_->session);
+        Integer at = 0, kind = 0, folder = 0;
+        statement << "SELECT at, kind, folder FROM history WHERE item=? ORDER BY position",
+            bind(item_key);
+        each_row(
+            statement,
+            [&] { records.push_back({timestamp(at), static_cast<HistoryKind>(kind), folder}); }, at,
+            kind, folder);
+        return records;
+    });
+}
+
+Result<std::vector<std::int64_t>> CatalogReader::folders_of(std::int64_t item_key) {
+    return state_->read([&]() -> Result<std::vector<std::int64_t>> {
+        std::vector<Integer> keys;
+        state_->session << "SELECT folder FROM placements WHERE item=? ORDER BY folder",
+            bind(item_key), into(keys), now;
+        if (keys.empty()) {
+            state_->session << "SELECT folder FROM history WHERE item=? ORDER BY position DESC"
+                               " LIMIT 1",
+                bind(item_key), into(keys), now;
+        }
+        return std::vector<std::int64_t>(keys.begin(), keys.end());
+    });
+}
+
+Result<archive::PackInfo> CatalogReader::pack(std::int64_t pack_key) {
+    return state_->read([&]() -> Result<archive::PackInfo> {
+        archive::PackInfo info;
+        Blob id;
+        Integer size = 0;
+        state_->session << "SELECT id, size FROM packs WHERE pack=?", bind(pack_key), into(id),
+            into(size), now;
+        if (id.size() != info.id.size()) {
+            return Error{Errc::corrupt,
+                         "the catalog names a pack that it does not know; run `rebuild`"};
+        }
+        info.id = array_of<32>(id);
+        info.size = static_cast<std::uint64_t>(size);
+        Poco::Data::Statement statement(state_->session);
+        Blob key;
+        Integer offset = 0, stored = 0, raw = 0;
+        statement << "SELECT key, offset, stored, raw FROM frames WHERE pack=? ORDER BY frame",
+            bind(pack_key);
+        each_row(
+            statement,
+            [&] {
+                info.frames.push_back({array_of<16>(key), static_cast<std::uint64_t>(offset),
+                                       static_cast<std::uint64_t>(stored),
+                                       static_cast<std::uint64_t>(raw)});
+            },
+            key, offset, stored, raw);
+        return info;
+    });
+}
+
+Status CatalogReader::visit_packs(const std::function<Status(const archive::PackInfo&)>& visit) {
+    std::vector<Integer> keys;
+    OPENARCHIVER_CHECK(state_->read([&]() -> Status {
+        state_->session << "SELECT pack FROM packs ORDER BY pack", into(keys), now;
+        return {};
+    }));
+    for (const Integer key : keys) {
+        OPENARCHIVER_TRY(const auto info, pack(key));
+        OPENARCHIVER_CHECK(visit(info));
+    }
+    return {};
+}
+
+Result<std::vector<FailureRecord>> CatalogReader::failures(std::string_view source) {
+    return state_->read([&]() -> Result<std::vector<FailureRecord>> {
+        std::vector<FailureRecord> records;
+        Poco::Data::Statement statement(state_->session);
+        FailureRecord r;
+        Integer received = 0, attempts = 0, first = 0, last = 0, next = 0, accepted = 0;
+        statement << "SELECT s.id, a.id, a.address, f.item, f.ref, f.folder, d.id, f.tag,"
+                     " f.media_type, f.received_at, f.code, f.message, f.service_code,"
+                     " f.request_id, f.attempts, f.first_at, f.last_at, f.next_try_at, f.accepted"
+                     " FROM failures f JOIN accounts a ON a.account=f.account JOIN sources s"
+                     " ON s.source=a.source JOIN folders d ON d.folder=f.folder"
+                     " WHERE ?1='' OR s.id=?1 ORDER BY f.failure",
+            bind(std::string(source));
+        each_row(
+            statement,
+            [&] {
+                r.item.received_at.reset();
+                if (received != 0) {
+                    r.item.received_at = timestamp(received);
+                }
+                r.attempts = static_cast<int>(attempts);
+                r.first_at = timestamp(first);
+                r.last_at = timestamp(last);
+                r.next_try_at = timestamp(next);
+                r.accepted = accepted != 0;
+                records.push_back(r);
+            },
+            r.source, r.account, r.address, r.item.id, r.ref, r.folder_key, r.folder,
+            r.item.content_tag, r.item.media_type, received, r.code, r.message, r.service_code,
+            r.request_id, attempts, first, last, next, accepted);
+        return records;
+    });
+}
+
+}  // namespace openarchiver::catalog

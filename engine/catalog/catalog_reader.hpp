@@ -1,0 +1,72 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <openarchiver/sdk/result.hpp>
+
+#include "archive/segment.hpp"
+#include "catalog/records.hpp"
+
+namespace openarchiver::catalog {
+
+/// Reads a catalog, beside a writer. Safe for concurrent use, one query at a time; open several
+/// where that matters.
+class CatalogReader {
+public:
+    /// not_found: there is no catalog; corrupt: damaged (the message offers rebuild); unsupported:
+    /// newer tables.
+    static sdk::Result<std::unique_ptr<CatalogReader>> open(const std::filesystem::path& folder);
+    ~CatalogReader();
+
+    sdk::Result<std::string> archive_id();
+    /// Every writer whose segments were applied, and how far.
+    sdk::Result<std::vector<std::pair<std::string, archive::LogPosition>>> positions();
+
+    sdk::Result<std::vector<SourceRecord>> sources();
+    /// not_found where the source was never synced.
+    sdk::Result<SourceRecord> source(std::string_view id);
+    sdk::Result<std::vector<AccountRecord>> accounts(std::string_view source);
+    /// Folders that are gone included (`removed_at`); paths are filled in.
+    sdk::Result<std::vector<FolderRecord>> folders(std::int64_t account_key);
+
+    sdk::Result<std::optional<KnownItem>> find_item(std::int64_t account_key,
+                                                    std::string_view item_id,
+                                                    std::int64_t folder_key);
+    /// The items in a folder, by key, in no order.
+    sdk::Status visit_folder(std::int64_t folder_key,
+                             const std::function<void(std::int64_t key, std::string id)>& visit);
+
+    sdk::Result<ItemCounts> account_counts(std::int64_t account_key);
+    /// Items in the folder now.
+    sdk::Result<std::uint64_t> folder_count(std::int64_t folder_key);
+    sdk::Result<Totals> totals();
+
+    /// Versions of the items that the filter lets through, in the order in which they were archived.
+    /// An error of `visit` ends it.
+    sdk::Status visit_versions(const ItemFilter& filter,
+                               const std::function<sdk::Status(const VersionRecord&)>& visit);
+    /// The versions of one item, oldest first; not_found where there is no such ref.
+    sdk::Result<std::vector<VersionRecord>> versions(std::string_view ref);
+    sdk::Result<std::vector<HistoryRecord>> history(std::int64_t item_key);
+    /// The folders that hold the item; once it has left, the one that it was in last.
+    sdk::Result<std::vector<std::int64_t>> folders_of(std::int64_t item_key);
+
+    sdk::Result<archive::PackInfo> pack(std::int64_t pack_key);
+    sdk::Status visit_packs(const std::function<sdk::Status(const archive::PackInfo&)>& visit);
+
+    /// Failed items: all, or those of a source.
+    sdk::Result<std::vector<FailureRecord>> failures(std::string_view source = {});
+
+private:
+    struct State;
+    explicit CatalogReader(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace openarchiver::catalog

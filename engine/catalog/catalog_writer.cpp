@@ -1,0 +1,598 @@
+#include "catalog/catalog_writer.hpp"
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <unordered_map>
+
+#include "catalog/database.hpp"
+#include "catalog/schema.hpp"
+
+namespace openarchiver::catalog {
+
+using namespace Poco::Data::Keywords;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+using sdk::Status;
+
+namespace {
+
+Integer millis(sdk::Timestamp time) { return time.time_since_epoch().count(); }
+
+Blob blob(std::span<const std::byte> bytes) {
+    return Blob(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+}
+
+Blob blob(std::string_view text) { return blob(std::as_bytes(std::span(text.data(), text.size()))); }
+
+template <std::size_t N>
+bool copy(const Blob& from, std::array<std::byte, N>& to) {
+    if (from.size() != N) {
+        return false;
+    }
+    std::copy_n(reinterpret_cast<const std::byte*>(from.rawContent()), N, to.begin());
+    return true;
+}
+
+std::string new_writer_id() {
+    constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+    std::random_device random;
+    std::uniform_int_distribution<std::size_t> pick(0, kAlphabet.size() - 1);
+    std::string id(16, '\0');
+    std::generate(id.begin(), id.end(), [&] { return kAlphabet[pick(random)]; });
+    return id;
+}
+
+using NoRow = std::tuple<>;
+using OneInteger = std::tuple<Integer>;
+
+enum class HistoryKind : std::uint8_t { archived, placed, left };
+
+/// Every statement that apply() may need, prepared once.
+struct Statements {
+    explicit Statements(Poco::Data::Session& session) : s(session) {}
+
+    Poco::Data::Session& s;
+
+    Query<NoRow, std::string, Integer, Blob> set_position{
+        s, "INSERT INTO writers(writer, sequence, digest) VALUES(?,?,?) ON CONFLICT(writer)"
+           " DO UPDATE SET sequence=excluded.sequence, digest=excluded.digest"};
+    Query<OneInteger, std::string> find_source{s, "SELECT source FROM sources WHERE id=?"};
+    Query<NoRow, std::string, std::string, std::string> put_source{
+        s, "INSERT INTO sources(id, name, provider) VALUES(?,?,?) ON CONFLICT(id)"
+           " DO UPDATE SET name=excluded.name, provider=excluded.provider"};
+    Query<NoRow, Integer, Integer> source_imported{
+        s, "UPDATE sources SET imported_at=? WHERE source=? AND imported_at=0"};
+    Query<NoRow, Integer, Blob, Integer> source_cursor{
+        s, "UPDATE sources SET cursor_format=?, cursor=? WHERE source=?"};
+    Query<NoRow, Integer> source_no_cursor{s, "UPDATE sources SET cursor=NULL WHERE source=?"};
+    Query<NoRow, Integer, Integer> run_started{
+        s, "UPDATE sources SET run_started_at=?, run_ended_at=0 WHERE source=?"};
+    Query<NoRow, Integer, Integer, std::string, std::string, std::string, Integer> run_ended{
+        s, "UPDATE sources SET run_ended_at=?, good_run_at=max(good_run_at, ?), error_code=?,"
+           " error_message=?, run_report=? WHERE source=?"};
+
+    Query<OneInteger, Integer, std::string> find_account{
+        s, "SELECT account FROM accounts WHERE source=? AND id=?"};
+    Query<NoRow, Integer, std::string, std::string, std::string, Integer, std::string> put_account{
+        s, "INSERT INTO accounts(source, id, address, display_name, state, reason)"
+           " VALUES(?,?,?,?,?,?) ON CONFLICT(source, id) DO UPDATE SET address=excluded.address,"
+           " display_name=excluded.display_name, state=excluded.state, reason=excluded.reason"};
+    Query<NoRow, Integer, Integer, Integer> account_passed{
+        s, "UPDATE accounts SET last_pass_at=?, first_pass_at=CASE first_pass_at WHEN 0 THEN ?"
+           " ELSE first_pass_at END WHERE account=?"};
+    Query<NoRow, Integer, Blob, Integer> account_cursor{
+        s, "UPDATE accounts SET cursor_format=?, cursor=? WHERE account=?"};
+    Query<NoRow, Integer> account_no_cursor{s, "UPDATE accounts SET cursor=NULL WHERE account=?"};
+    Query<NoRow, Integer, std::string, std::string, std::string, Integer> account_failed{
+        s, "UPDATE accounts SET error_at=?, error_code=?, error_message=?, error_request_id=?,"
+           " attempts=attempts+1 WHERE account=?"};
+    Query<NoRow, Integer, Integer> account_visited{
+        s, "UPDATE accounts SET last_pass_at=?, error_at=0, error_code='', error_message='',"
+           " error_request_id='', attempts=0 WHERE account=?"};
+
+    Query<OneInteger, Integer, std::string> find_folder{
+        s, "SELECT folder FROM folders WHERE account=? AND id=?"};
+    Query<NoRow, Integer, std::string, std::string, std::string, std::string, Integer, Integer>
+        put_folder{
+            s, "INSERT INTO folders(account, id, parent_id, name, well_known, hidden, archived)"
+               " VALUES(?,?,?,?,?,?,?) ON CONFLICT(account, id) DO UPDATE SET"
+               " parent_id=excluded.parent_id, name=excluded.name, well_known=excluded.well_known,"
+               " hidden=excluded.hidden, archived=excluded.archived, removed_at=0"};
+    Query<NoRow, Integer, Integer> folder_removed{
+        s, "UPDATE folders SET removed_at=?, cursor=NULL WHERE folder=?"};
+    Query<NoRow, Integer, Blob, Integer, Integer> folder_cursor{
+        s, "UPDATE folders SET cursor_format=?, cursor=?, cursor_logged_at=? WHERE folder=?"};
+    Query<NoRow, Integer, Blob, Integer> folder_cursor_moved{
+        s, "UPDATE folders SET cursor_format=?, cursor=? WHERE folder=?"};
+    Query<NoRow, Integer> folder_no_cursor{s, "UPDATE folders SET cursor=NULL WHERE folder=?"};
+    Query<NoRow, Integer, Integer> folder_counted{
+        s, "UPDATE folders SET item_count=? WHERE folder=?"};
+    Query<NoRow, Integer, Integer> folder_visited{
+        s, "UPDATE folders SET synced_at=?, error_at=0, error_code='', error_message='',"
+           " error_request_id='', attempts=0 WHERE folder=?"};
+    Query<NoRow, Integer, std::string, std::string, std::string, Integer> folder_failed{
+        s, "UPDATE folders SET error_at=?, error_code=?, error_message=?, error_request_id=?,"
+           " attempts=attempts+1 WHERE folder=?"};
+
+    Query<OneInteger, Blob> find_pack{s, "SELECT pack FROM packs WHERE id=?"};
+    Query<NoRow, Blob, Integer> put_pack{s, "INSERT OR IGNORE INTO packs(id, size) VALUES(?,?)"};
+    Query<NoRow, Integer, Integer, Blob, Integer, Integer, Integer> put_frame{
+        s, "INSERT OR IGNORE INTO frames(pack, frame, key, offset, stored, raw)"
+           " VALUES(?,?,?,?,?,?)"};
+    Query<OneInteger, Integer, Blob> find_content{
+        s, "SELECT content FROM contents WHERE account=? AND digest=?"};
+    Query<std::tuple<Blob, Integer, Integer>, Integer, Blob> place_of_content{
+        s, "SELECT p.id, c.frame, c.offset FROM contents c JOIN packs p ON p.pack=c.pack"
+           " WHERE c.account=? AND c.digest=?"};
+    Query<NoRow, Integer, Blob, Integer, Integer, Integer, Integer> put_content{
+        s, "INSERT INTO contents(account, digest, size, pack, frame, offset) VALUES(?,?,?,?,?,?)"};
+
+    Query<OneInteger, Integer, std::string> find_item{
+        s, "SELECT item FROM items WHERE account=? AND id=?"};
+    Query<NoRow, Integer, std::string, std::string> put_item{
+        s, "INSERT INTO items(account, id, ref) VALUES(?,?,?)"};
+    Query<std::tuple<Integer, std::string, Integer>, Integer> last_version{
+        s, "SELECT version, tag, content FROM versions WHERE item=? ORDER BY version DESC LIMIT 1"};
+    Query<NoRow, Integer, Integer, Integer, std::string, std::string, Integer, Integer, std::string,
+          std::string, std::string, Integer>
+        put_version{
+            s, "INSERT INTO versions(item, version, content, tag, media_type, received_at,"
+               " archived_at, message_id, subject, sender, fidelity) VALUES(?,?,?,?,?,?,?,?,?,?,?)"};
+    Query<NoRow, Integer, Integer> put_placement{
+        s, "INSERT OR IGNORE INTO placements(folder, item) VALUES(?,?)"};
+    Query<NoRow, Integer, Integer> remove_placement{
+        s, "DELETE FROM placements WHERE folder=? AND item=?"};
+    Query<NoRow, Integer, Integer> update_left{
+        s, "UPDATE items SET left_at=CASE WHEN EXISTS(SELECT 1 FROM placements p WHERE"
+           " p.item=items.item) THEN 0 WHEN left_at=0 THEN ? ELSE left_at END WHERE item=?"};
+    Query<NoRow, Integer, Integer, Integer, Integer, Integer> put_history{
+        s, "INSERT INTO history(item, position, at, kind, folder) VALUES(?,"
+           " (SELECT coalesce(max(position), -1) + 1 FROM history WHERE item=?), ?, ?, ?)"};
+
+    Query<NoRow, Integer, std::string, std::string, Integer, std::string, std::string, Integer,
+          std::string, std::string, std::string, std::string, Integer, Integer, Integer>
+        put_failure{
+            s, "INSERT INTO failures(account, item, ref, folder, tag, media_type, received_at,"
+               " code, message, service_code, request_id, attempts, first_at, last_at,"
+               " next_try_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,1,?,?,?) ON CONFLICT(account, item)"
+               " DO UPDATE SET folder=excluded.folder, tag=excluded.tag, code=excluded.code,"
+               " message=excluded.message, service_code=excluded.service_code,"
+               " request_id=excluded.request_id, last_at=excluded.last_at"};
+    Query<NoRow, Integer, std::string> remove_failure{
+        s, "DELETE FROM failures WHERE account=? AND item=?"};
+    Query<NoRow, Integer, std::string> accept_failure{
+        s, "UPDATE failures SET accepted=1 WHERE account=? AND item=?"};
+    Query<OneInteger, Integer, std::string> failure_attempts{
+        s, "SELECT attempts FROM failures WHERE account=? AND item=?"};
+    Query<NoRow, std::string, std::string, std::string, std::string, Integer, Integer, Integer,
+          Integer, std::string>
+        retry_failed{
+            s, "UPDATE failures SET code=?, message=?, service_code=?, request_id=?, attempts=?,"
+               " last_at=?, next_try_at=? WHERE account=? AND item=?"};
+};
+
+std::string code_of(const Error& error) { return std::string(to_string(error.code)); }
+
+std::string shown_code(const Error& error) {
+    return error.service_code.empty() ? code_of(error) : error.service_code;
+}
+
+}  // namespace
+
+std::string item_ref(std::string_view source, std::string_view account, std::string_view item) {
+    archive::Sha256 hash;
+    for (const auto part : {source, account, item}) {
+        hash.update(std::as_bytes(std::span(part.data(), part.size())));
+        hash.update(std::array{std::byte{0}});
+    }
+    return archive::to_hex(hash.finish()).substr(0, 24);
+}
+
+sdk::Timestamp next_try(sdk::Timestamp last, int attempts) {
+    using namespace std::chrono_literals;
+    constexpr std::chrono::minutes kDelays[] = {0min, 15min, 60min, 240min, 1440min};
+    const auto index = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(attempts, 1) - 1), 0,
+                                               std::size(kDelays) - 1);
+    return last + kDelays[index];
+}
+
+struct CatalogWriter::State {
+    explicit State(Poco::Data::Session opened) : session(std::move(opened)), sql(session) {}
+
+    Poco::Data::Session session;
+    Statements sql;
+    std::string writer_id;
+    // What was looked up stays true for ever: rows are not removed.
+    std::map<std::string, Integer, std::less<>> sources;
+    std::map<std::pair<Integer, std::string>, Integer> accounts;
+    std::map<std::pair<Integer, std::string>, Integer> folders;
+    std::pair<Blob, Integer> last_pack;
+
+    Integer source(const std::string& id) {
+        if (const auto found = sources.find(id); found != sources.end()) {
+            return found->second;
+        }
+        if (!sql.find_source(id)) {
+            sql.put_source(id, id, "");
+            sql.find_source(id);
+        }
+        return sources[id] = sql.find_source.get<0>();
+    }
+
+    Integer account(Integer source, const std::string& id) {
+        const auto key = std::make_pair(source, id);
+        if (const auto found = accounts.find(key); found != accounts.end()) {
+            return found->second;
+        }
+        if (!sql.find_account(source, id)) {
+            sql.put_account(source, id, id, "", 0, "");
+            sql.find_account(source, id);
+        }
+        return accounts[key] = sql.find_account.get<0>();
+    }
+
+    Integer folder(Integer account, const std::string& id) {
+        const auto key = std::make_pair(account, id);
+        if (const auto found = folders.find(key); found != folders.end()) {
+            return found->second;
+        }
+        if (!sql.find_folder(account, id)) {
+            sql.put_folder(account, id, "", id, "", 0, 1);
+            sql.find_folder(account, id);
+        }
+        return folders[key] = sql.find_folder.get<0>();
+    }
+
+    Integer pack(const archive::Digest& id) {
+        Blob key = blob(id);
+        if (last_pack.second != 0 && last_pack.first == key) {
+            return last_pack.second;
+        }
+        if (!sql.find_pack(key)) {
+            sql.put_pack(key, 0);
+            sql.find_pack(key);
+        }
+        last_pack = {std::move(key), sql.find_pack.get<0>()};
+        return last_pack.second;
+    }
+
+    /// 0: there is none.
+    Integer item(Integer account, const std::string& id) {
+        return sql.find_item(account, id) ? sql.find_item.get<0>() : 0;
+    }
+
+    void record(Integer item, sdk::Timestamp at, HistoryKind kind, Integer folder) {
+        sql.put_history(item, item, millis(at), static_cast<Integer>(kind), folder);
+    }
+
+    /// Whose events are being applied.
+    struct Scope {
+        const EventGroup& group;
+        Integer source;
+        Integer account;
+        sdk::Timestamp at;
+    };
+
+    void apply(const Scope& scope, const SourceSeen& e) {
+        sql.put_source(scope.group.source, e.name, e.provider);
+    }
+
+    void apply(const Scope& scope, const AccountSeen& e) {
+        sql.put_account(scope.source, scope.group.account, e.address, e.display_name,
+                        static_cast<Integer>(e.state), e.reason);
+    }
+
+    void apply(const Scope& scope, const FolderSeen& e) {
+        const auto& f = e.folder;
+        sql.put_folder(scope.account, f.id, f.parent_id, f.display_name, f.well_known_name,
+                       f.hidden ? 1 : 0, f.archived ? 1 : 0);
+    }
+
+    void apply(const Scope& scope, const FolderRemoved& e) {
+        sql.folder_removed(millis(scope.at), folder(scope.account, e.folder));
+    }
+
+    void apply(const Scope&, const PackStored& e) {
+        const Integer key = pack(e.pack.id);
+        session << "UPDATE packs SET size=? WHERE pack=?", bind(static_cast<Integer>(e.pack.size)),
+            bind(key), now;
+        Integer index = 0;
+        for (const auto& frame : e.pack.frames) {
+            sql.put_frame(key, index++, blob(frame.key), static_cast<Integer>(frame.offset),
+                          static_cast<Integer>(frame.stored_size),
+                          static_cast<Integer>(frame.raw_size));
+        }
+    }
+
+    void apply(const Scope& scope, const ItemArchived& e) {
+        const Blob digest = blob(e.content);
+        if (!sql.find_content(scope.account, digest)) {
+            sql.put_content(scope.account, digest, static_cast<Integer>(e.size), pack(e.pack),
+                            e.placement.frame, static_cast<Integer>(e.placement.offset));
+            sql.find_content(scope.account, digest);
+        }
+        const Integer content = sql.find_content.get<0>();
+        Integer key = item(scope.account, e.item);
+        if (key == 0) {
+            sql.put_item(scope.account, e.item,
+                         item_ref(scope.group.source, scope.group.account, e.item));
+            key = item(scope.account, e.item);
+        }
+        const bool known = sql.last_version(key);
+        const Integer version = known ? sql.last_version.get<0>() + 1 : 1;
+        const Integer place = folder(scope.account, e.folder);
+        // Delivered twice with the same tag (a crash, a replay): one version.
+        if (!known || sql.last_version.get<1>() != e.content_tag) {
+            sql.put_version(key, version, content, e.content_tag, e.media_type,
+                            e.received_at ? millis(*e.received_at) : 0, millis(scope.at),
+                            e.message_id, e.subject, e.from, static_cast<Integer>(e.fidelity));
+            record(key, scope.at, HistoryKind::archived, place);
+        }
+        sql.put_placement(place, key);
+        sql.update_left(millis(scope.at), key);
+        sql.remove_failure(scope.account, e.item);
+    }
+
+    void apply(const Scope& scope, const ItemPlaced& e) {
+        if (const Integer key = item(scope.account, e.item); key != 0) {
+            const Integer place = folder(scope.account, e.folder);
+            if (sql.put_placement(place, key)) {
+                record(key, scope.at, HistoryKind::placed, place);
+                sql.update_left(millis(scope.at), key);
+            }
+        }
+    }
+
+    void apply(const Scope& scope, const ItemLeft& e) {
+        if (const Integer key = item(scope.account, e.item); key != 0) {
+            const Integer place = folder(scope.account, e.folder);
+            if (sql.remove_placement(place, key)) {
+                record(key, scope.at, HistoryKind::left, place);
+                sql.update_left(millis(scope.at), key);
+            }
+        }
+    }
+
+    void apply(const Scope& scope, const ItemFailed& e) {
+        sql.put_failure(scope.account, e.item.id,
+                        item_ref(scope.group.source, scope.group.account, e.item.id),
+                        folder(scope.account, e.folder), e.item.content_tag, e.item.media_type,
+                        e.item.received_at ? millis(*e.item.received_at) : 0, code_of(e.error),
+                        e.error.message, e.error.service_code, e.error.request_id, millis(scope.at),
+                        millis(scope.at), millis(next_try(scope.at, 1)));
+    }
+
+    void apply(const Scope& scope, const FailureSettled& e) {
+        if (e.accepted) {
+            sql.accept_failure(scope.account, e.item);
+        } else {
+            sql.remove_failure(scope.account, e.item);
+        }
+    }
+
+    void apply(const Scope& scope, const CursorAdvanced& e) { move_cursor(scope, e, true); }
+
+    void apply(const Scope& scope, const PassCompleted&) {
+        if (scope.account == 0) {
+            sql.source_imported(millis(scope.at), scope.source);
+        } else {
+            sql.account_passed(millis(scope.at), millis(scope.at), scope.account);
+        }
+    }
+
+    void move_cursor(const Scope& scope, const CursorAdvanced& e, bool logged) {
+        const Integer format = e.cursor ? e.cursor->format : 0;
+        Blob value = e.cursor ? blob(e.cursor->value) : Blob();
+        switch (e.scope) {
+            case CursorScope::accounts:
+                e.cursor ? sql.source_cursor(format, value, scope.source)
+                         : sql.source_no_cursor(scope.source);
+                break;
+            case CursorScope::folders:
+                e.cursor ? sql.account_cursor(format, value, scope.account)
+                         : sql.account_no_cursor(scope.account);
+                break;
+            case CursorScope::folder: {
+                const Integer key = folder(scope.account, e.folder);
+                if (!e.cursor) {
+                    sql.folder_no_cursor(key);
+                } else if (logged) {
+                    sql.folder_cursor(format, value, millis(scope.at), key);
+                } else {
+                    sql.folder_cursor_moved(format, value, key);
+                }
+                break;
+            }
+        }
+    }
+
+    Scope scope_of(const EventGroup& group, sdk::Timestamp at) {
+        const Integer in_source = group.source.empty() ? 0 : source(group.source);
+        const Integer in_account = group.account.empty() ? 0 : account(in_source, group.account);
+        return {group, in_source, in_account, at};
+    }
+
+    void apply(const EventGroup& group) {
+        Scope scope = scope_of(group, {});
+        for (const auto& event : group.events) {
+            scope.at = event.at;
+            std::visit([&](const auto& body) { apply(scope, body); }, event.body);
+        }
+    }
+
+    void note(sdk::Timestamp at, const CursorMoved& n) {
+        const EventGroup group{n.source, n.account, {}};
+        move_cursor(scope_of(group, at), n.cursor, false);
+    }
+
+    void note(sdk::Timestamp at, const FolderVisited& n) {
+        const Integer key = folder(account(source(n.source), n.account), n.folder);
+        if (n.item_count) {
+            sql.folder_counted(static_cast<Integer>(*n.item_count), key);
+        }
+        if (n.error) {
+            sql.folder_failed(millis(at), shown_code(*n.error), n.error->message,
+                              n.error->request_id, key);
+        } else {
+            sql.folder_visited(millis(at), key);
+        }
+    }
+
+    void note(sdk::Timestamp at, const AccountVisited& n) {
+        const Integer key = account(source(n.source), n.account);
+        if (n.error) {
+            sql.account_failed(millis(at), shown_code(*n.error), n.error->message,
+                               n.error->request_id, key);
+        } else {
+            sql.account_visited(millis(at), key);
+        }
+    }
+
+    void note(sdk::Timestamp at, const RunStarted& n) {
+        sql.run_started(millis(at), source(n.source));
+    }
+
+    void note(sdk::Timestamp at, const RunEnded& n) {
+        sql.run_ended(millis(at), n.error ? 0 : millis(at), n.error ? code_of(*n.error) : "",
+                      n.error ? n.error->message : "", n.report, source(n.source));
+    }
+
+    void note(sdk::Timestamp at, const RetryFailed& n) {
+        const Integer key = account(source(n.source), n.account);
+        if (sql.failure_attempts(key, n.item)) {
+            const Integer attempts = sql.failure_attempts.get<0>() + 1;
+            sql.retry_failed(code_of(n.error), n.error.message, n.error.service_code,
+                             n.error.request_id, attempts, millis(at),
+                             millis(next_try(at, static_cast<int>(attempts))), key, n.item);
+        }
+    }
+
+    void note(sdk::Timestamp, const RetryRequested& n) {
+        if (n.source.empty()) {
+            session << "UPDATE failures SET next_try_at=0", now;
+        } else {
+            session << "UPDATE failures SET next_try_at=0 WHERE account IN"
+                       " (SELECT account FROM accounts WHERE source=?)",
+                bind(source(n.source)), now;
+        }
+    }
+
+    /// All or nothing.
+    template <typename Action>
+    Status transaction(Action&& action) {
+        return translated("writing the catalog", [&]() -> Status {
+            session << "BEGIN IMMEDIATE", now;
+            try {
+                action();
+                session << "COMMIT", now;
+            } catch (...) {
+                forget_lookups();
+                try {
+                    session << "ROLLBACK", now;
+                } catch (const Poco::Exception&) {
+                    // The first failure is the one to report; SQLite rolled back by itself.
+                }
+                throw;
+            }
+            return {};
+        });
+    }
+
+    /// Rows that a rolled-back transaction made are gone.
+    void forget_lookups() {
+        sources.clear();
+        accounts.clear();
+        folders.clear();
+        last_pack = {};
+    }
+};
+
+CatalogWriter::CatalogWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CatalogWriter::~CatalogWriter() = default;
+
+Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open(const std::filesystem::path& folder,
+                                                           std::string_view archive_id) {
+    return open_file(catalog_file(folder), archive_id);
+}
+
+Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open_file(const std::filesystem::path& file,
+                                                                std::string_view archive_id) {
+    OPENARCHIVER_CHECK(migrate(file));
+    return translated("opening the catalog", [&]() -> Result<std::unique_ptr<CatalogWriter>> {
+        auto state = std::make_unique<State>(open_session(file, Access::write));
+        std::string known_archive;
+        state->session << "SELECT value FROM meta WHERE key='archive'", into(known_archive), now;
+        if (known_archive.empty()) {
+            state->writer_id = new_writer_id();
+            state->session << "INSERT INTO meta(key, value) VALUES('archive', ?), ('writer', ?)",
+                bind(std::string(archive_id)), bind(state->writer_id), now;
+        } else if (known_archive != archive_id) {
+            return Error{Errc::corrupt, "the catalog " + file.string() + " belongs to archive " +
+                                            known_archive + ", not to " + std::string(archive_id) +
+                                            ": check the profile's catalog path and storage"};
+        } else {
+            state->session << "SELECT value FROM meta WHERE key='writer'", into(state->writer_id),
+                now;
+        }
+        return std::unique_ptr<CatalogWriter>(new CatalogWriter(std::move(state)));
+    });
+}
+
+const std::string& CatalogWriter::writer_id() const { return state_->writer_id; }
+
+Result<archive::LogPosition> CatalogWriter::position(std::string_view writer) {
+    return translated("reading the catalog", [&]() -> Result<archive::LogPosition> {
+        Query<std::tuple<Integer, Blob>, std::string> query(
+            state_->session, "SELECT sequence, digest FROM writers WHERE writer=?");
+        archive::LogPosition position;
+        if (query(std::string(writer))) {
+            position.sequence = static_cast<std::uint64_t>(query.get<0>());
+            copy(query.get<1>(), position.digest);
+        }
+        return position;
+    });
+}
+
+Status CatalogWriter::apply(std::string_view writer, const archive::LogPosition& position,
+                            std::span<const EventGroup> groups, std::span<const Note> notes) {
+    return state_->transaction([&] {
+        for (const auto& group : groups) {
+            state_->apply(group);
+        }
+        for (const auto& note : notes) {
+            std::visit([&](const auto& body) { state_->note(note.at, body); }, note.body);
+        }
+        state_->sql.set_position(std::string(writer), static_cast<Integer>(position.sequence),
+                                 blob(position.digest));
+    });
+}
+
+Status CatalogWriter::apply(std::span<const Note> notes) {
+    return state_->transaction([&] {
+        for (const auto& note : notes) {
+            std::visit([&](const auto& body) { state_->note(note.at, body); }, note.body);
+        }
+    });
+}
+
+Result<std::optional<CatalogWriter::KnownContent>> CatalogWriter::find_content(
+    std::string_view source, std::string_view account, const archive::Digest& content) {
+    return translated("reading the catalog", [&]() -> Result<std::optional<KnownContent>> {
+        auto& sql = state_->sql;
+        const auto in_account =
+            state_->accounts.find({state_->source(std::string(source)), std::string(account)});
+        if (in_account == state_->accounts.end() ||
+            !sql.place_of_content(in_account->second, blob(content))) {
+            return std::optional<KnownContent>();
+        }
+        KnownContent known;
+        copy(sql.place_of_content.get<0>(), known.pack);
+        known.placement.frame = static_cast<std::uint32_t>(sql.place_of_content.get<1>());
+        known.placement.offset = static_cast<std::uint64_t>(sql.place_of_content.get<2>());
+        return std::optional<KnownContent>(known);
+    });
+}
+
+}  // namespace openarchiver::catalog

@@ -1,0 +1,453 @@
+#include "catalog/event.hpp"
+
+#include <algorithm>
+
+#include <boost/json.hpp>
+
+namespace openarchiver::catalog {
+
+namespace json = boost::json;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+
+namespace {
+
+constexpr std::string_view kAccountStates[] = {"available", "without_mailbox", "excluded",
+                                               "closed_by_policy", "deleted_upstream"};
+constexpr std::string_view kFidelities[] = {"exact", "reconstructed"};
+constexpr std::string_view kScopes[] = {"accounts", "folders", "folder"};
+
+template <typename Enum, std::size_t N>
+Enum enum_from(std::string_view text, const std::string_view (&names)[N], Enum fallback) {
+    const auto found = std::find(std::begin(names), std::end(names), text);
+    return found == std::end(names) ? fallback : static_cast<Enum>(found - std::begin(names));
+}
+
+std::int64_t millis(sdk::Timestamp time) { return time.time_since_epoch().count(); }
+
+sdk::Timestamp timestamp(std::int64_t value) {
+    return sdk::Timestamp(std::chrono::milliseconds(value));
+}
+
+std::string key_hex(const archive::KeyId& id) { return archive::to_hex(id); }
+
+/// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+bool is_utf8(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    for (std::size_t i = 0; i < text.size();) {
+        const unsigned lead = byte(i);
+        if (lead < 0x80) {
+            ++i;
+            continue;
+        }
+        const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+        if (lead < 0xC2 || lead > 0xF4 || i + length > text.size()) {
+            return false;
+        }
+        for (std::size_t k = 1; k < length; ++k) {
+            if ((byte(i + k) & 0xC0) != 0x80) {
+                return false;
+            }
+        }
+        const unsigned second = byte(i + 1);
+        if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
+            (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
+            return false;
+        }
+        i += length;
+    }
+    return true;
+}
+
+/// Ids and texts come from services and may hold bytes that are not UTF-8; cursors are opaque.
+/// JSON text can't carry those, so they are written as base16 under another name.
+void put_bytes(json::object& object, std::string_view name, std::string_view value) {
+    if (is_utf8(value)) {
+        object[name] = value;
+    } else {
+        object[std::string(name) + "_hex"] =
+            archive::to_hex(std::as_bytes(std::span(value.data(), value.size())));
+    }
+}
+
+int nibble(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+Result<std::string> bytes_from_hex(std::string_view hex) {
+    std::string bytes;
+    bytes.reserve(hex.size() / 2);
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+        const int high = nibble(hex[i]);
+        const int low = nibble(hex[i + 1]);
+        if (high < 0 || low < 0) {
+            return Error{Errc::corrupt, "an event holds malformed base16"};
+        }
+        bytes.push_back(static_cast<char>(high * 16 + low));
+    }
+    return bytes;
+}
+
+/// Reads members leniently by kind; a missing one has its default.
+class Reader {
+public:
+    explicit Reader(const json::object& object) : object_(object) {}
+
+    [[nodiscard]] std::string text(std::string_view name) const {
+        if (const auto* value = object_.if_contains(name); value != nullptr && value->is_string()) {
+            return std::string(value->get_string());
+        }
+        if (const auto* value = object_.if_contains(std::string(name) + "_hex");
+            value != nullptr && value->is_string()) {
+            auto bytes = bytes_from_hex(value->get_string());
+            return bytes ? std::move(*bytes) : std::string();
+        }
+        return {};
+    }
+
+    [[nodiscard]] std::int64_t number(std::string_view name) const {
+        const auto* value = object_.if_contains(name);
+        return value != nullptr ? as_number(*value) : 0;
+    }
+
+    [[nodiscard]] std::uint64_t size(std::string_view name) const {
+        return static_cast<std::uint64_t>(std::max<std::int64_t>(number(name), 0));
+    }
+
+    [[nodiscard]] bool flag(std::string_view name, bool fallback) const {
+        const auto* value = object_.if_contains(name);
+        return value != nullptr && value->is_bool() ? value->get_bool() : fallback;
+    }
+
+    [[nodiscard]] bool has(std::string_view name) const { return object_.contains(name); }
+
+    [[nodiscard]] const json::array* array(std::string_view name) const {
+        const auto* value = object_.if_contains(name);
+        return value != nullptr ? value->if_array() : nullptr;
+    }
+
+    static std::int64_t as_number(const json::value& value) {
+        if (value.is_int64()) {
+            return value.get_int64();
+        }
+        return value.is_uint64() ? static_cast<std::int64_t>(value.get_uint64()) : 0;
+    }
+
+private:
+    const json::object& object_;
+};
+
+struct Writer {
+    json::object& out;
+
+    void operator()(const SourceSeen& e) const {
+        out["e"] = "source";
+        out["name"] = e.name;
+        out["provider"] = e.provider;
+    }
+
+    void operator()(const AccountSeen& e) const {
+        out["e"] = "account";
+        put_bytes(out, "address", e.address);
+        put_bytes(out, "name", e.display_name);
+        out["state"] = kAccountStates[static_cast<std::size_t>(e.state)];
+        put_bytes(out, "reason", e.reason);
+    }
+
+    void operator()(const FolderSeen& e) const {
+        out["e"] = "folder";
+        put_bytes(out, "id", e.folder.id);
+        put_bytes(out, "parent", e.folder.parent_id);
+        put_bytes(out, "name", e.folder.display_name);
+        put_bytes(out, "well_known", e.folder.well_known_name);
+        out["hidden"] = e.folder.hidden;
+        out["archived"] = e.folder.archived;
+    }
+
+    void operator()(const FolderRemoved& e) const {
+        out["e"] = "folder_removed";
+        put_bytes(out, "id", e.folder);
+    }
+
+    void operator()(const PackStored& e) const {
+        out["e"] = "pack";
+        out["id"] = archive::to_hex(e.pack.id);
+        out["size"] = e.pack.size;
+        json::array frames;
+        frames.reserve(e.pack.frames.size());
+        for (const auto& frame : e.pack.frames) {
+            frames.push_back(
+                json::array{key_hex(frame.key), frame.offset, frame.stored_size, frame.raw_size});
+        }
+        out["frames"] = std::move(frames);
+    }
+
+    void operator()(const ItemArchived& e) const {
+        out["e"] = "item";
+        put_bytes(out, "id", e.item);
+        put_bytes(out, "tag", e.content_tag);
+        put_bytes(out, "media_type", e.media_type);
+        put_bytes(out, "folder", e.folder);
+        out["content"] = archive::to_hex(e.content);
+        out["size"] = e.size;
+        out["pack"] = archive::to_hex(e.pack);
+        out["frame"] = e.placement.frame;
+        out["offset"] = e.placement.offset;
+        if (e.received_at) {
+            out["received_at"] = millis(*e.received_at);
+        }
+        put_bytes(out, "message_id", e.message_id);
+        put_bytes(out, "subject", e.subject);
+        put_bytes(out, "from", e.from);
+        out["fidelity"] = kFidelities[static_cast<std::size_t>(e.fidelity)];
+    }
+
+    void operator()(const ItemPlaced& e) const {
+        out["e"] = "placed";
+        put_bytes(out, "id", e.item);
+        put_bytes(out, "folder", e.folder);
+    }
+
+    void operator()(const ItemLeft& e) const {
+        out["e"] = "left";
+        put_bytes(out, "id", e.item);
+        put_bytes(out, "folder", e.folder);
+    }
+
+    void operator()(const ItemFailed& e) const {
+        out["e"] = "failed";
+        put_bytes(out, "id", e.item.id);
+        put_bytes(out, "tag", e.item.content_tag);
+        put_bytes(out, "media_type", e.item.media_type);
+        if (e.item.received_at) {
+            out["received_at"] = millis(*e.item.received_at);
+        }
+        put_bytes(out, "folder", e.folder);
+        out["code"] = sdk::to_string(e.error.code);
+        put_bytes(out, "message", e.error.message);
+        put_bytes(out, "service_code", e.error.service_code);
+        put_bytes(out, "request_id", e.error.request_id);
+    }
+
+    void operator()(const FailureSettled& e) const {
+        out["e"] = "settled";
+        put_bytes(out, "id", e.item);
+        out["accepted"] = e.accepted;
+    }
+
+    void operator()(const CursorAdvanced& e) const {
+        out["e"] = "cursor";
+        out["scope"] = kScopes[static_cast<std::size_t>(e.scope)];
+        if (e.scope == CursorScope::folder) {
+            put_bytes(out, "folder", e.folder);
+        }
+        if (e.cursor) {
+            out["format"] = e.cursor->format;
+            put_bytes(out, "value", e.cursor->value);
+        }
+    }
+
+    void operator()(const PassCompleted&) const { out["e"] = "pass"; }
+};
+
+sdk::Errc errc_from(std::string_view name) {
+    for (int code = 0; code <= static_cast<int>(Errc::internal); ++code) {
+        if (to_string(static_cast<Errc>(code)) == name) {
+            return static_cast<Errc>(code);
+        }
+    }
+    return Errc::internal;
+}
+
+Result<archive::PackInfo> read_pack(const Reader& in) {
+    archive::PackInfo pack;
+    OPENARCHIVER_TRY(pack.id, archive::digest_from_hex(in.text("id")));
+    pack.size = in.size("size");
+    const auto* frames = in.array("frames");
+    if (frames == nullptr) {
+        return Error{Errc::corrupt, "a pack event has no frames"};
+    }
+    for (const auto& entry : *frames) {
+        const auto* fields = entry.if_array();
+        if (fields == nullptr || fields->size() < 4 || !(*fields)[0].is_string()) {
+            return Error{Errc::corrupt, "a pack event has a malformed frame"};
+        }
+        archive::Frame frame;
+        OPENARCHIVER_TRY(const std::string key, bytes_from_hex((*fields)[0].get_string()));
+        if (key.size() != frame.key.size()) {
+            return Error{Errc::corrupt, "a pack event has a malformed key id"};
+        }
+        std::transform(key.begin(), key.end(), frame.key.begin(),
+                       [](char c) { return static_cast<std::byte>(c); });
+        frame.offset = static_cast<std::uint64_t>(Reader::as_number((*fields)[1]));
+        frame.stored_size = static_cast<std::uint64_t>(Reader::as_number((*fields)[2]));
+        frame.raw_size = static_cast<std::uint64_t>(Reader::as_number((*fields)[3]));
+        pack.frames.push_back(frame);
+    }
+    return pack;
+}
+
+Result<ItemArchived> read_item(const Reader& in) {
+    ItemArchived e;
+    e.item = in.text("id");
+    e.content_tag = in.text("tag");
+    e.media_type = in.text("media_type");
+    e.folder = in.text("folder");
+    OPENARCHIVER_TRY(e.content, archive::digest_from_hex(in.text("content")));
+    e.size = in.size("size");
+    OPENARCHIVER_TRY(e.pack, archive::digest_from_hex(in.text("pack")));
+    e.placement.frame = static_cast<std::uint32_t>(in.number("frame"));
+    e.placement.offset = in.size("offset");
+    if (in.has("received_at")) {
+        e.received_at = timestamp(in.number("received_at"));
+    }
+    e.message_id = in.text("message_id");
+    e.subject = in.text("subject");
+    e.from = in.text("from");
+    e.fidelity = enum_from(in.text("fidelity"), kFidelities, Fidelity::exact);
+    return e;
+}
+
+/// nullopt: an event of a kind that this engine does not know.
+Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& in) {
+    using Body = std::optional<EventBody>;
+    if (kind == "item") {
+        OPENARCHIVER_TRY(auto item, read_item(in));
+        return Body(std::move(item));
+    }
+    if (kind == "placed") {
+        return Body(ItemPlaced{in.text("id"), in.text("folder")});
+    }
+    if (kind == "left") {
+        return Body(ItemLeft{in.text("id"), in.text("folder")});
+    }
+    if (kind == "cursor") {
+        CursorAdvanced e;
+        e.scope = enum_from(in.text("scope"), kScopes, CursorScope::folder);
+        e.folder = in.text("folder");
+        if (in.has("format")) {
+            e.cursor = sdk::Cursor{static_cast<std::uint32_t>(in.number("format")), in.text("value")};
+        }
+        return Body(std::move(e));
+    }
+    if (kind == "pack") {
+        OPENARCHIVER_TRY(auto pack, read_pack(in));
+        return Body(PackStored{std::move(pack)});
+    }
+    if (kind == "folder") {
+        FolderSeen e;
+        e.folder.id = in.text("id");
+        e.folder.parent_id = in.text("parent");
+        e.folder.display_name = in.text("name");
+        e.folder.well_known_name = in.text("well_known");
+        e.folder.hidden = in.flag("hidden", false);
+        e.folder.archived = in.flag("archived", true);
+        return Body(std::move(e));
+    }
+    if (kind == "folder_removed") {
+        return Body(FolderRemoved{in.text("id")});
+    }
+    if (kind == "account") {
+        return Body(AccountSeen{
+            in.text("address"), in.text("name"),
+            enum_from(in.text("state"), kAccountStates, sdk::AccountState::available),
+            in.text("reason")});
+    }
+    if (kind == "source") {
+        return Body(SourceSeen{in.text("name"), in.text("provider")});
+    }
+    if (kind == "failed") {
+        ItemFailed e;
+        e.item.id = in.text("id");
+        e.item.content_tag = in.text("tag");
+        e.item.media_type = in.text("media_type");
+        if (in.has("received_at")) {
+            e.item.received_at = timestamp(in.number("received_at"));
+        }
+        e.folder = in.text("folder");
+        e.error.code = errc_from(in.text("code"));
+        e.error.message = in.text("message");
+        e.error.service_code = in.text("service_code");
+        e.error.request_id = in.text("request_id");
+        return Body(std::move(e));
+    }
+    if (kind == "settled") {
+        return Body(FailureSettled{in.text("id"), in.flag("accepted", false)});
+    }
+    if (kind == "pass") {
+        return Body(PassCompleted{});
+    }
+    return Body();
+}
+
+}  // namespace
+
+std::string encode(const EventGroup& group) {
+    std::string lines;
+    json::object head;
+    head["e"] = "of";
+    put_bytes(head, "source", group.source);
+    put_bytes(head, "account", group.account);
+    lines += json::serialize(head);
+    lines += '\n';
+    for (const auto& event : group.events) {
+        json::object object;
+        std::visit(Writer{object}, event.body);
+        object["at"] = millis(event.at);
+        lines += json::serialize(object);
+        lines += '\n';
+    }
+    return lines;
+}
+
+Result<EventGroup> decode(std::string_view lines) {
+    EventGroup group;
+    bool headed = false;
+    json::monotonic_resource memory;
+    json::parser parser;
+    while (!lines.empty()) {
+        const auto end = std::min(lines.find('\n'), lines.size());
+        const auto line = lines.substr(0, end);
+        lines.remove_prefix(std::min(end + 1, lines.size()));
+        if (line.empty()) {
+            continue;
+        }
+        memory.release();
+        parser.reset(&memory);
+        json::error_code code;
+        parser.write(line.data(), line.size(), code);
+        if (code) {
+            return Error{Errc::corrupt, "an event is not JSON: " + code.message()};
+        }
+        const json::value value = parser.release();
+        const auto* object = value.if_object();
+        if (object == nullptr) {
+            return Error{Errc::corrupt, "an event is not a JSON object"};
+        }
+        const Reader in(*object);
+        const std::string kind = in.text("e");
+        if (!headed) {
+            if (kind != "of") {
+                return Error{Errc::corrupt, "a block of events does not say whose they are"};
+            }
+            group.source = in.text("source");
+            group.account = in.text("account");
+            headed = true;
+            continue;
+        }
+        OPENARCHIVER_TRY(auto body, read_body(kind, in));
+        if (body) {
+            group.events.push_back({timestamp(in.number("at")), std::move(*body)});
+        }
+    }
+    if (!headed) {
+        return Error{Errc::corrupt, "a block of events is empty"};
+    }
+    return group;
+}
+
+}  // namespace openarchiver::catalog

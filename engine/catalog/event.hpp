@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <openarchiver/sdk/error.hpp>
+#include <openarchiver/sdk/model.hpp>
+
+#include "archive/digest.hpp"
+#include "archive/pack.hpp"
+
+/// The events of the archive's log (docs/archive-format.md, Events): what the catalog is made of.
+namespace openarchiver::catalog {
+
+struct SourceSeen {
+    std::string name;
+    std::string provider;
+};
+
+struct AccountSeen {
+    std::string address;
+    std::string display_name;
+    sdk::AccountState state = sdk::AccountState::available;
+    std::string reason;
+};
+
+struct FolderSeen {
+    sdk::Folder folder;
+};
+
+struct FolderRemoved {
+    std::string folder;
+};
+
+struct PackStored {
+    archive::PackInfo pack;
+};
+
+enum class Fidelity : std::uint8_t { exact, reconstructed };
+
+/// A new version of an item: new to the archive, or with another content tag than before.
+struct ItemArchived {
+    std::string item;
+    std::string content_tag;
+    std::string media_type;
+    std::string folder;
+    archive::Digest content{};
+    std::uint64_t size = 0;
+    archive::Digest pack{};
+    archive::Placement placement;
+    std::optional<sdk::Timestamp> received_at;
+    std::string message_id;
+    std::string subject;
+    std::string from;
+    Fidelity fidelity = Fidelity::exact;
+};
+
+/// A known item was found in a folder where it was not before.
+struct ItemPlaced {
+    std::string item;
+    std::string folder;
+};
+
+/// An item is no longer in a folder.
+struct ItemLeft {
+    std::string item;
+    std::string folder;
+};
+
+/// An item could not be archived, for a reason of its own. Keeps what the listing told, so that a
+/// later retry needs no listing.
+struct ItemFailed {
+    sdk::Item item;
+    std::string folder;
+    sdk::Error error;
+};
+
+/// A failed item needs no more attention: fetched later, gone, or accepted by a person.
+struct FailureSettled {
+    std::string item;
+    bool accepted = false;
+};
+
+enum class CursorScope : std::uint8_t { accounts, folders, folder };
+
+struct CursorAdvanced {
+    CursorScope scope = CursorScope::folder;
+    std::string folder;  ///< only with CursorScope::folder
+    /// Absent: forgotten, list anew next time.
+    std::optional<sdk::Cursor> cursor;
+};
+
+/// Every folder of the account was synced without an error: its mail is archived up to here. The
+/// first one ends its initial import. Without an account: the source's initial import ended.
+struct PassCompleted {};
+
+using EventBody = std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored,
+                               ItemArchived, ItemPlaced, ItemLeft, ItemFailed, FailureSettled,
+                               CursorAdvanced, PassCompleted>;
+
+struct Event {
+    sdk::Timestamp at;
+    EventBody body;
+};
+
+/// Events that concern one account; with an empty `account` the source; with an empty `source` the
+/// archive itself.
+struct EventGroup {
+    std::string source;
+    std::string account;
+    std::vector<Event> events;
+};
+
+/// One JSON document a line; the first one says whose events they are.
+[[nodiscard]] std::string encode(const EventGroup& group);
+/// Unknown kinds of events and unknown members are skipped: newer engines may write them.
+[[nodiscard]] sdk::Result<EventGroup> decode(std::string_view lines);
+
+}  // namespace openarchiver::catalog

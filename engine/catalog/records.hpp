@@ -1,0 +1,156 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <openarchiver/sdk/model.hpp>
+
+#include "archive/digest.hpp"
+#include "archive/pack.hpp"
+#include "catalog/event.hpp"
+
+/// What the catalog tells. `key` is the row's number: good for this catalog file only.
+namespace openarchiver::catalog {
+
+/// The last error of a source, an account or a folder; `at` is 0 while all is well.
+struct LastError {
+    sdk::Timestamp at;
+    std::string code;
+    std::string message;
+    std::string request_id;
+    int attempts = 0;
+};
+
+struct SourceRecord {
+    std::int64_t key = 0;
+    std::string id;
+    std::string name;
+    std::string provider;
+    /// When its initial import ended; 0: not yet.
+    sdk::Timestamp imported_at;
+    sdk::Timestamp run_started_at;
+    sdk::Timestamp run_ended_at;
+    sdk::Timestamp good_run_at;
+    std::string error_code;
+    std::string error_message;
+    /// The JSON document of the last sync run; empty: none yet.
+    std::string run_report;
+    std::optional<sdk::Cursor> accounts_cursor;
+};
+
+struct AccountRecord {
+    std::int64_t key = 0;
+    std::string source;
+    std::string id;
+    std::string address;
+    std::string display_name;
+    sdk::AccountState state = sdk::AccountState::available;
+    std::string reason;
+    sdk::Timestamp first_pass_at;
+    sdk::Timestamp last_pass_at;
+    LastError error;
+    std::optional<sdk::Cursor> folders_cursor;
+};
+
+struct FolderRecord {
+    std::int64_t key = 0;
+    std::int64_t account_key = 0;
+    sdk::Folder folder;
+    /// Display names from below the root down to this folder.
+    std::vector<std::string> path;
+    sdk::Timestamp removed_at;
+    sdk::Timestamp synced_at;
+    /// When the log last got a cursor of this folder.
+    sdk::Timestamp cursor_logged_at;
+    LastError error;
+    std::optional<sdk::Cursor> cursor;
+};
+
+struct ItemCounts {
+    std::uint64_t items = 0;       ///< archived items, all their lives
+    std::uint64_t in_mailbox = 0;  ///< ... that are still in their account
+    std::uint64_t failures = 0;    ///< not archived, not accepted
+};
+
+/// What a sync needs to know of an item that a listing shows.
+struct KnownItem {
+    std::int64_t key = 0;
+    std::string content_tag;  ///< of the newest version
+    bool in_folder = false;
+};
+
+/// One version of an item, with all that reading it back takes.
+struct VersionRecord {
+    std::int64_t item_key = 0;
+    std::int64_t version = 0;
+    std::string ref;
+    std::string source;
+    std::int64_t account_key = 0;
+    std::string account;
+    std::string address;
+    std::string item;
+    sdk::Timestamp left_at;  ///< 0: in its account
+    archive::Digest content{};
+    std::uint64_t size = 0;
+    std::int64_t pack_key = 0;
+    archive::Placement placement;
+    std::string content_tag;
+    std::string media_type;
+    sdk::Timestamp received_at;  ///< 0: unknown
+    sdk::Timestamp archived_at;
+    std::string message_id;
+    std::string subject;
+    std::string from;
+    Fidelity fidelity = Fidelity::exact;
+};
+
+enum class HistoryKind : std::uint8_t { archived, placed, left };
+
+struct HistoryRecord {
+    sdk::Timestamp at;
+    HistoryKind kind = HistoryKind::archived;
+    std::int64_t folder_key = 0;
+};
+
+struct FailureRecord {
+    std::string source;
+    std::string account;
+    std::string address;
+    sdk::Item item;
+    std::string ref;
+    std::int64_t folder_key = 0;
+    std::string folder;  ///< the folder's own id
+    std::string code;
+    std::string message;
+    std::string service_code;
+    std::string request_id;
+    int attempts = 0;
+    sdk::Timestamp first_at;
+    sdk::Timestamp last_at;
+    sdk::Timestamp next_try_at;
+    bool accepted = false;
+};
+
+/// Which items; empty members do not restrict.
+struct ItemFilter {
+    std::vector<std::string> sources;
+    std::vector<std::string> accounts;  ///< ids or addresses
+    std::vector<std::string> folders;   ///< paths, display names joined by '/'; with what is below
+    std::string sender;                 ///< part of the From header, without regard to case
+    std::optional<sdk::Timestamp> since;  ///< received (or else archived) at or after
+    std::optional<sdk::Timestamp> until;  ///< ... before
+};
+
+struct Totals {
+    std::uint64_t items = 0;
+    std::uint64_t versions = 0;
+    std::uint64_t version_bytes = 0;  ///< what the versions' contents add up to
+    std::uint64_t contents = 0;
+    std::uint64_t content_bytes = 0;  ///< each content of an account counted once
+    std::uint64_t packs = 0;
+    std::uint64_t pack_bytes = 0;
+};
+
+}  // namespace openarchiver::catalog

@@ -1,0 +1,126 @@
+#include "catalog/schema.hpp"
+
+#include <string>
+
+#include "catalog/database.hpp"
+
+namespace openarchiver::catalog {
+
+using namespace Poco::Data::Keywords;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Status;
+
+namespace {
+
+// Times are milliseconds since 1970 UTC; 0 means never. Ids of services compare byte by byte.
+constexpr const char* kVersion1[] = {
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE writers(writer TEXT PRIMARY KEY, sequence INTEGER NOT NULL,"
+    " digest BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE sources(source INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, provider TEXT NOT NULL, imported_at INTEGER NOT NULL DEFAULT 0,"
+    " cursor_format INTEGER NOT NULL DEFAULT 0, cursor BLOB,"
+    " run_started_at INTEGER NOT NULL DEFAULT 0, run_ended_at INTEGER NOT NULL DEFAULT 0,"
+    " good_run_at INTEGER NOT NULL DEFAULT 0, error_code TEXT NOT NULL DEFAULT '',"
+    " error_message TEXT NOT NULL DEFAULT '', run_report TEXT NOT NULL DEFAULT '')",
+    "CREATE TABLE accounts(account INTEGER PRIMARY KEY, source INTEGER NOT NULL,"
+    " id TEXT NOT NULL, address TEXT NOT NULL, display_name TEXT NOT NULL,"
+    " state INTEGER NOT NULL, reason TEXT NOT NULL, first_pass_at INTEGER NOT NULL DEFAULT 0,"
+    " last_pass_at INTEGER NOT NULL DEFAULT 0, cursor_format INTEGER NOT NULL DEFAULT 0,"
+    " cursor BLOB, error_at INTEGER NOT NULL DEFAULT 0, error_code TEXT NOT NULL DEFAULT '',"
+    " error_message TEXT NOT NULL DEFAULT '', error_request_id TEXT NOT NULL DEFAULT '',"
+    " attempts INTEGER NOT NULL DEFAULT 0, UNIQUE(source, id))",
+    "CREATE TABLE folders(folder INTEGER PRIMARY KEY, account INTEGER NOT NULL,"
+    " id TEXT NOT NULL, parent_id TEXT NOT NULL, name TEXT NOT NULL, well_known TEXT NOT NULL,"
+    " hidden INTEGER NOT NULL, archived INTEGER NOT NULL, item_count INTEGER NOT NULL DEFAULT -1,"
+    " removed_at INTEGER NOT NULL DEFAULT 0, cursor_format INTEGER NOT NULL DEFAULT 0,"
+    " cursor BLOB, cursor_logged_at INTEGER NOT NULL DEFAULT 0,"
+    " synced_at INTEGER NOT NULL DEFAULT 0, error_at INTEGER NOT NULL DEFAULT 0,"
+    " error_code TEXT NOT NULL DEFAULT '', error_message TEXT NOT NULL DEFAULT '',"
+    " error_request_id TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE(account, id))",
+    "CREATE TABLE packs(pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL)",
+    "CREATE TABLE frames(pack INTEGER NOT NULL, frame INTEGER NOT NULL, key BLOB NOT NULL,"
+    " offset INTEGER NOT NULL, stored INTEGER NOT NULL, raw INTEGER NOT NULL,"
+    " PRIMARY KEY(pack, frame)) WITHOUT ROWID",
+    "CREATE TABLE contents(content INTEGER PRIMARY KEY, account INTEGER NOT NULL,"
+    " digest BLOB NOT NULL, size INTEGER NOT NULL, pack INTEGER NOT NULL, frame INTEGER NOT NULL,"
+    " offset INTEGER NOT NULL, UNIQUE(account, digest))",
+    "CREATE TABLE items(item INTEGER PRIMARY KEY, account INTEGER NOT NULL, id TEXT NOT NULL,"
+    " ref TEXT NOT NULL UNIQUE, left_at INTEGER NOT NULL DEFAULT 0, UNIQUE(account, id))",
+    "CREATE TABLE versions(item INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " content INTEGER NOT NULL, tag TEXT NOT NULL, media_type TEXT NOT NULL,"
+    " received_at INTEGER NOT NULL, archived_at INTEGER NOT NULL, message_id TEXT NOT NULL,"
+    " subject TEXT NOT NULL, sender TEXT NOT NULL, fidelity INTEGER NOT NULL,"
+    " PRIMARY KEY(item, version)) WITHOUT ROWID",
+    "CREATE TABLE placements(folder INTEGER NOT NULL, item INTEGER NOT NULL,"
+    " PRIMARY KEY(folder, item)) WITHOUT ROWID",
+    "CREATE INDEX placements_by_item ON placements(item)",
+    // kind: 0 archived, 1 placed, 2 left
+    "CREATE TABLE history(item INTEGER NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, folder INTEGER NOT NULL, PRIMARY KEY(item, position)) WITHOUT ROWID",
+    "CREATE TABLE failures(failure INTEGER PRIMARY KEY, account INTEGER NOT NULL,"
+    " item TEXT NOT NULL, ref TEXT NOT NULL, folder INTEGER NOT NULL, tag TEXT NOT NULL,"
+    " media_type TEXT NOT NULL, received_at INTEGER NOT NULL, code TEXT NOT NULL,"
+    " message TEXT NOT NULL, service_code TEXT NOT NULL, request_id TEXT NOT NULL,"
+    " attempts INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,"
+    " next_try_at INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0, UNIQUE(account, item))",
+};
+
+int user_version(Poco::Data::Session& session) {
+    int version = 0;
+    session << "PRAGMA user_version", into(version), now;
+    return version;
+}
+
+Status refuse_newer(int version) {
+    if (version > kSchemaVersion) {
+        return Error{Errc::unsupported,
+                     "the catalog has tables of version " + std::to_string(version) +
+                         ", this engine knows up to " + std::to_string(kSchemaVersion) +
+                         ": use the newer engine, or move the catalog away and run `rebuild`"};
+    }
+    return {};
+}
+
+}  // namespace
+
+std::filesystem::path catalog_file(const std::filesystem::path& folder) {
+    return folder / "catalog.db";
+}
+
+Status migrate(const std::filesystem::path& file) {
+    return translated("opening the catalog", [&]() -> Status {
+        auto session = open_session(file, Access::write);
+        const int version = user_version(session);
+        OPENARCHIVER_CHECK(refuse_newer(version));
+        if (version < 1) {
+            session << "BEGIN IMMEDIATE", now;
+            for (const char* statement : kVersion1) {
+                session << statement, now;
+            }
+            session << "PRAGMA user_version=1", now;
+            session << "COMMIT", now;
+        }
+        return {};
+    });
+}
+
+Status check_schema(const std::filesystem::path& file) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored)) {
+        return Error{Errc::not_found, "there is no catalog at " + file.string()};
+    }
+    return translated("opening the catalog", [&]() -> Status {
+        auto session = open_session(file, Access::read);
+        const int version = user_version(session);
+        if (version < 1) {
+            return Error{Errc::corrupt, "the catalog at " + file.string() +
+                                            " is empty; run `openarchiver rebuild`"};
+        }
+        return refuse_newer(version);
+    });
+}
+
+}  // namespace openarchiver::catalog

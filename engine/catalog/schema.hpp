@@ -1,0 +1,21 @@
+#pragma once
+
+#include <filesystem>
+
+#include <openarchiver/sdk/result.hpp>
+
+namespace openarchiver::catalog {
+
+/// The version of the catalog's tables that this engine works with.
+inline constexpr int kSchemaVersion = 1;
+
+[[nodiscard]] std::filesystem::path catalog_file(const std::filesystem::path& folder);
+
+/// Makes the tables, or brings older ones up to date. unsupported: the tables are newer than this
+/// engine; corrupt: not a catalog, or a damaged one.
+sdk::Status migrate(const std::filesystem::path& file);
+
+/// As migrate(), but changes nothing: not_found where there is no catalog.
+sdk::Status check_schema(const std::filesystem::path& file);
+
+}  // namespace openarchiver::catalog

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <openarchiver/sdk/host.hpp>
+
+#include "access/access.hpp"
+#include "archive/spool.hpp"
+#include "catalog/event.hpp"
+#include "catalog/note.hpp"
+
+namespace openarchiver::pipeline {
+
+/// An event on its way into the archive, and the content that comes with it.
+struct Entry {
+    std::string source;
+    std::string account;
+    catalog::Event event;
+    /// With ItemArchived: its bytes. The pack and the placement of the event are filled in here.
+    std::unique_ptr<archive::Spool> content;
+    /// Called once the event is durable, on the committer's thread.
+    std::function<void()> acknowledge;
+};
+
+/// The one thread that writes the archive, in the order that keeps every promise: packs durable,
+/// segment durable, catalog transaction, acknowledge. Commits at 16 MiB, one second after the first
+/// waiting event, when asked to flush, and on stop.
+class Committer {
+public:
+    static constexpr std::uint64_t kCommitBytes = 16U << 20;
+    static constexpr std::chrono::milliseconds kCommitAfter{1000};
+    /// Back pressure: what may wait for the committer.
+    static constexpr std::uint64_t kQueueBytes = 32U << 20;
+    static constexpr std::size_t kQueueEntries = 4096;
+
+    Committer(access::ArchiveWriter& archive, sdk::Clock& clock,
+              std::shared_ptr<spdlog::logger> log);
+    ~Committer();
+
+    /// Blocks while the queue is full; an entry larger than the queue enters alone. The error that
+    /// ended the committer, or cancelled.
+    sdk::Status put(Entry entry, std::stop_token stop);
+    sdk::Status note(catalog::Note note, std::stop_token stop);
+    /// Returns once everything put before is durable.
+    sdk::Status flush(std::stop_token stop);
+    /// The error after which nothing is accepted any more, if there was one.
+    [[nodiscard]] std::optional<sdk::Error> failure() const;
+
+private:
+    struct Waiting {
+        std::vector<Entry> entries;
+        std::vector<catalog::Note> notes;
+    };
+
+    void run(std::stop_token stop);
+    sdk::Status take(Entry entry);
+    sdk::Status commit(std::stop_token stop);
+    std::uint64_t weight(const Entry& entry) const;
+
+    access::ArchiveWriter& archive_;
+    sdk::Clock& clock_;
+    std::shared_ptr<spdlog::logger> log_;
+    archive::PackWriter packs_;
+    archive::LogPosition position_;
+    // The batch: taken from the queue, content already in packs_, not yet durable. Committer's thread.
+    std::vector<Entry> batch_;
+    std::vector<std::size_t> unplaced_;  // indexes in batch_ whose pack is the open one
+
+    mutable std::mutex mutex_;  // guards everything below
+    std::condition_variable_any changed_;
+    std::deque<Entry> queue_;
+    std::vector<catalog::Note> notes_;
+    std::uint64_t queued_bytes_ = 0;
+    std::uint64_t put_count_ = 0;
+    std::uint64_t durable_count_ = 0;
+    bool flush_wanted_ = false;
+    std::optional<sdk::Error> failure_;
+
+    std::jthread thread_;  // last: started when all the rest is there
+};
+
+}  // namespace openarchiver::pipeline

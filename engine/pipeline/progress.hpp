@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <openarchiver/sdk/error.hpp>
+
+namespace openarchiver::pipeline {
+
+/// Where a sync run stands, for people who watch it and for its report.
+struct SyncCounts {
+    // Accounts by what became of them; they add up to `discovered` at the end of a run.
+    std::uint64_t discovered = 0;
+    std::uint64_t up_to_date = 0;
+    std::uint64_t importing = 0;
+    std::uint64_t without_mailbox = 0;
+    std::uint64_t excluded = 0;
+    std::uint64_t closed_by_policy = 0;
+    std::uint64_t deleted_upstream = 0;
+    std::uint64_t failed_accounts = 0;
+    // Items.
+    std::uint64_t new_items = 0;
+    std::uint64_t changed = 0;
+    std::uint64_t unchanged = 0;
+    std::uint64_t moved = 0;
+    std::uint64_t left = 0;
+    std::uint64_t gone_before_fetch = 0;
+    std::uint64_t failed_items = 0;
+    std::uint64_t failed_folders = 0;
+    /// Bytes of the contents that became durable.
+    std::uint64_t archived_bytes = 0;
+    /// How many items are expected to be fetched in this run, as far as listings told.
+    std::uint64_t expected_items = 0;
+};
+
+/// Safe for concurrent use.
+class SyncProgress {
+public:
+    template <typename Change>
+    void update(Change&& change) {
+        const std::lock_guard lock(mutex_);
+        change(counts_);
+    }
+
+    [[nodiscard]] SyncCounts snapshot() const {
+        const std::lock_guard lock(mutex_);
+        return counts_;
+    }
+
+private:
+    mutable std::mutex mutex_;  // guards counts_
+    SyncCounts counts_;
+};
+
+/// Source status as people see it (docs/cli.md).
+enum class SourceStatus : std::uint8_t { pending, importing, active, paused, attention, error };
+
+[[nodiscard]] std::string_view to_string(SourceStatus status) noexcept;
+
+/// The result of a sync run of one source: what `sync --json` prints for it.
+struct SyncReport {
+    std::string source;
+    SourceStatus status = SourceStatus::pending;
+    SyncCounts counts;
+    std::map<std::string, std::uint64_t, std::less<>> metrics;  ///< requests, throttled, ...
+    std::chrono::milliseconds duration{0};
+    /// Items that could not be archived, in this run or before, and were not accepted.
+    std::uint64_t outstanding_failures = 0;
+    /// Why the run ended before its end, if it did.
+    std::optional<sdk::Error> error;
+};
+
+/// The document of one source, compact JSON.
+[[nodiscard]] std::string to_json(const SyncReport& report);
+
+}  // namespace openarchiver::pipeline

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <openarchiver/sdk/host.hpp>
+#include <string>
+#include <string_view>
+
+#include "plugin/secrets.hpp"
+
+namespace spdlog {
+class logger;
+}
+
+/// What the engine offers to plugins, and uses itself: logging, time, counters, secrets.
+namespace openarchiver::plugin {
+
+/// Writes through the sinks of `base`, at the level that `base` has at the time, under a name of
+/// its own; fields follow the message as key=value.
+class SpdlogLogger final : public sdk::Logger {
+public:
+    SpdlogLogger(std::shared_ptr<spdlog::logger> base, const std::string& name);
+
+    void log(sdk::LogLevel level, std::string_view message,
+             std::initializer_list<sdk::LogField> fields = {}) override;
+
+private:
+    std::shared_ptr<spdlog::logger> base_;   // shared with the program, which sets its level
+    std::shared_ptr<spdlog::logger> named_;  // spdlog's clone() gives no other ownership
+};
+
+class SystemClock final : public sdk::Clock {
+public:
+    [[nodiscard]] std::chrono::system_clock::time_point now() const override;
+    [[nodiscard]] std::chrono::steady_clock::time_point steady_now() const override;
+};
+
+/// Named counters.
+class CounterMetrics final : public sdk::Metrics {
+public:
+    using Counters = std::map<std::string, std::uint64_t, std::less<>>;
+
+    void add(std::string_view counter, std::uint64_t amount) override;
+    [[nodiscard]] Counters snapshot() const;
+
+private:
+    mutable std::mutex mutex_;  // guards counters_
+    Counters counters_;
+};
+
+/// The services of one source (or of the storage backend), owned together.
+class PluginServices {
+public:
+    struct Options {
+        /// The source's id, or "storage": the name in the log and the owner of rotated secrets.
+        std::string owner;
+        SecretReferences secrets;
+        /// May be null: rotated secrets can't be kept then. Must outlive the services.
+        SecretVault* vault = nullptr;
+        /// Must outlive the services; null: the system's.
+        sdk::Clock* clock = nullptr;
+        std::filesystem::path state_folder;
+        std::filesystem::path profile_folder;
+    };
+
+    /// Creates the state folder (mode 0700) where there is none yet.
+    static sdk::Result<std::unique_ptr<PluginServices>> open(
+        const std::shared_ptr<spdlog::logger>& log, Options options);
+
+    /// References to parts of this object: it must outlive what is opened with them.
+    [[nodiscard]] sdk::HostServices host();
+
+    [[nodiscard]] const CounterMetrics& metrics() const noexcept { return metrics_; }
+
+private:
+    PluginServices(const std::shared_ptr<spdlog::logger>& log, Options options);
+
+    SpdlogLogger logger_;
+    ConfiguredSecrets secrets_;
+    SystemClock system_clock_;
+    CounterMetrics metrics_;
+    sdk::Clock* clock_;
+    std::filesystem::path state_folder_;
+    std::filesystem::path profile_folder_;
+};
+
+}  // namespace openarchiver::plugin

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/plugin_host.hpp"
+#include "plugin/secrets.hpp"
+
+/// The profile: the JSON file that says what to archive, where and how often.
+namespace openarchiver::profile {
+
+using plugin::SecretReference;
+using plugin::SecretReferences;
+
+/// A plugin's own configuration: JSON text without its secrets, and where those come from.
+struct PluginConfig {
+    std::string config_json = "{}";
+    /// By JSON pointer within the configuration ("/client_secret").
+    SecretReferences secrets;
+};
+
+struct Storage : PluginConfig {
+    std::string backend;
+};
+
+enum class EncryptionMode : std::uint8_t { aes_256_gcm, none };
+
+/// Where the master key is. The file need not exist yet.
+struct KeyReference {
+    enum class Kind : std::uint8_t { file, env };
+    Kind kind = Kind::file;
+    /// An absolute path, or the name of an environment variable.
+    std::string value;
+};
+
+struct Encryption {
+    EncryptionMode mode = EncryptionMode::aes_256_gcm;
+    KeyReference key;
+    /// False: the profile says nothing, so the key file may be created at first use.
+    bool section_present = false;
+};
+
+struct Archive {
+    Storage storage;
+    std::filesystem::path catalog_path;
+    Encryption encryption;
+    /// Archiving stops before less than this is free.
+    std::uint64_t free_space_floor = std::uint64_t{1} << 30;
+};
+
+struct Source : PluginConfig {
+    std::string id;
+    std::string name;
+    std::string provider;
+    /// The time between the beginnings of two sync runs.
+    std::chrono::seconds every = std::chrono::minutes(5);
+};
+
+struct Service {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 8420;
+};
+
+/// All paths are absolute.
+struct Profile {
+    int version = 1;
+    Archive archive;
+    std::vector<Source> sources;
+    std::vector<std::filesystem::path> plugin_path;
+    Service service;
+    std::filesystem::path file;
+    std::filesystem::path folder;
+};
+
+enum class Severity : std::uint8_t { error, warning };
+
+struct Problem {
+    /// JSON pointer of the place; empty: the file as a whole.
+    std::string pointer;
+    std::string message;
+    /// What to do; may be empty.
+    std::string suggestion;
+    Severity severity = Severity::error;
+};
+
+/// One line for people: "error at /sources/0/id: ... (...)".
+[[nodiscard]] std::string to_text(const Problem& problem);
+
+struct ProfileResult {
+    /// Absent exactly when there is a problem of severity `error`.
+    std::optional<Profile> profile;
+    std::vector<Problem> problems;
+};
+
+/// Reads and validates a profile. `plugins` gives the schemas of the configurations; without it
+/// (null) these are taken as they are, and secrets in them are not recognised: good for no more
+/// than looking at the rest.
+[[nodiscard]] ProfileResult load_profile(const std::filesystem::path& file,
+                                         const plugin::PluginHost* plugins);
+
+/// `plugins.path` of a profile that is not validated yet, because its plugins must be loaded first.
+/// Empty where the file can't be read as JSON; load_profile() reports that.
+[[nodiscard]] std::vector<std::filesystem::path> read_plugin_path(
+    const std::filesystem::path& file);
+
+/// Reads every secret that the profile refers to and reports those that can't be used (errors) or
+/// are probably mistaken (warnings). Pointers are into the profile. No value is in any text.
+[[nodiscard]] std::vector<Problem> check_secrets(const Profile& profile);
+
+/// The JSON Schema of a profile with the configurations of the loaded plugins merged in, as
+/// indented JSON text.
+[[nodiscard]] std::string profile_schema(const plugin::PluginHost* plugins);
+
+}  // namespace openarchiver::profile

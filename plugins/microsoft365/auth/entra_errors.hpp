@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <openarchiver/sdk/error.hpp>
+
+namespace openarchiver::microsoft365 {
+
+/// An answer of the token endpoint that is no token.
+struct EntraFailure {
+    int status = 0;
+    /// OAuth's word ("invalid_client"); empty where the body is not the endpoint's own.
+    std::string error;
+    /// The AADSTS numbers.
+    std::vector<std::int64_t> codes;
+    std::string trace_id;
+    /// What the endpoint says without its trailing ids and times.
+    std::string description;
+};
+
+/// The error for an administrator: unauthenticated with what to do, or unavailable where waiting
+/// helps. service_code is "AADSTS…", request_id the trace id.
+sdk::Error to_error(const EntraFailure& failure);
+
+}  // namespace openarchiver::microsoft365

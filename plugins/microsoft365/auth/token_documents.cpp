@@ -1,0 +1,161 @@
+#include "auth/token_documents.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "failure.hpp"
+
+namespace openarchiver::microsoft365 {
+
+namespace {
+
+namespace json = boost::json;
+
+std::optional<json::object> parse_object(std::string_view text) {
+    json::error_code error;
+    json::value value = json::parse(text, error);
+    if (error || !value.is_object()) {
+        return std::nullopt;
+    }
+    return std::move(value.get_object());
+}
+
+std::string text_member(const json::object& object, std::string_view name) {
+    const json::value* value = object.if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->get_string())
+                                                  : std::string();
+}
+
+/// Up to the ids and the time that the endpoint appends.
+std::string without_ids(std::string description) {
+    for (const std::string_view end : {"\r\n", "\n", " Trace ID:", "Trace ID:"}) {
+        description.resize(std::min(description.find(end), description.size()));
+    }
+    return description;
+}
+
+std::optional<std::string> decode_base64url(std::string_view text) {
+    std::string result;
+    std::uint32_t bits = 0;
+    int count = 0;
+    for (const char c : text) {
+        std::uint32_t value = 0;
+        if (c >= 'A' && c <= 'Z') {
+            value = static_cast<std::uint32_t>(c - 'A');
+        } else if (c >= 'a' && c <= 'z') {
+            value = static_cast<std::uint32_t>(c - 'a') + 26;
+        } else if (c >= '0' && c <= '9') {
+            value = static_cast<std::uint32_t>(c - '0') + 52;
+        } else if (c == '-' || c == '+') {
+            value = 62;
+        } else if (c == '_' || c == '/') {
+            value = 63;
+        } else if (c == '=') {
+            break;
+        } else {
+            return std::nullopt;
+        }
+        bits = (bits << 6U) | value;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            result += static_cast<char>((bits >> static_cast<unsigned>(count)) & 0xffU);
+        }
+    }
+    return result;
+}
+
+}  // namespace
+
+bool TokenClaims::has_role(std::string_view role) const {
+    return std::ranges::find(roles, role) != roles.end();
+}
+
+bool TokenClaims::reads_mail() const {
+    return has_role("Mail.Read") || has_role("Mail.ReadWrite");
+}
+
+bool TokenClaims::lists_users() const {
+    return has_role("User.Read.All") || has_role("User.ReadWrite.All") ||
+           has_role("Directory.Read.All") || has_role("Directory.ReadWrite.All");
+}
+
+sdk::Result<TokenDocument> parse_token_document(std::string_view text) {
+    const auto object = parse_object(text);
+    TokenDocument document;
+    if (object) {
+        document.access_token = text_member(*object, "access_token");
+        if (const json::value* life = object->if_contains("expires_in")) {
+            if (life->is_int64()) {
+                document.expires_in = std::chrono::seconds(life->get_int64());
+            } else if (life->is_string()) {
+                document.expires_in =
+                    std::chrono::seconds(std::atoll(life->get_string().c_str()));
+            }
+        }
+    }
+    // Characters that could end the header field have no place in a token.
+    const bool usable = !document.access_token.empty() &&
+                        std::ranges::all_of(document.access_token,
+                                            [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!usable) {
+        return failure(sdk::Errc::unavailable,
+                       "the token endpoint's answer has no token: check authority_url and what is "
+                       "between this machine and it");
+    }
+    return document;
+}
+
+EntraFailure parse_entra_failure(int status, std::string_view body) {
+    EntraFailure result;
+    result.status = status;
+    const auto object = parse_object(body);
+    if (!object) {
+        return result;
+    }
+    result.error = text_member(*object, "error");
+    result.trace_id = text_member(*object, "trace_id");
+    result.description = without_ids(text_member(*object, "error_description"));
+    if (const json::value* codes = object->if_contains("error_codes");
+        codes != nullptr && codes->is_array()) {
+        for (const json::value& code : codes->get_array()) {
+            if (code.is_int64()) {
+                result.codes.push_back(code.get_int64());
+            }
+        }
+    }
+    if (result.codes.empty() && result.description.starts_with("AADSTS")) {
+        if (const std::int64_t code = std::atoll(result.description.c_str() + 6); code > 0) {
+            result.codes.push_back(code);
+        }
+    }
+    return result;
+}
+
+std::optional<TokenClaims> parse_token_claims(std::string_view access_token) {
+    const std::size_t first = access_token.find('.');
+    if (first == std::string_view::npos) {
+        return std::nullopt;
+    }
+    const std::size_t second = access_token.find('.', first + 1);
+    if (second == std::string_view::npos) {
+        return std::nullopt;
+    }
+    const auto payload = decode_base64url(access_token.substr(first + 1, second - first - 1));
+    const auto object = payload ? parse_object(*payload) : std::nullopt;
+    if (!object) {
+        return std::nullopt;
+    }
+    TokenClaims claims;
+    if (const json::value* roles = object->if_contains("roles");
+        roles != nullptr && roles->is_array()) {
+        for (const json::value& role : roles->get_array()) {
+            if (role.is_string()) {
+                claims.roles.emplace_back(role.get_string());
+            }
+        }
+    }
+    return claims;
+}
+
+}  // namespace openarchiver::microsoft365

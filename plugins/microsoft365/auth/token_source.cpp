@@ -1,0 +1,125 @@
+#include "auth/token_source.hpp"
+
+#include "failure.hpp"
+#include "random_id.hpp"
+
+namespace openarchiver::microsoft365 {
+
+namespace {
+
+using sdk::Errc;
+
+constexpr std::size_t kMaxAnswer = 256 * 1024;
+constexpr std::chrono::seconds kMargin{300};
+
+}  // namespace
+
+sdk::Result<Token> TokenSource::get(Patience patience, const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        if (token_ && host_.clock.steady_now() < renew_at_) {
+            return *token_;
+        }
+        if (!renewing_) {
+            break;
+        }
+        const std::uint64_t before = renewals_;
+        if (!changed_.wait(lock, stop, [&] { return renewals_ != before; })) {
+            return cancelled();
+        }
+        // Those who waited share the answer, unless the one who asked was merely stopped.
+        if (last_error_ && last_error_->code != Errc::cancelled) {
+            return *last_error_;
+        }
+    }
+
+    renewing_ = true;
+    lock.unlock();
+    auto document = request(patience, stop);
+    lock.lock();
+    renewing_ = false;
+    ++renewals_;
+    changed_.notify_all();
+    if (!document) {
+        last_error_ = document.error();
+        return std::move(document.error());
+    }
+    last_error_.reset();
+    claims_ = parse_token_claims(document->access_token);
+    token_ = Token{std::move(document->access_token), ++generation_};
+    const auto life = std::max(document->expires_in, std::chrono::seconds(0));
+    renew_at_ = host_.clock.steady_now() + (life > 2 * kMargin ? life - kMargin : life / 2);
+    return *token_;
+}
+
+void TokenSource::invalidate(std::uint64_t generation) {
+    const std::lock_guard lock(mutex_);
+    if (token_ && token_->generation == generation) {
+        token_.reset();
+    }
+}
+
+std::optional<TokenClaims> TokenSource::claims() {
+    const std::lock_guard lock(mutex_);
+    return claims_;
+}
+
+std::optional<std::chrono::seconds> TokenSource::clock_skew() {
+    const std::lock_guard lock(mutex_);
+    return clock_skew_;
+}
+
+sdk::Result<TokenDocument> TokenSource::request(Patience patience, const std::stop_token& stop) {
+    for (;;) {
+        OPENARCHIVER_TRY(const auto permit, directory_.acquire(1, 1, patience, stop));
+        auto document = request_once(stop);
+        if (document || document.error().code != Errc::rate_limited) {
+            return document;
+        }
+        host_.metrics.add("throttled", 1);
+        document.error().retry_after = directory_.throttled(document.error().retry_after);
+        if (patience == Patience::refuse) {
+            return document;
+        }
+    }
+}
+
+sdk::Result<TokenDocument> TokenSource::request_once(const std::stop_token& stop) {
+    auto secret = host_.secrets.get("/client_secret");
+    if (!secret) {
+        return failure(Errc::invalid_config,
+                       "the Client Secret Value can't be read: " + secret.error().message);
+    }
+    HttpRequest request;
+    request.method = "POST";
+    request.target = "/" + percent_encode(settings_.tenant_id) + "/oauth2/v2.0/token";
+    request.fields = {{"Content-Type", "application/x-www-form-urlencoded"},
+                      {"Accept", "application/json"},
+                      {"Accept-Encoding", "identity"},
+                      {"client-request-id", random_guid()}};
+    request.body = "grant_type=client_credentials&client_id=" +
+                   percent_encode(settings_.client_id) +
+                   "&scope=" + percent_encode(settings_.graph.url() + "/.default") +
+                   "&client_secret=" + percent_encode(*secret);
+    request.answer_timeout = std::chrono::seconds(60);
+
+    OPENARCHIVER_TRY(const auto response, http_.send(settings_.authority, request, stop));
+    if (const auto date = parse_http_date(response->head().field("Date"))) {
+        const std::lock_guard lock(mutex_);
+        clock_skew_ =
+            std::chrono::duration_cast<std::chrono::seconds>(*date - host_.clock.now());
+    }
+    if (response->head().status == 200) {
+        OPENARCHIVER_TRY(const std::string body, response->read_all(kMaxAnswer));
+        return parse_token_document(body);
+    }
+    sdk::Error error = to_error(
+        parse_entra_failure(response->head().status, response->read_error_text()));
+    if (error.code == Errc::rate_limited || error.code == Errc::unavailable) {
+        error.retry_after = parse_retry_after(response->head().field("Retry-After"),
+                                              host_.clock.now());
+    }
+    return error;
+}
+
+}  // namespace openarchiver::microsoft365

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/result.hpp>
+
+#include "auth/token_documents.hpp"
+#include "http/http_client.hpp"
+#include "throttle/request_limiter.hpp"
+
+namespace openarchiver::microsoft365 {
+
+struct TokenSettings {
+    Origin authority;
+    Origin graph;
+    std::string tenant_id;
+    std::string client_id;
+};
+
+struct Token {
+    std::string value;
+    /// Which of the tokens it is, for invalidate().
+    std::uint64_t generation = 0;
+};
+
+/// The application's token: cached, renewed before it expires, asked for once however many need it.
+class TokenSource {
+public:
+    TokenSource(TokenSettings settings, HttpClient& http, RequestLimiter& directory,
+                const sdk::HostServices& host)
+        : settings_(std::move(settings)), http_(http), directory_(directory), host_(host) {}
+
+    /// unauthenticated, invalid_config (no secret), rate_limited, unavailable, cancelled.
+    sdk::Result<Token> get(Patience patience, const std::stop_token& stop);
+
+    /// The service refused this token. A newer one is left alone.
+    void invalidate(std::uint64_t generation);
+
+    /// What the latest token says; absent before the first and where tokens are opaque.
+    std::optional<TokenClaims> claims();
+
+    /// The service's clock minus ours, as the latest answer showed it.
+    std::optional<std::chrono::seconds> clock_skew();
+
+private:
+    sdk::Result<TokenDocument> request(Patience patience, const std::stop_token& stop);
+    sdk::Result<TokenDocument> request_once(const std::stop_token& stop);
+
+    const TokenSettings settings_;
+    HttpClient& http_;
+    RequestLimiter& directory_;
+    const sdk::HostServices host_;
+
+    std::mutex mutex_;  // guards everything below
+    std::condition_variable_any changed_;
+    std::optional<Token> token_;
+    std::chrono::steady_clock::time_point renew_at_;
+    std::uint64_t generation_ = 0;
+    std::optional<TokenClaims> claims_;
+    std::optional<std::chrono::seconds> clock_skew_;
+    bool renewing_ = false;
+    std::uint64_t renewals_ = 0;
+    std::optional<sdk::Error> last_error_;
+};
+
+}  // namespace openarchiver::microsoft365

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <openarchiver/sdk/result.hpp>
+
+#include "http/connection.hpp"
+#include "http/origin.hpp"
+#include "http/resolver.hpp"
+#include "http/tls_context.hpp"
+
+namespace openarchiver::microsoft365 {
+
+/// Keep-alive connections by origin. How many are open at a time is bounded by those who send.
+class ConnectionPool {
+public:
+    explicit ConnectionPool(std::filesystem::path ca_file) : ca_file_(std::move(ca_file)) {}
+
+    /// An idle connection, the one used last first; null if there is none that looks alive.
+    std::unique_ptr<Connection> take_idle(const Origin& origin);
+
+    sdk::Result<std::unique_ptr<Connection>> open(const Origin& origin,
+                                                  const std::stop_token& stop);
+
+    void give_back(const Origin& origin, std::unique_ptr<Connection> connection);
+
+private:
+    struct Idle {
+        std::unique_ptr<Connection> connection;
+        std::chrono::steady_clock::time_point since;
+    };
+    struct Peer {
+        std::unique_ptr<TlsContext> tls;
+        std::vector<Idle> idle;
+    };
+
+    const std::filesystem::path ca_file_;
+    Resolver resolver_;
+    std::mutex mutex_;  // guards peers_
+    std::map<std::string, Peer> peers_;
+};
+
+}  // namespace openarchiver::microsoft365

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What a provider tells about a service. All texts are UTF-8; ids are opaque, case-sensitive,
+/// not empty and at most 2 KiB.
+namespace openarchiver::sdk {
+
+using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// Opaque position in the changes of a folder, of a folder tree or of the list of accounts. The
+/// engine stores it and gives it back, never looks inside and never logs it. At most 64 KiB.
+struct Cursor {
+    /// Raised by the plugin when the meaning of `value` changes; a plugin that is given a format it
+    /// does not know answers Errc::cursor_expired.
+    std::uint32_t format = 0;
+    std::string value = {};
+
+    bool operator==(const Cursor&) const = default;
+};
+
+enum class AccountState : std::uint8_t {
+    available,          ///< to be archived
+    without_mailbox,    ///< exists upstream, has nothing to archive (now)
+    excluded,           ///< left out by the source's configuration
+    closed_by_policy,   ///< the service does not let this application in
+    deleted_upstream,   ///< gone upstream; what was archived stays
+};
+
+/// A mailbox or the like.
+struct Account {
+    /// Stable for the life of the account upstream, across renames.
+    std::string id = {};
+    /// What people call it: the primary mail address, or a path.
+    std::string address = {};
+    std::string display_name = {};
+    AccountState state = AccountState::available;
+    /// Why, in plain words, where `state` is not `available`.
+    std::string reason = {};
+};
+
+struct Folder {
+    /// Unique within its account, stable across renames and moves.
+    std::string id = {};
+    /// Empty: directly below the root.
+    std::string parent_id = {};
+    std::string display_name = {};
+    /// Language-independent role where the service has one ("inbox", "drafts", "sentitems").
+    std::string well_known_name = {};
+    bool hidden = false;
+    /// False: the configuration (or its defaults) leaves this folder out; it is shown, not synced.
+    bool archived = true;
+    /// How many items the service says it holds; for estimates only.
+    std::optional<std::uint64_t> item_count = {};
+};
+
+/// An item as a listing describes it.
+struct Item {
+    /// Stable for the life of the item in its account, across moves.
+    std::string id = {};
+    /// Changes exactly when the content changes; untouched by moves and flags. Empty: this listing
+    /// does not tell, which never makes a new version of a known item.
+    std::string content_tag = {};
+    std::string media_type = "message/rfc822";
+    std::optional<Timestamp> received_at = {};
+    /// How large the content probably is, in bytes; for estimates and back pressure only.
+    std::optional<std::uint64_t> size_hint = {};
+};
+
+}  // namespace openarchiver::sdk

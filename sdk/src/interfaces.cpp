@@ -1,0 +1,23 @@
+// Out-of-line destructors: one vtable of each interface in each library that links the SDK.
+#include <openarchiver/sdk/plugin.hpp>
+
+namespace openarchiver::sdk {
+
+ByteReader::~ByteReader() = default;
+ByteSource::~ByteSource() = default;
+ByteSink::~ByteSink() = default;
+Logger::~Logger() = default;
+Secrets::~Secrets() = default;
+Clock::~Clock() = default;
+Metrics::~Metrics() = default;
+AccountSink::~AccountSink() = default;
+FolderSink::~FolderSink() = default;
+ItemSink::~ItemSink() = default;
+ProviderSession::~ProviderSession() = default;
+Provider::~Provider() = default;
+ObjectListSink::~ObjectListSink() = default;
+ObjectStore::~ObjectStore() = default;
+StorageBackend::~StorageBackend() = default;
+Plugin::~Plugin() = default;
+
+}  // namespace openarchiver::sdk
