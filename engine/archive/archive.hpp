@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -33,7 +35,8 @@ public:
     /// unsupported: the format is newer than this engine, with both numbers.
     static sdk::Result<Marker> read_marker(sdk::ObjectStore& store, std::stop_token stop);
 
-    /// Makes a new archive in an empty store. The keyring is durable before the marker is.
+    /// Makes a new archive in a store that holds nothing but a lease (the caller's, best). The
+    /// keyring is durable before the marker is. already_exists: there is an archive.
     static sdk::Result<std::unique_ptr<Archive>> create(std::unique_ptr<sdk::ObjectStore> store,
                                                         std::optional<SecretKey> master,
                                                         sdk::Timestamp now, std::stop_token stop);
@@ -54,7 +57,7 @@ public:
     [[nodiscard]] SegmentLog& log() { return log_; }
     [[nodiscard]] PackReader& packs() { return packs_; }
 
-    /// Makes new keys durable; nothing to do when there are none.
+    /// Makes new keys durable; nothing to do when there are none. Safe for concurrent use.
     sdk::Status save_keyring(std::stop_token stop);
 
 private:
@@ -64,6 +67,7 @@ private:
     std::unique_ptr<sdk::ObjectStore> store_;
     Marker marker_;
     std::optional<SecretKey> master_;
+    std::mutex save_mutex_;  // one save at a time, so that an older keyring never comes last
     Keyring keyring_;
     SegmentLog log_;
     PackReader packs_;

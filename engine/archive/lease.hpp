@@ -20,19 +20,22 @@ public:
     static constexpr std::chrono::seconds kStaleAfter{60};
 
     /// already_exists: held by another engine; the message names host and process.
-    static sdk::Result<std::unique_ptr<Lease>> acquire(sdk::ObjectStore& store, sdk::Clock& clock,
-                                                       std::stop_token stop);
+    static sdk::Result<std::unique_ptr<Lease>> acquire(
+        sdk::ObjectStore& store, sdk::Clock& clock, std::stop_token stop,
+        std::chrono::milliseconds renew_every = kRenewEvery);
     /// Gives the lease back.
     ~Lease();
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    /// False once somebody else took it: writing must end.
+    /// False once somebody else took it, and while it could not be renewed for so long that somebody
+    /// else may: writing must end.
     [[nodiscard]] bool held() const;
 
 private:
-    Lease();
     struct State;
+    explicit Lease(std::unique_ptr<State> state);
+
     std::unique_ptr<State> state_;
 };
 

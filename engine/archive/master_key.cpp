@@ -213,7 +213,9 @@ sdk::Result<SecretKey> create_master_key(const std::filesystem::path& file) {
 }
 
 std::string key_check_value(const SecretKey& key) {
-    SecretKey derived = derive_key(key, {}, kKeyCheckPurpose);
+    // No salt, which RFC 5869 defines to mean as many zeros as the hash is long.
+    constexpr std::array<std::byte, 32> kNoSalt{};
+    SecretKey derived = derive_key(key, kNoSalt, kKeyCheckPurpose);
     const std::string value = to_hex(std::span(derived).first<8>());
     wipe(derived);
     return value;

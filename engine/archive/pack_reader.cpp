@@ -175,7 +175,7 @@ sdk::Status PackReader::read(const PackInfo& pack, const Placement& placement, s
                            std::to_string(index));
         }
         const std::uint64_t raw_size = pack.frames[index].raw_size;
-        if (offset > raw_size || (offset == raw_size && index != placement.frame)) {
+        if (offset > raw_size) {
             return in_frame(corrupt("a content is said to begin behind its end"), pack, index);
         }
         const auto take = static_cast<std::size_t>(std::min(left, raw_size - offset));
@@ -245,8 +245,9 @@ public:
         if (failure_) {
             return *std::move(failure_);
         }
-        if (next_ != order_.size() || filled_ != 0) {
-            return corrupt(pack_name(pack_) + " does not end with its last frame");
+        if (next_ != order_.size() || end_ != size_) {
+            return corrupt(pack_name(pack_) + " does not end with the last frame that the log "
+                                              "gives it");
         }
         return {};
     }

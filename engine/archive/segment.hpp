@@ -72,8 +72,20 @@ public:
         std::stop_token stop, std::uint64_t* beyond_gap = nullptr);
 
 private:
+    /// Attempts at one position that were put without learning whether they arrived: each still may.
+    struct Unsettled {
+        std::string key;
+        Digest previous{};
+        std::vector<Digest> attempts;
+        std::string object;  ///< the last attempt
+        Digest plain{};      ///< its keys and events
+    };
+
+    sdk::Result<LogPosition> append_segment(Segment segment, std::stop_token stop);
+
     sdk::ObjectStore& store_;
     const Keyring& keyring_;
+    std::optional<Unsettled> unsettled_;
 };
 
 }  // namespace openarchiver::archive

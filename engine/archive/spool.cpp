@@ -111,7 +111,7 @@ sdk::Status Spool::write(std::span<const std::byte> bytes) {
             return moved;
         }
         file_ = file;
-        memory_ = {};
+        std::vector<std::byte>().swap(memory_);  // an assignment would keep the memory
     }
     if (file_ >= 0) {
         OPENARCHIVER_CHECK(write_at(file_, size_, bytes, folder_));

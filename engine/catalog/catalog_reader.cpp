@@ -141,11 +141,12 @@ struct CatalogReader::State {
 
     std::mutex mutex;  // guards the connection
     Poco::Data::Session session;
-    Query<std::tuple<Integer, std::string, Integer>, Integer, Integer, std::string> find_item{
+    Query<std::tuple<Integer, std::string, Integer>, std::string, Integer, std::string> find_item{
         session,
         "SELECT i.item, coalesce((SELECT v.tag FROM versions v WHERE v.item=i.item"
         " ORDER BY v.version DESC LIMIT 1), ''),"
-        " EXISTS(SELECT 1 FROM placements p WHERE p.folder=? AND p.item=i.item)"
+        " EXISTS(SELECT 1 FROM placements p JOIN folders d ON d.folder=p.folder"
+        " WHERE p.item=i.item AND d.id=?)"
         " FROM items i WHERE i.account=? AND i.id=?"};
     Query<std::tuple<Integer>, Integer> folder_count{
         session, "SELECT count(*) FROM placements WHERE folder=?"};
@@ -169,7 +170,7 @@ struct CatalogReader::State {
         Blob value;
         statement << std::string("SELECT source, id, name, provider, imported_at, run_started_at,"
                                  " run_ended_at, good_run_at, error_code, error_message,"
-                                 " run_report, cursor IS NOT NULL, cursor_format,"
+                                 " run_report, cursor_format >= 0, cursor_format,"
                                  " coalesce(cursor, x'') FROM sources ") +
                          where,
             bind(id);
@@ -196,7 +197,7 @@ struct CatalogReader::State {
         Blob value;
         statement << "SELECT folder, account, id, parent_id, name, well_known, hidden, archived,"
                      " item_count, removed_at, synced_at, cursor_logged_at, error_at, error_code,"
-                     " error_message, error_request_id, attempts, cursor IS NOT NULL,"
+                     " error_message, error_request_id, attempts, cursor_format >= 0,"
                      " cursor_format, coalesce(cursor, x'') FROM folders WHERE account=?"
                      " ORDER BY folder",
             bind(account_key);
@@ -316,7 +317,7 @@ Result<std::vector<AccountRecord>> CatalogReader::accounts(std::string_view sour
         Blob value;
         statement << "SELECT a.account, s.id, a.id, a.address, a.display_name, a.state, a.reason,"
                      " a.first_pass_at, a.last_pass_at, a.error_at, a.error_code,"
-                     " a.error_message, a.error_request_id, a.attempts, a.cursor IS NOT NULL,"
+                     " a.error_message, a.error_request_id, a.attempts, a.cursor_format >= 0,"
                      " a.cursor_format, coalesce(a.cursor, x'') FROM accounts a JOIN sources s"
                      " ON s.source=a.source WHERE s.id=? ORDER BY a.account",
             bind(std::string(source));
@@ -345,10 +346,10 @@ Result<std::vector<FolderRecord>> CatalogReader::folders(std::int64_t account_ke
 
 Result<std::optional<KnownItem>> CatalogReader::find_item(std::int64_t account_key,
                                                           std::string_view item_id,
-                                                          std::int64_t folder_key) {
+                                                          std::string_view folder_id) {
     return state_->read([&]() -> Result<std::optional<KnownItem>> {
         auto& query = state_->find_item;
-        if (!query(folder_key, account_key, std::string(item_id))) {
+        if (!query(std::string(folder_id), account_key, std::string(item_id))) {
             return std::optional<KnownItem>();
         }
         return std::optional(KnownItem{query.get<0>(), query.get<1>(), query.get<2>() != 0});

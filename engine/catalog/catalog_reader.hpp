@@ -37,7 +37,7 @@ public:
 
     sdk::Result<std::optional<KnownItem>> find_item(std::int64_t account_key,
                                                     std::string_view item_id,
-                                                    std::int64_t folder_key);
+                                                    std::string_view folder_id);
     /// The items in a folder, by key, in no order.
     sdk::Status visit_folder(std::int64_t folder_key,
                              const std::function<void(std::int64_t key, std::string id)>& visit);

@@ -66,7 +66,7 @@ struct Statements {
         s, "UPDATE sources SET imported_at=? WHERE source=? AND imported_at=0"};
     Query<NoRow, Integer, Blob, Integer> source_cursor{
         s, "UPDATE sources SET cursor_format=?, cursor=? WHERE source=?"};
-    Query<NoRow, Integer> source_no_cursor{s, "UPDATE sources SET cursor=NULL WHERE source=?"};
+    Query<NoRow, Integer> source_no_cursor{s, "UPDATE sources SET cursor_format=-1, cursor=NULL WHERE source=?"};
     Query<NoRow, Integer, Integer> run_started{
         s, "UPDATE sources SET run_started_at=?, run_ended_at=0 WHERE source=?"};
     Query<NoRow, Integer, Integer, std::string, std::string, std::string, Integer> run_ended{
@@ -84,7 +84,7 @@ struct Statements {
            " ELSE first_pass_at END WHERE account=?"};
     Query<NoRow, Integer, Blob, Integer> account_cursor{
         s, "UPDATE accounts SET cursor_format=?, cursor=? WHERE account=?"};
-    Query<NoRow, Integer> account_no_cursor{s, "UPDATE accounts SET cursor=NULL WHERE account=?"};
+    Query<NoRow, Integer> account_no_cursor{s, "UPDATE accounts SET cursor_format=-1, cursor=NULL WHERE account=?"};
     Query<NoRow, Integer, std::string, std::string, std::string, Integer> account_failed{
         s, "UPDATE accounts SET error_at=?, error_code=?, error_message=?, error_request_id=?,"
            " attempts=attempts+1 WHERE account=?"};
@@ -101,12 +101,12 @@ struct Statements {
                " parent_id=excluded.parent_id, name=excluded.name, well_known=excluded.well_known,"
                " hidden=excluded.hidden, archived=excluded.archived, removed_at=0"};
     Query<NoRow, Integer, Integer> folder_removed{
-        s, "UPDATE folders SET removed_at=?, cursor=NULL WHERE folder=?"};
+        s, "UPDATE folders SET removed_at=?, cursor_format=-1, cursor=NULL WHERE folder=?"};
     Query<NoRow, Integer, Blob, Integer, Integer> folder_cursor{
         s, "UPDATE folders SET cursor_format=?, cursor=?, cursor_logged_at=? WHERE folder=?"};
     Query<NoRow, Integer, Blob, Integer> folder_cursor_moved{
         s, "UPDATE folders SET cursor_format=?, cursor=? WHERE folder=?"};
-    Query<NoRow, Integer> folder_no_cursor{s, "UPDATE folders SET cursor=NULL WHERE folder=?"};
+    Query<NoRow, Integer> folder_no_cursor{s, "UPDATE folders SET cursor_format=-1, cursor=NULL WHERE folder=?"};
     Query<NoRow, Integer, Integer> folder_counted{
         s, "UPDATE folders SET item_count=? WHERE folder=?"};
     Query<NoRow, Integer, Integer> folder_visited{

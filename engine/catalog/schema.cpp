@@ -13,28 +13,29 @@ using sdk::Status;
 
 namespace {
 
-// Times are milliseconds since 1970 UTC; 0 means never. Ids of services compare byte by byte.
+// Times are milliseconds since 1970 UTC; 0 means never. A cursor_format of -1 means: no cursor (SQLite
+// binds an empty blob as NULL). Ids of services compare byte by byte.
 constexpr const char* kVersion1[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE writers(writer TEXT PRIMARY KEY, sequence INTEGER NOT NULL,"
     " digest BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE sources(source INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     " name TEXT NOT NULL, provider TEXT NOT NULL, imported_at INTEGER NOT NULL DEFAULT 0,"
-    " cursor_format INTEGER NOT NULL DEFAULT 0, cursor BLOB,"
+    " cursor_format INTEGER NOT NULL DEFAULT -1, cursor BLOB,"
     " run_started_at INTEGER NOT NULL DEFAULT 0, run_ended_at INTEGER NOT NULL DEFAULT 0,"
     " good_run_at INTEGER NOT NULL DEFAULT 0, error_code TEXT NOT NULL DEFAULT '',"
     " error_message TEXT NOT NULL DEFAULT '', run_report TEXT NOT NULL DEFAULT '')",
     "CREATE TABLE accounts(account INTEGER PRIMARY KEY, source INTEGER NOT NULL,"
     " id TEXT NOT NULL, address TEXT NOT NULL, display_name TEXT NOT NULL,"
     " state INTEGER NOT NULL, reason TEXT NOT NULL, first_pass_at INTEGER NOT NULL DEFAULT 0,"
-    " last_pass_at INTEGER NOT NULL DEFAULT 0, cursor_format INTEGER NOT NULL DEFAULT 0,"
+    " last_pass_at INTEGER NOT NULL DEFAULT 0, cursor_format INTEGER NOT NULL DEFAULT -1,"
     " cursor BLOB, error_at INTEGER NOT NULL DEFAULT 0, error_code TEXT NOT NULL DEFAULT '',"
     " error_message TEXT NOT NULL DEFAULT '', error_request_id TEXT NOT NULL DEFAULT '',"
     " attempts INTEGER NOT NULL DEFAULT 0, UNIQUE(source, id))",
     "CREATE TABLE folders(folder INTEGER PRIMARY KEY, account INTEGER NOT NULL,"
     " id TEXT NOT NULL, parent_id TEXT NOT NULL, name TEXT NOT NULL, well_known TEXT NOT NULL,"
     " hidden INTEGER NOT NULL, archived INTEGER NOT NULL, item_count INTEGER NOT NULL DEFAULT -1,"
-    " removed_at INTEGER NOT NULL DEFAULT 0, cursor_format INTEGER NOT NULL DEFAULT 0,"
+    " removed_at INTEGER NOT NULL DEFAULT 0, cursor_format INTEGER NOT NULL DEFAULT -1,"
     " cursor BLOB, cursor_logged_at INTEGER NOT NULL DEFAULT 0,"
     " synced_at INTEGER NOT NULL DEFAULT 0, error_at INTEGER NOT NULL DEFAULT 0,"
     " error_code TEXT NOT NULL DEFAULT '', error_message TEXT NOT NULL DEFAULT '',"

@@ -5,6 +5,7 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,7 +42,7 @@ public:
     static constexpr std::uint64_t kCommitBytes = 16U << 20;
     static constexpr std::chrono::milliseconds kCommitAfter{1000};
     /// Back pressure: what may wait for the committer.
-    static constexpr std::uint64_t kQueueBytes = 32U << 20;
+    static constexpr std::uint64_t kQueueBytes = 16U << 20;
     static constexpr std::size_t kQueueEntries = 4096;
 
     Committer(access::ArchiveWriter& archive, sdk::Clock& clock,
@@ -58,14 +59,9 @@ public:
     [[nodiscard]] std::optional<sdk::Error> failure() const;
 
 private:
-    struct Waiting {
-        std::vector<Entry> entries;
-        std::vector<catalog::Note> notes;
-    };
-
     void run(std::stop_token stop);
     sdk::Status take(Entry entry);
-    sdk::Status commit(std::stop_token stop);
+    sdk::Status commit();
     std::uint64_t weight(const Entry& entry) const;
 
     access::ArchiveWriter& archive_;
@@ -76,6 +72,8 @@ private:
     // The batch: taken from the queue, content already in packs_, not yet durable. Committer's thread.
     std::vector<Entry> batch_;
     std::vector<std::size_t> unplaced_;  // indexes in batch_ whose pack is the open one
+    /// Contents of the open pack, so that an account's equal ones are stored once.
+    std::map<std::pair<archive::KeyId, archive::Digest>, archive::Placement> placed_;
 
     mutable std::mutex mutex_;  // guards everything below
     std::condition_variable_any changed_;

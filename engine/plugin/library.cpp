@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "plugin/digest.hpp"
+#include "plugin/elf_check.hpp"
 
 namespace openarchiver::plugin {
 
@@ -149,6 +150,10 @@ std::variant<OpenedLibrary, RefusedPlugin> open_library(const fs::path& file) {
     if (!digest) {
         return refuse(file, Refusal::unreadable,
                       digest.error().message + "; check its permissions");
+    }
+
+    if (const auto complete = check_complete(file); !complete) {
+        return refuse(file, Refusal::not_a_library, complete.error().message);
     }
 
     boost::dll::shared_library* library = nullptr;

@@ -22,20 +22,35 @@ public:
     [[nodiscard]] const std::vector<std::string>& pointers() const noexcept { return pointers_; }
 
     bool on_document_begin(json::error_code&) { return true; }
+
     bool on_document_end(json::error_code&) { return true; }
+
     bool on_array_begin(json::error_code&) { return enter(Kind::array); }
+
     bool on_array_end(std::size_t, json::error_code&) { return leave(); }
+
     bool on_object_begin(json::error_code&) { return enter(Kind::object); }
+
     bool on_object_end(std::size_t, json::error_code&) { return leave(); }
+
     bool on_string_part(json::string_view, std::size_t, json::error_code&) { return true; }
+
     bool on_string(json::string_view, std::size_t, json::error_code&) { return scalar(); }
+
     bool on_number_part(json::string_view, json::error_code&) { return true; }
+
     bool on_int64(std::int64_t, json::string_view, json::error_code&) { return scalar(); }
+
     bool on_uint64(std::uint64_t, json::string_view, json::error_code&) { return scalar(); }
+
     bool on_double(double, json::string_view, json::error_code&) { return scalar(); }
+
     bool on_bool(bool, json::error_code&) { return scalar(); }
+
     bool on_null(json::error_code&) { return scalar(); }
+
     bool on_comment_part(json::string_view, json::error_code&) { return true; }
+
     bool on_comment(json::string_view, json::error_code&) { return true; }
 
     bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
@@ -97,9 +112,8 @@ Problem syntax_problem(std::string_view text, std::size_t offset, const json::er
     offset = std::min(offset, text.size());
     const std::string_view before = text.substr(0, offset);
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::size_t line_start = before.rfind('\n') == std::string_view::npos
-                                       ? 0
-                                       : before.rfind('\n') + 1;
+    const std::size_t line_start =
+        before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
     Problem problem;
     problem.message = "not valid JSON at line " + std::to_string(line) + ", column " +
                       std::to_string(offset - line_start + 1) + ": " + error.message();
@@ -110,12 +124,13 @@ Problem syntax_problem(std::string_view text, std::size_t offset, const json::er
     if (text.starts_with("\xEF\xBB\xBF")) {
         problem.suggestion = "save the file as UTF-8 without a byte order mark";
     } else if (error == json::error::incomplete) {
-        problem.suggestion = "the file ends too early: a closing bracket, brace or quote is missing";
+        problem.suggestion =
+            "the file ends too early: a closing bracket, brace or quote is missing";
     } else if (error == json::error::too_deep) {
         problem.suggestion = "a profile is at most 32 levels deep";
     } else if ((at == '}' || at == ']') && previous == ',') {
-        problem.suggestion = "remove the comma before the closing " +
-                             std::string(at == '}' ? "brace" : "bracket");
+        problem.suggestion =
+            "remove the comma before the closing " + std::string(at == '}' ? "brace" : "bracket");
     } else if (at == '/' || at == '#') {
         problem.suggestion = "JSON has no comments: remove it";
     } else if (at == '\'') {
@@ -159,8 +174,8 @@ std::optional<json::value> parse_json(std::string_view text, std::vector<Problem
         return std::nullopt;
     }
     for (const std::string& pointer : events.handler().pointers()) {
-        problems.push_back({pointer, "the key occurs twice", "remove one of the two",
-                            Severity::error});
+        problems.push_back(
+            {pointer, "the key occurs twice", "remove one of the two", Severity::error});
     }
     json::value value = json::parse({text.data(), text.size()}, error);
     if (error) {

@@ -97,8 +97,8 @@ struct ProfileResult {
 };
 
 /// Reads and validates a profile. `plugins` gives the schemas of the configurations; without it
-/// (null) these are taken as they are, and secrets in them are not recognised: good for no more
-/// than looking at the rest.
+/// (null) plugins' configurations are neither checked nor returned, because what in them is secret
+/// is not known.
 [[nodiscard]] ProfileResult load_profile(const std::filesystem::path& file,
                                          const plugin::PluginHost* plugins);
 

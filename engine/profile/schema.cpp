@@ -14,13 +14,13 @@ using plugin::PluginKind;
 /// What may stand where a plugin declares a secret: a reference, or the value itself.
 json::object secret_schema(const json::object& declared) {
     const auto reference = [](std::string_view key, std::string_view what) {
-        return json::object{{"type", "object"},
-                            {"required", json::array{key}},
-                            {"additionalProperties", false},
-                            {"properties",
-                             json::object{{key, json::object{{"type", "string"},
-                                                             {"minLength", 1},
-                                                             {"description", what}}}}}};
+        return json::object{
+            {"type", "object"},
+            {"required", json::array{key}},
+            {"additionalProperties", false},
+            {"properties", json::object{{key, json::object{{"type", "string"},
+                                                           {"minLength", 1},
+                                                           {"description", what}}}}}};
     };
     json::object schema;
     for (const std::string_view key : {"title", "description", "x-order"}) {
@@ -40,7 +40,8 @@ json::value adapted(const json::value& schema);
 /// A plugin's schema as part of the profile's: secrets become references, and unknown keys are
 /// errors also where the plugin does not say so.
 json::value adapted_object(const json::object& schema) {
-    if (const json::value* mark = schema.if_contains("writeOnly"); mark && *mark == json::value(true)) {
+    if (const json::value* mark = schema.if_contains("writeOnly");
+        mark && *mark == json::value(true)) {
         return secret_schema(schema);
     }
     json::object result;
@@ -109,7 +110,8 @@ json::array ids_of(const plugin::PluginHost& plugins, PluginKind kind) {
     return ids;
 }
 
-std::string_view schema_text(const plugin::PluginHost& plugins, const plugin::LoadedPlugin& loaded) {
+std::string_view schema_text(const plugin::PluginHost& plugins,
+                             const plugin::LoadedPlugin& loaded) {
     if (loaded.kind == PluginKind::provider) {
         const auto provider = plugins.provider(loaded.info.id);
         return provider ? (*provider)->config_schema() : std::string_view();
@@ -162,7 +164,9 @@ void merge(json::object& owner, std::string_view key, const plugin::PluginHost& 
     }
 }
 
-void indent(std::string& text, std::size_t depth) { text.append(depth * 2, ' '); }
+void indent(std::string& text, std::size_t depth) {
+    text.append(depth * 2, ' ');
+}
 
 void append_indented(std::string& text, const json::value& value, std::size_t depth) {
     const auto element = [&](bool first) {

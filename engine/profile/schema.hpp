@@ -1,9 +1,8 @@
 #pragma once
 
+#include <boost/json/value.hpp>
 #include <string_view>
 #include <vector>
-
-#include <boost/json/value.hpp>
 
 #include "profile/profile.hpp"
 

@@ -140,7 +140,8 @@ private:
         while (line_.size() < kLineLength - 12) {
             const std::uint64_t word = random_.next();
             line_ += kWords[word % kWords.size()];
-            line_.push_back((word >> 60U) == 0 ? '.' : ' ');
+            if ((word >> 60U) == 0) line_.push_back('.');
+            line_.push_back(' ');
         }
         line_.pop_back();
         if (line_.size() + 2 >= left_) line_.resize(left_ - 2, '.');

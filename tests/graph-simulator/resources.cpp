@@ -45,6 +45,7 @@ constexpr std::array<std::string_view, 30> kMessageProperties = {
     "internetMessageHeaders"};
 
 constexpr std::size_t kBodyRoom = 262144;
+constexpr std::uint32_t kMailboxItself = 90000000;  // the root's parent
 
 json::array proxy_addresses(const User& user) {
     json::array out;
@@ -138,8 +139,8 @@ public:
             name == "replyTo" || name == "internetMessageHeaders") {
             return json::array();
         }
-        if (name == "conversationId") return "AAQkAGE1" + hex(sha256(summary().subject)).substr(0, 40);
-        if (name == "conversationIndex") return "AQHa" + hex(sha256(summary().subject)).substr(0, 20);
+        if (name == "conversationId") return view(subject_tag("AAQkAGE1", 40));
+        if (name == "conversationIndex") return view(subject_tag("AQHa", 20));
         if (name == "webLink") {
             return view("https://outlook.office365.example/owa/?ItemID=" +
                         percent_encode(Tenant::message_id(user_, message_, false)));
@@ -153,6 +154,10 @@ private:
         return *summary_;
     }
 
+    std::string subject_tag(std::string prefix, std::size_t length) {
+        return std::move(prefix) + hex(sha256(summary().subject)).substr(0, length);
+    }
+
     json::value from_content(std::string_view name) {
         if (name == "subject") return view(summary().subject);
         if (name == "internetMessageId") return text_or_null(summary().message_id);
@@ -164,7 +169,7 @@ private:
         if (name == "toRecipients") {
             return json::array{recipient(summary().to_name, summary().to_address)};
         }
-        if (name == "bodyPreview") return view(text().substr(0, 255));
+        if (name == "bodyPreview") return view(valid_utf8(text().substr(0, 255)));
         if (name == "body") return json::object{{"contentType", "text"}, {"content", view(text())}};
         return nullptr;
     }
@@ -242,7 +247,7 @@ json::object folder_json(const User& user, const Folder& folder, const Select& s
     if (wanted("displayName")) out["displayName"] = view(folder.name);
     if (wanted("parentFolderId")) {
         // The root's parent is the mailbox itself, which no listing shows.
-        out["parentFolderId"] = user.ids.folder(folder.parent == kNone ? kNone >> 4U : folder.parent);
+        out["parentFolderId"] = user.ids.folder(folder.parent == kNone ? kMailboxItself : folder.parent);
     }
     if (wanted("childFolderCount")) {
         out["childFolderCount"] = Tenant::child_count(user, folder, false);

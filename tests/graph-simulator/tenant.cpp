@@ -112,7 +112,7 @@ User& Tenant::add_user(std::string name, std::string upn, MailboxState mailbox) 
     User& added = *users_.back();
     user_changed(added);
     if (mailbox != MailboxState::None && mailbox != MailboxState::Invalid) {
-        build_folders(added, plan_.folders);
+        build_folders(added);
     }
     return added;
 }

@@ -148,6 +148,7 @@ public:
 
     // Changing
     User& add_user(std::string name, std::string upn, MailboxState mailbox);
+    void build_folders(User& user);
     void fill_mailbox(User& user, std::uint64_t messages);
     void remove_user(User& user, bool for_good);
     void restore_user(User& user);
@@ -163,9 +164,10 @@ public:
     void touch(User& user, Message& message);
     void send_draft(User& user, Message& message);
     void expire_delta(User& user, Folder* folder);
+    void expire_users_delta() { users_generation_ += 35; }
+    std::uint32_t users_generation() const { return users_generation_; }
 
 private:
-    void build_folders(User& user, std::uint64_t extra);
     void build_extras();
     void load_directory(const std::string& directory);
     void append(User& user, Folder& folder, Message& message, ChangeKind kind);
@@ -176,6 +178,7 @@ private:
     ContentStore contents_;
     std::vector<std::unique_ptr<User>> users_;
     std::vector<std::uint32_t> user_log_;
+    std::uint32_t users_generation_ = 1;
     std::vector<Group> groups_;
     std::unordered_map<std::string, std::uint32_t> by_id_;
 };

@@ -68,7 +68,7 @@ Tenant::Tenant(const TenantPlan& plan) : plan_(plan), random_(mix(plan.seed, 42)
     groups_ = {std::move(everyone), std::move(inner)};
 }
 
-void Tenant::build_folders(User& user, std::uint64_t extra) {
+void Tenant::build_folders(User& user) {
     add_folder(user, "Top of Information Store", kNone, "msgfolderroot");
     add_folder(user, "Inbox", 0, "inbox");
     add_folder(user, "Drafts", 0, "drafts");
@@ -86,7 +86,7 @@ void Tenant::build_folders(User& user, std::uint64_t extra) {
     add_folder(user, "Weekly digests", 1).search = true;
     add_folder(user, "Deletions", kNone, "recoverableitemsdeletions").outside_root = true;
     std::uint32_t parent = 1;
-    for (std::uint64_t i = 0; i < extra; ++i) {
+    for (std::uint64_t i = 0; i < plan_.folders; ++i) {
         std::string name(kProjectNames[i % kProjectNames.size()]);
         if (i >= kProjectNames.size()) name += " " + std::to_string(i);
         parent = add_folder(user, std::move(name), parent).number;

@@ -1,5 +1,7 @@
 #include "auth/token_source.hpp"
 
+#include <algorithm>
+
 #include "failure.hpp"
 #include "random_id.hpp"
 
@@ -15,6 +17,19 @@ constexpr std::chrono::seconds kMargin{300};
 }  // namespace
 
 sdk::Result<Token> TokenSource::get(Patience patience, const std::stop_token& stop) {
+    for (;;) {
+        auto token = get_or_renew(stop);
+        const bool wait = !token && token.error().code == Errc::rate_limited &&
+                          patience == Patience::wait;
+        if (!wait) {
+            return token;
+        }
+        // Only until the pause is over: the renewal takes its own permit.
+        OPENARCHIVER_TRY(const auto permit, directory_.acquire(1, 0, Patience::wait, stop));
+    }
+}
+
+sdk::Result<Token> TokenSource::get_or_renew(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     for (;;) {
         if (token_ && host_.clock.steady_now() < renew_at_) {
@@ -35,7 +50,7 @@ sdk::Result<Token> TokenSource::get(Patience patience, const std::stop_token& st
 
     renewing_ = true;
     lock.unlock();
-    auto document = request(patience, stop);
+    auto document = request(stop);
     lock.lock();
     renewing_ = false;
     ++renewals_;
@@ -59,6 +74,11 @@ void TokenSource::invalidate(std::uint64_t generation) {
     }
 }
 
+void TokenSource::discard() {
+    const std::lock_guard lock(mutex_);
+    token_.reset();
+}
+
 std::optional<TokenClaims> TokenSource::claims() {
     const std::lock_guard lock(mutex_);
     return claims_;
@@ -69,19 +89,15 @@ std::optional<std::chrono::seconds> TokenSource::clock_skew() {
     return clock_skew_;
 }
 
-sdk::Result<TokenDocument> TokenSource::request(Patience patience, const std::stop_token& stop) {
-    for (;;) {
-        OPENARCHIVER_TRY(const auto permit, directory_.acquire(1, 1, patience, stop));
-        auto document = request_once(stop);
-        if (document || document.error().code != Errc::rate_limited) {
-            return document;
-        }
+sdk::Result<TokenDocument> TokenSource::request(const std::stop_token& stop) {
+    // Never a wait here: readers of contents may be waiting for the same token.
+    OPENARCHIVER_TRY(const auto permit, directory_.acquire(1, 1, Patience::refuse, stop));
+    auto document = request_once(stop);
+    if (!document && document.error().code == Errc::rate_limited) {
         host_.metrics.add("throttled", 1);
         document.error().retry_after = directory_.throttled(document.error().retry_after);
-        if (patience == Patience::refuse) {
-            return document;
-        }
     }
+    return document;
 }
 
 sdk::Result<TokenDocument> TokenSource::request_once(const std::stop_token& stop) {

@@ -43,6 +43,9 @@ public:
     /// The service refused this token. A newer one is left alone.
     void invalidate(std::uint64_t generation);
 
+    /// The next token is a new one: only that shows what was consented to since.
+    void discard();
+
     /// What the latest token says; absent before the first and where tokens are opaque.
     std::optional<TokenClaims> claims();
 
@@ -50,7 +53,8 @@ public:
     std::optional<std::chrono::seconds> clock_skew();
 
 private:
-    sdk::Result<TokenDocument> request(Patience patience, const std::stop_token& stop);
+    sdk::Result<Token> get_or_renew(const std::stop_token& stop);
+    sdk::Result<TokenDocument> request(const std::stop_token& stop);
     sdk::Result<TokenDocument> request_once(const std::stop_token& stop);
 
     const TokenSettings settings_;

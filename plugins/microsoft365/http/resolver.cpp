@@ -47,9 +47,8 @@ void Resolver::look_up(const std::string& host) {
     std::vector<Poco::Net::IPAddress> addresses;
     std::string problem = "no address";
     try {
-        for (const auto& address : Poco::Net::DNS::resolve(host).addresses()) {
-            addresses.push_back(address);
-        }
+        const Poco::Net::HostEntry found = Poco::Net::DNS::resolve(host);
+        addresses = found.addresses();
     } catch (const Poco::Exception& exception) {
         problem = exception.name();
     } catch (const std::exception& exception) {

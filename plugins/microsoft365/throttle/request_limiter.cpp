@@ -56,7 +56,7 @@ sdk::Result<RequestLimiter::Permit> RequestLimiter::acquire(std::uint32_t slots,
         if (wait > milliseconds(0) && patience == Patience::refuse) {
             leave_queue();
             sdk::Error error = failure(sdk::Errc::rate_limited,
-                                       "the service's request limit for this mailbox is reached");
+                                       "the service's request limit is reached");
             error.retry_after = wait;
             return error;
         }

@@ -1,0 +1,260 @@
+#include "access/access.hpp"
+
+#include <cstdlib>
+
+#include <spdlog/spdlog.h>
+
+#include "access/secret_sealing.hpp"
+#include "catalog/schema.hpp"
+#include "storage/free_space_guard.hpp"
+#include "storage/retrying_store.hpp"
+
+namespace openarchiver::access {
+
+using archive::Archive;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+using sdk::Status;
+
+namespace {
+
+using profile::EncryptionMode;
+using profile::KeyReference;
+
+sdk::Timestamp now_of(const Context& context) {
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(context.clock.now());
+}
+
+Status make_folder(const std::filesystem::path& folder) {
+    std::error_code code;
+    std::filesystem::create_directories(folder, code);
+    if (code) {
+        return Error{Errc::permission_denied, "can't create the folder " + folder.string() + ": " +
+                                                  code.message()};
+    }
+    return {};
+}
+
+struct OpenStore {
+    std::unique_ptr<plugin::PluginServices> services;
+    std::unique_ptr<sdk::ObjectStore> store;
+};
+
+/// The profile's store behind the engine's decorators.
+Result<OpenStore> open_store(const Context& context, bool writing) {
+    const auto& storage = context.profile.archive.storage;
+    OPENARCHIVER_TRY(auto* const backend, context.plugins.storage_backend(storage.backend));
+    plugin::PluginServices::Options options;
+    options.owner = "storage";
+    options.secrets = storage.secrets;
+    options.clock = &context.clock;
+    options.state_folder = context.profile.archive.catalog_path / "state" / "storage";
+    options.profile_folder = context.profile.folder;
+    OpenStore open;
+    OPENARCHIVER_TRY(open.services, plugin::PluginServices::open(context.log, std::move(options)));
+    OPENARCHIVER_TRY(open.store, backend->open(storage.config_json, open.services->host()));
+    open.store = std::make_unique<storage::RetryingStore>(std::move(open.store));
+    if (writing) {
+        open.store = std::make_unique<storage::FreeSpaceGuard>(
+            std::move(open.store), context.profile.archive.free_space_floor, context.clock);
+    }
+    return open;
+}
+
+Error missing_key(const Error& cause) {
+    return {Errc::not_found,
+            "the archive's key is missing: " + cause.message +
+                "; put the key back that the archive was made with (without it the archive can't "
+                "be read)"};
+}
+
+/// The key for an archive that exists.
+Result<std::optional<archive::SecretKey>> key_of_archive(const Context& context) {
+    auto key = load_key(context.profile);
+    if (!key && key.error().code == Errc::not_found) {
+        return missing_key(key.error());
+    }
+    return key;
+}
+
+/// The key for an archive that is to be made: of a profile without an encryption section, made too.
+Result<std::optional<archive::SecretKey>> key_of_new_archive(
+    const Context& context, const std::function<void(std::string_view)>& announce) {
+    const auto& encryption = context.profile.archive.encryption;
+    auto key = load_key(context.profile);
+    if (key || key.error().code != Errc::not_found) {
+        return key;
+    }
+    if (encryption.section_present || encryption.key.kind != KeyReference::Kind::file) {
+        return Error{Errc::not_found,
+                     key.error().message + "; make one with `openarchiver key new`"};
+    }
+    OPENARCHIVER_TRY(const auto made, archive::create_master_key(encryption.key.value));
+    announce("made the archive's key: " + encryption.key.value +
+             " - keep a copy of it in a safe place: without it the archive is lost");
+    return std::optional(made);
+}
+
+}  // namespace
+
+Result<std::optional<archive::SecretKey>> load_key(const profile::Profile& profile) {
+    const auto& encryption = profile.archive.encryption;
+    if (encryption.mode == EncryptionMode::none) {
+        return std::optional<archive::SecretKey>();
+    }
+    const auto& key = encryption.key;
+    if (key.kind == KeyReference::Kind::file) {
+        OPENARCHIVER_TRY(const auto loaded, archive::load_master_key(key.value));
+        return std::optional(loaded);
+    }
+    const char* text = std::getenv(key.value.c_str());
+    if (text == nullptr || *text == '\0') {
+        return Error{Errc::not_found, "the environment variable " + key.value +
+                                          " that should hold the archive's key is not set"};
+    }
+    OPENARCHIVER_TRY(const auto parsed, archive::parse_master_key(text));
+    return std::optional(parsed);
+}
+
+Result<std::unique_ptr<ArchiveReader>> ArchiveReader::open(const Context& context,
+                                                           std::stop_token stop) {
+    OPENARCHIVER_TRY(auto open, open_store(context, false));
+    OPENARCHIVER_TRY(const auto marker, Archive::read_marker(*open.store, stop));
+    OPENARCHIVER_TRY(auto key, key_of_archive(context));
+    auto reader = std::unique_ptr<ArchiveReader>(new ArchiveReader());
+    reader->services_ = std::move(open.services);
+    OPENARCHIVER_TRY(reader->archive_,
+                     Archive::open(std::move(open.store), std::move(key), std::move(stop)));
+    return reader;
+}
+
+Status ArchiveReader::read(catalog::CatalogReader& catalog, const catalog::VersionRecord& version,
+                           sdk::ByteSink& sink, std::stop_token stop) {
+    if (!last_pack_ || last_pack_->first != version.pack_key) {
+        OPENARCHIVER_TRY(auto pack, catalog.pack(version.pack_key));
+        last_pack_.emplace(version.pack_key, std::move(pack));
+    }
+    return archive_->packs().read(last_pack_->second, version.placement, version.size,
+                                  version.content, sink, std::move(stop));
+}
+
+ArchiveWriter::~ArchiveWriter() = default;
+
+/// Everything but the catalog: locked, opened or made, leased.
+Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
+    const Context& context, bool create, const std::function<void(std::string_view)>& announce,
+    std::stop_token stop) {
+    auto writer = std::unique_ptr<ArchiveWriter>(new ArchiveWriter());
+    writer->catalog_folder_ = context.profile.archive.catalog_path;
+    writer->spool_folder_ = writer->catalog_folder_ / "spool";
+    OPENARCHIVER_CHECK(make_folder(writer->spool_folder_));
+    OPENARCHIVER_TRY(writer->lock_, CatalogLock::acquire(writer->catalog_folder_));
+
+    OPENARCHIVER_TRY(auto open, open_store(context, true));
+    writer->services_ = std::move(open.services);
+    const auto marker = Archive::read_marker(*open.store, stop);
+    if (!marker && (marker.error().code != Errc::not_found || !create)) {
+        return marker.error();
+    }
+    std::optional<archive::SecretKey> key;
+    if (marker) {
+        OPENARCHIVER_TRY(key, key_of_archive(context));
+    } else {
+        OPENARCHIVER_TRY(key, key_of_new_archive(context, announce));
+    }
+    // Leased before it is made or changed; the store lives on inside the archive.
+    sdk::ObjectStore& store = *open.store;
+    OPENARCHIVER_TRY(auto lease, archive::Lease::acquire(store, context.clock, stop));
+    if (marker) {
+        OPENARCHIVER_TRY(writer->archive_, Archive::open(std::move(open.store), key, stop));
+    } else {
+        OPENARCHIVER_TRY(writer->archive_,
+                         Archive::create(std::move(open.store), key, now_of(context), stop));
+    }
+    writer->lease_ = std::move(lease);
+    writer->vault_ = std::make_unique<plugin::FileSecretVault>(writer->catalog_folder_ / "secrets",
+                                                               secret_sealing(key));
+    return writer;
+}
+
+/// Applies what the log has and the catalog has not.
+Status ArchiveWriter::replay(catalog::CatalogWriter& catalog,
+                             const std::function<void(const archive::LogPosition&)>& progress,
+                             std::stop_token stop) {
+    auto& log = archive_->log();
+    OPENARCHIVER_TRY(const auto writers, log.writers(stop));
+    for (const auto& writer : writers) {
+        OPENARCHIVER_TRY(const auto from, catalog.position(writer));
+        const auto apply = [&](const archive::Segment& segment,
+                               const archive::LogPosition& position) -> Status {
+            std::vector<catalog::EventGroup> groups;
+            for (const auto& block : segment.blocks) {
+                if (!block.forgotten) {
+                    OPENARCHIVER_TRY(auto group, catalog::decode(block.events));
+                    groups.push_back(std::move(group));
+                }
+            }
+            OPENARCHIVER_CHECK(catalog.apply(writer, position, groups));
+            progress(position);
+            return {};
+        };
+        OPENARCHIVER_TRY(const auto end, log.replay(writer, from, apply, stop));
+        (void)end;
+    }
+    return {};
+}
+
+Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
+    const Context& context, const std::function<void(std::string_view)>& announce,
+    std::stop_token stop) {
+    OPENARCHIVER_TRY(auto writer, open_archive(context, true, announce, stop));
+    const auto file = catalog::catalog_file(writer->catalog_folder_);
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored)) {
+        OPENARCHIVER_TRY(const auto logs, writer->archive_->log().writers(stop));
+        if (!logs.empty()) {
+            return Error{Errc::corrupt,
+                         "the catalog is missing at " + file.string() +
+                             " while the archive holds mail: make it anew from the archive with "
+                             "`openarchiver rebuild`, or correct archive.catalog.path"};
+        }
+    }
+    OPENARCHIVER_TRY(writer->catalog_,
+                     catalog::CatalogWriter::open(writer->catalog_folder_,
+                                                  writer->archive_->marker().archive_id));
+    OPENARCHIVER_CHECK(writer->replay(*writer->catalog_, [](const auto&) {}, stop));
+    return writer;
+}
+
+Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
+    const Context& context, const std::function<void(const archive::LogPosition&)>& progress,
+    std::stop_token stop) {
+    OPENARCHIVER_TRY(auto writer, open_archive(context, false, [](std::string_view) {}, stop));
+    const auto file = catalog::catalog_file(writer->catalog_folder_);
+    const auto fresh = writer->catalog_folder_ / "catalog.rebuild.db";
+    const auto with = [](std::filesystem::path path, const char* suffix) { return path += suffix; };
+    std::error_code code;
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+        std::filesystem::remove(with(fresh, suffix), code);
+    }
+    {
+        OPENARCHIVER_TRY(auto catalog, catalog::CatalogWriter::open_file(
+                                           fresh, writer->archive_->marker().archive_id));
+        OPENARCHIVER_CHECK(writer->replay(*catalog, progress, stop));
+    }  // closing it writes its log back into the file
+    for (const char* suffix : {"-wal", "-shm"}) {
+        std::filesystem::remove(with(file, suffix), code);
+    }
+    std::filesystem::rename(fresh, file, code);
+    if (code) {
+        return Error{Errc::unavailable,
+                     "can't put the new catalog in place at " + file.string() + ": " + code.message()};
+    }
+    OPENARCHIVER_TRY(writer->catalog_,
+                     catalog::CatalogWriter::open(writer->catalog_folder_,
+                                                  writer->archive_->marker().archive_id));
+    return writer;
+}
+
+}  // namespace openarchiver::access

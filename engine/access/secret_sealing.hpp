@@ -1,0 +1,14 @@
+#pragma once
+
+#include <optional>
+
+#include "archive/master_key.hpp"
+#include "plugin/secrets.hpp"
+
+namespace openarchiver::access {
+
+/// How rotated secrets are kept beside the catalog: sealed under the archive's master key; in an
+/// archive without encryption by their file's mode alone.
+[[nodiscard]] plugin::Sealing secret_sealing(const std::optional<archive::SecretKey>& master);
+
+}  // namespace openarchiver::access

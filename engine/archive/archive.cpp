@@ -1,0 +1,264 @@
+#include "archive/archive.hpp"
+
+#include <boost/json.hpp>
+#include <utility>
+
+#include "archive/digest.hpp"
+#include "archive/object_io.hpp"
+#include "archive/random.hpp"
+#include "archive/seal.hpp"
+
+namespace openarchiver::archive {
+
+namespace {
+
+constexpr std::string_view kMarkerKey = "archive";
+constexpr std::string_view kKeyringKey = "keyring";
+constexpr std::string_view kLeaseKey = "lease";
+constexpr std::uint64_t kMaxMarkerSize = 64U << 10;
+constexpr std::uint64_t kMaxKeyringSize = 1U << 30;
+
+constexpr std::string_view kEncrypted = "aes-256-gcm";
+constexpr std::string_view kPlain = "none";
+
+sdk::Error damaged_marker(std::string_view what) {
+    return sdk::Error{.code = sdk::Errc::corrupt,
+                      .message = "the archive's marker object `archive` is damaged: " +
+                                 std::string(what) + "; bring it back from a copy of the archive"};
+}
+
+// Covers every member's value, so that the checksum needs no canonical JSON.
+std::string marker_checksum(std::uint64_t format, std::string_view archive_id,
+                            std::int64_t created_at, std::string_view encryption,
+                            std::string_view key_check) {
+    std::string text = std::to_string(format);
+    text += '\n';
+    text += archive_id;
+    text += '\n';
+    text += std::to_string(created_at);
+    text += '\n';
+    text += encryption;
+    text += '\n';
+    text += key_check;
+    text += '\n';
+    return to_hex(sha256(text));
+}
+
+std::string write_marker(const Archive::Marker& marker) {
+    const std::int64_t created_at = marker.created_at.time_since_epoch().count();
+    const std::string_view encryption = marker.encrypted ? kEncrypted : kPlain;
+    boost::json::object object;
+    object["format"] = marker.format;
+    object["archive_id"] = marker.archive_id;
+    object["created_at"] = created_at;
+    object["encryption"] = encryption;
+    object["key_check"] = marker.key_check;
+    object["checksum"] = marker_checksum(marker.format, marker.archive_id, created_at, encryption,
+                                         marker.key_check);
+    return boost::json::serialize(object) + "\n";
+}
+
+std::optional<std::string> text_member(const boost::json::object& object, std::string_view name) {
+    const boost::json::value* const value = object.if_contains(name);
+    if (value == nullptr || !value->is_string()) {
+        return std::nullopt;
+    }
+    return std::string(value->as_string());
+}
+
+std::optional<std::int64_t> number_member(const boost::json::object& object,
+                                          std::string_view name) {
+    const boost::json::value* const value = object.if_contains(name);
+    if (value == nullptr || !value->is_int64()) {
+        return std::nullopt;
+    }
+    return value->as_int64();
+}
+
+sdk::Result<Archive::Marker> parse_marker(std::string_view text) {
+    boost::json::error_code error;
+    const boost::json::value document = boost::json::parse(text, error);
+    if (error || !document.is_object()) {
+        return damaged_marker("it is not a JSON object");
+    }
+    const boost::json::object& object = document.as_object();
+    const auto format = number_member(object, "format");
+    if (!format || *format < 0) {
+        return damaged_marker("it has no format number");
+    }
+    if (*format > std::int64_t{kFormatVersion}) {
+        return sdk::Error{.code = sdk::Errc::unsupported,
+                          .message = "the archive has format " + std::to_string(*format) +
+                                     ", this engine reads up to format " +
+                                     std::to_string(kFormatVersion) + ": use a newer engine"};
+    }
+    const auto archive_id = text_member(object, "archive_id");
+    const auto created_at = number_member(object, "created_at");
+    const auto encryption = text_member(object, "encryption");
+    const auto key_check = text_member(object, "key_check");
+    const auto checksum = text_member(object, "checksum");
+    if (!archive_id || !created_at || !encryption || !key_check || !checksum) {
+        return damaged_marker("a member is missing");
+    }
+    if (*checksum != marker_checksum(static_cast<std::uint64_t>(*format), *archive_id, *created_at,
+                                     *encryption, *key_check)) {
+        return damaged_marker("its checksum does not match");
+    }
+    if (*encryption != kEncrypted && *encryption != kPlain) {
+        return sdk::Error{.code = sdk::Errc::unsupported,
+                          .message = "the archive is encrypted by \"" + *encryption +
+                                     "\", which this engine does not know: use a newer engine"};
+    }
+    return Archive::Marker{.format = static_cast<std::uint32_t>(*format),
+                           .archive_id = *archive_id,
+                           .created_at = sdk::Timestamp(std::chrono::milliseconds(*created_at)),
+                           .encrypted = *encryption == kEncrypted,
+                           .key_check = *key_check};
+}
+
+// A keyring alone is what a creation leaves that was interrupted; a lease is somebody about to
+// create. Neither holds anything of an archive.
+class ForeignObjectSink final : public sdk::ObjectListSink {
+public:
+    bool object(const sdk::ObjectInfo& info) override {
+        if (info.key == kKeyringKey || info.key == kLeaseKey || info.key == kMarkerKey) {
+            return true;
+        }
+        key_ = info.key;
+        return false;
+    }
+
+    [[nodiscard]] const std::string& key() const { return key_; }
+
+private:
+    std::string key_;
+};
+
+}  // namespace
+
+Archive::Archive(std::unique_ptr<sdk::ObjectStore> store, Marker marker,
+                 std::optional<SecretKey> master, Keyring keyring)
+    : store_(std::move(store)),
+      marker_(std::move(marker)),
+      master_(master),
+      keyring_(std::move(keyring)),
+      log_(*store_, keyring_),
+      packs_(*store_, keyring_) {}
+
+Archive::~Archive() {
+    if (master_) {
+        wipe(*master_);
+    }
+}
+
+sdk::Result<Archive::Marker> Archive::read_marker(sdk::ObjectStore& store, std::stop_token stop) {
+    sdk::Result<std::string> text = read_object(store, kMarkerKey, kMaxMarkerSize, stop);
+    if (text) {
+        return parse_marker(*text);
+    }
+    if (text.error().code != sdk::Errc::not_found) {
+        return std::move(text.error());
+    }
+    ForeignObjectSink foreign;
+    OPENARCHIVER_CHECK(store.list("", "", foreign, std::move(stop)));
+    if (!foreign.key().empty()) {
+        return sdk::Error{.code = sdk::Errc::corrupt,
+                          .message = "the store holds no archive (there is no object `archive`), "
+                                     "but other objects (" +
+                                     foreign.key() +
+                                     "): they are not mixed; use an empty place, or bring the "
+                                     "object `archive` back"};
+    }
+    return sdk::Error{.code = sdk::Errc::not_found, .message = "the store holds no archive"};
+}
+
+sdk::Result<std::unique_ptr<Archive>> Archive::create(std::unique_ptr<sdk::ObjectStore> store,
+                                                      std::optional<SecretKey> master,
+                                                      sdk::Timestamp now, std::stop_token stop) {
+    const sdk::Result<Marker> found = read_marker(*store, stop);
+    if (found) {
+        return sdk::Error{.code = sdk::Errc::already_exists,
+                          .message = "the store already holds the archive " + found->archive_id};
+    }
+    if (found.error().code != sdk::Errc::not_found) {
+        return found.error();
+    }
+    Marker marker{.format = kFormatVersion,
+                  .archive_id = to_hex(random_bytes<16>()),
+                  .created_at = now,
+                  .encrypted = master.has_value(),
+                  .key_check = master ? key_check_value(*master) : std::string()};
+    const std::string text = write_marker(marker);
+    std::unique_ptr<Archive> archive(new Archive(std::move(store), std::move(marker), master,
+                                                 Keyring::create(master.has_value())));
+    if (master) {
+        wipe(*master);
+    }
+    OPENARCHIVER_CHECK(archive->save_keyring(stop));
+    sdk::Status put =
+        put_object(archive->store(), kMarkerKey, text, sdk::PutMode::if_absent, stop);
+    if (!put) {
+        // An attempt whose answer was lost may have made it.
+        const auto there = read_object(archive->store(), kMarkerKey, kMaxMarkerSize, stop);
+        if (!there || *there != text) {
+            return std::move(put.error());
+        }
+    }
+    return archive;
+}
+
+sdk::Result<std::unique_ptr<Archive>> Archive::open(std::unique_ptr<sdk::ObjectStore> store,
+                                                    std::optional<SecretKey> master,
+                                                    std::stop_token stop) {
+    OPENARCHIVER_TRY(Marker marker, read_marker(*store, stop));
+    if (marker.encrypted != master.has_value()) {
+        return sdk::Error{
+            .code = sdk::Errc::invalid_config,
+            .message = marker.encrypted
+                           ? "the archive is encrypted with the master key " + marker.key_check +
+                                 " (check value), and none is configured: set "
+                                 "archive.encryption.key"
+                           : "a master key is configured, but the archive was created without "
+                             "encryption: set archive.encryption to {\"mode\": \"none\"}"};
+    }
+    if (master) {
+        if (const std::string given = key_check_value(*master); given != marker.key_check) {
+            return sdk::Error{.code = sdk::Errc::unauthenticated,
+                              .message = "the archive wants the master key " + marker.key_check +
+                                         ", the configured one is " + given +
+                                         " (check values): configure the archive's own key"};
+        }
+    }
+    const sdk::Result<std::string> object =
+        read_object(*store, kKeyringKey, kMaxKeyringSize, stop);
+    if (!object) {
+        if (object.error().code == sdk::Errc::not_found) {
+            return sdk::Error{.code = sdk::Errc::corrupt,
+                              .message = "the archive's keyring is missing (object `keyring`): "
+                                         "without it nothing can be read; bring it back from a "
+                                         "copy of the archive"};
+        }
+        return object.error();
+    }
+    OPENARCHIVER_TRY(Keyring keyring, Keyring::open(*object, master));
+    std::unique_ptr<Archive> archive(
+        new Archive(std::move(store), std::move(marker), master, std::move(keyring)));
+    if (master) {
+        wipe(*master);
+    }
+    return archive;
+}
+
+sdk::Status Archive::save_keyring(std::stop_token stop) {
+    const std::lock_guard lock(save_mutex_);
+    if (!keyring_.dirty()) {
+        return {};
+    }
+    OPENARCHIVER_TRY(const std::string object, keyring_.seal(master_));
+    OPENARCHIVER_CHECK(
+        put_object(*store_, kKeyringKey, object, sdk::PutMode::replace, std::move(stop)));
+    keyring_.mark_saved();
+    return {};
+}
+
+}  // namespace openarchiver::archive

@@ -1,0 +1,67 @@
+#include <atomic>
+#include <boost/json.hpp>
+#include <utility>
+
+#include "cli/document.hpp"
+#include "cli/screen.hpp"
+#include "cli/table.hpp"
+#include "cli/verbs.hpp"
+#include "service/control_client.hpp"
+#include "service/rebuild.hpp"
+
+namespace openarchiver::cli {
+
+namespace {
+
+Outcome finish(Command& command, const std::string& document) {
+    if (command.json()) {
+        command.document(document);
+        return ExitCode::done;
+    }
+    const auto value = parse_document(document);
+    command.print("rebuilt the catalog from " + count_text(number_of(value, "segments")) +
+                  " segments: " + count_text(number_of(value, "accounts")) + " accounts, " +
+                  count_text(number_of(value, "items")) + " items, " +
+                  count_text(number_of(value, "versions")) + " versions\n");
+    return ExitCode::done;
+}
+
+Outcome run_rebuild(Command& command) {
+    std::atomic<std::uint64_t> segments = 0;
+    const auto line = [&](std::size_t columns) {
+        return fit("rebuilding: " + count_text(segments) + " segments read", columns);
+    };
+    if (const auto service = command.running_service()) {
+        auto shown = command.show_progress(line);
+        OPENARCHIVER_TRY(auto answer, service->call(
+                                          "rebuild", "{}",
+                                          [&](std::string_view json_text) {
+                                              segments =
+                                                  number_of(parse_document(json_text), "segments");
+                                          },
+                                          command.stop()));
+        shown.reset();
+        if (answer.error) {
+            Outcome outcome = answer.exit_code;
+            outcome.error = std::move(answer.error);
+            return outcome;
+        }
+        return finish(command, answer.document);
+    }
+    auto shown = command.show_progress(line);
+    OPENARCHIVER_TRY(
+        const auto rebuilt,
+        service::rebuild(
+            command.context(), [&](std::uint64_t count) { segments = count; }, command.stop()));
+    shown.reset();
+    return finish(command, rebuilt.document);
+}
+
+}  // namespace
+
+void register_rebuild(Verb& program) {
+    Verb verb = program.verb("rebuild", "Makes the catalog anew from the storage backend alone.");
+    verb.action([](Command& command) { return run_rebuild(command); });
+}
+
+}  // namespace openarchiver::cli

@@ -1,0 +1,125 @@
+#include <charconv>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "cli/screen.hpp"
+#include "cli/table.hpp"
+#include "cli/verbs.hpp"
+#include "verify/verify.hpp"
+
+namespace openarchiver::cli {
+
+namespace {
+
+struct Options {
+    bool quick = false;
+    std::optional<std::string> part;
+};
+
+/// "2/7"
+std::optional<verify::Part> parse_part(std::string_view text) {
+    verify::Part part;
+    const char* const end = text.data() + text.size();
+    const auto number = std::from_chars(text.data(), end, part.number);
+    if (number.ec != std::errc() || number.ptr == end || *number.ptr != '/') {
+        return std::nullopt;
+    }
+    const auto of = std::from_chars(number.ptr + 1, end, part.of);
+    if (of.ec != std::errc() || of.ptr != end || part.number == 0 || part.number > part.of) {
+        return std::nullopt;
+    }
+    return part;
+}
+
+std::string progress_line(const verify::Progress& progress) {
+    if (progress.packs_total == 0) {
+        return "verifying: " + count_text(progress.segments) + " segments of the log";
+    }
+    return "verifying: pack " + count_text(progress.packs) + " of " +
+           count_text(progress.packs_total) + ", " + size_text(progress.bytes) + " of mail";
+}
+
+void print_report(Command& command, const verify::Report& report) {
+    for (const auto& finding : report.findings) {
+        std::string line = std::string(verify::is_damage(finding.kind) ? "DAMAGE " : "note ") +
+                           std::string(verify::to_string(finding.kind)) + " " +
+                           plain(finding.object) + ": " + plain(finding.message);
+        if (finding.affected.count > 0) {
+            line += "; items affected: " + count_text(finding.affected.count) + " (";
+            for (const auto& ref : finding.affected.refs) {
+                line += (line.back() == '(' ? "" : " ") + ref;
+            }
+            const auto beyond = finding.affected.count - finding.affected.refs.size();
+            line += beyond > 0 ? " and " + count_text(beyond) + " more)" : ")";
+        }
+        command.print(line + "\n");
+    }
+    command.print("checked " + count_text(report.segments) + " segments and " +
+                  count_text(report.packs_checked) + " of " + count_text(report.packs) + " packs");
+    command.print(report.quick ? std::string(" (presence and size only)\n")
+                               : ", read " + count_text(report.contents_checked) + " contents (" +
+                                     size_text(report.bytes_checked) + ")\n");
+    command.print(report.damaged() ? "the archive is DAMAGED\n" : "no damage found\n");
+}
+
+Outcome run_verify(Command& command, const Options& given) {
+    verify::Options options;
+    options.quick = given.quick;
+    options.catalog_folder = command.profile().archive.catalog_path;
+    if (given.part) {
+        options.part = parse_part(*given.part);
+        if (!options.part) {
+            return Outcome::usage("--part takes N/M with N from 1 to M, as 2/7, not \"" +
+                                  *given.part + "\"");
+        }
+    }
+    std::mutex mutex;  // guards seen
+    verify::Progress seen;
+    std::unique_ptr<access::ArchiveReader> reader;
+    auto report = [&] {
+        const auto shown = command.show_progress([&](std::size_t columns) {
+            const std::lock_guard lock(mutex);
+            return fit(progress_line(seen), columns);
+        });
+        return verify::run(
+            [&]() -> sdk::Result<archive::Archive*> {
+                OPENARCHIVER_TRY(reader, command.open_reader());
+                return &reader->archive();
+            },
+            options,
+            [&](const verify::Progress& progress) {
+                const std::lock_guard lock(mutex);
+                seen = progress;
+            },
+            command.stop());
+    }();
+    if (!report) {
+        // What opens the archive (its marker, its keyring) is damaged.
+        Outcome outcome = report.error();
+        if (report.error().code == sdk::Errc::corrupt) {
+            outcome.code = ExitCode::damage_found;
+        }
+        return outcome;
+    }
+    if (command.json()) {
+        command.document(verify::to_json(*report));
+    } else {
+        print_report(command, *report);
+    }
+    return report->damaged() ? ExitCode::damage_found : ExitCode::done;
+}
+
+}  // namespace
+
+void register_verify(Verb& program) {
+    const auto options = std::make_shared<Options>();  // shared: filled here, used in the action
+    Verb verb = program.verb(
+        "verify", "Reads the archive back and proves it: every object, every byte, the chain.");
+    verb.flag("--quick", options->quick, "chain, presence and sizes only; no content is read");
+    verb.option("--part", options->part, "N/M",
+                "only this part of the packs, so that M runs check all of them");
+    verb.action([options](Command& command) { return run_verify(command, *options); });
+}
+
+}  // namespace openarchiver::cli

@@ -1,0 +1,169 @@
+#include "cli/command.hpp"
+
+#include <boost/json.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+#include "cli/logging.hpp"
+#include "cli/screen.hpp"
+#include "cli/signals.hpp"
+#include "plugin/host_services.hpp"
+#include "service/archive_marker.hpp"
+#include "service/control_client.hpp"
+
+namespace openarchiver::cli {
+
+std::string problem_document(const profile::Problem& problem) {
+    return boost::json::serialize(boost::json::object{
+        {"severity", problem.severity == profile::Severity::error ? "error" : "warning"},
+        {"pointer", problem.pointer},
+        {"message", problem.message},
+        {"suggestion", problem.suggestion}});
+}
+
+Command::Command(Globals globals, StopSignals& signals)
+    : globals_(std::move(globals)),
+      signals_(signals),
+      screen_(std::make_unique<Screen>()),
+      log_(make_logger(*screen_, globals_.log_level)),
+      plugin_log_(std::make_unique<plugin::SpdlogLogger>(log_, "plugins")) {}
+
+Command::~Command() = default;
+
+std::stop_token Command::stop() const { return signals_.token(); }
+
+const plugin::PluginHost& Command::load_plugins() {
+    if (!plugins_) {
+        plugins_ = std::make_unique<plugin::PluginHost>(*plugin_log_);
+        plugins_->load_all(
+            plugin::plugin_search_path(profile::read_plugin_path(globals_.profile)));
+    }
+    return *plugins_;
+}
+
+Outcome Command::load() {
+    if (globals_.profile.empty()) {
+        return Outcome::usage(
+            "no profile: there is no openarchiver.json here; name one with --profile FILE or "
+            "OPENARCHIVER_PROFILE");
+    }
+    profile::ProfileResult loaded = profile::load_profile(globals_.profile, &load_plugins());
+    problems_ = std::move(loaded.problems);
+    profile_ = std::move(loaded.profile);
+    for (const profile::Problem& problem : problems_) {
+        announce(profile::to_text(problem));
+    }
+    if (!profile_) {
+        return {Origin::profile,
+                {.code = sdk::Errc::invalid_config,
+                 .message = "the profile " + globals_.profile.string() +
+                            " has errors; nothing was started"}};
+    }
+    return ExitCode::done;
+}
+
+access::Context Command::context() {
+    return {.profile = *profile_, .plugins = *plugins_, .log = log_, .clock = clock_};
+}
+
+sdk::Result<std::unique_ptr<catalog::CatalogReader>> Command::open_catalog() {
+    OPENARCHIVER_TRY(auto catalog, open_catalog_if_any());
+    if (!catalog) {
+        return sdk::Error{.code = sdk::Errc::not_found,
+                          .message = "nothing was archived yet: run `openarchiver sync` first"};
+    }
+    return catalog;
+}
+
+sdk::Result<std::unique_ptr<catalog::CatalogReader>> Command::open_catalog_if_any() {
+    auto catalog = catalog::CatalogReader::open(profile_->archive.catalog_path);
+    if (catalog || catalog.error().code != sdk::Errc::not_found) {
+        return catalog;
+    }
+    const auto marker = service::read_archive_marker(context(), stop());
+    if (marker) {
+        return sdk::Error{.code = sdk::Errc::corrupt,
+                          .message = catalog.error().message +
+                                     ", but there is an archive: make the catalog anew from it "
+                                     "with `openarchiver rebuild`, or correct archive.catalog.path"};
+    }
+    if (marker.error().code != sdk::Errc::not_found) {
+        return marker.error();
+    }
+    return std::unique_ptr<catalog::CatalogReader>();
+}
+
+sdk::Result<std::unique_ptr<access::ArchiveReader>> Command::open_reader() {
+    return access::ArchiveReader::open(context(), stop());
+}
+
+sdk::Result<std::unique_ptr<access::ArchiveWriter>> Command::open_writer() {
+    return access::ArchiveWriter::open(
+        context(), [this](std::string_view text) { announce(text); }, stop());
+}
+
+std::unique_ptr<service::ControlClient> Command::running_service() {
+    return service::ControlClient::connect(profile_->archive.catalog_path);
+}
+
+void Command::document(std::string_view json_text) {
+    print(std::string(json_text) + "\n");
+    document_printed_ = true;
+}
+
+void Command::print(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
+        output_failed_ = true;
+    }
+}
+
+sdk::Status Command::write(std::span<const std::byte> bytes) {
+    if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) {
+        output_failed_ = true;
+        return sdk::Error{.code = sdk::Errc::resource_exhausted,
+                          .message = std::string("standard output can't be written: ") +
+                                     std::strerror(errno)};
+    }
+    return {};
+}
+
+void Command::announce(std::string_view text) { screen_->print(std::string(text) + "\n"); }
+
+std::unique_ptr<ProgressDisplay> Command::show_progress(
+    std::function<std::string(std::size_t)> render) {
+    const bool shown = screen_->terminal() || !json();
+    return std::make_unique<ProgressDisplay>(shown ? screen_.get() : nullptr, std::move(render));
+}
+
+ExitCode Command::finish(const Outcome& outcome) {
+    if (outcome.error) {
+        const sdk::Error& error = *outcome.error;
+        announce("openarchiver: " + error.message);
+        if (json() && !document_printed_) {
+            boost::json::array problems;
+            for (const profile::Problem& problem : problems_) {
+                problems.push_back(boost::json::parse(problem_document(problem)));
+            }
+            boost::json::object body{{"code", sdk::to_string(error.code)},
+                                     {"message", error.message},
+                                     {"exit_code", static_cast<int>(outcome.code)}};
+            if (!error.request_id.empty()) {
+                body["request_id"] = error.request_id;
+            }
+            if (!problems.empty()) {
+                body["problems"] = std::move(problems);
+            }
+            document(boost::json::serialize(boost::json::object{{"error", std::move(body)}}));
+        }
+    }
+    if (std::fflush(stdout) != 0 || output_failed_) {
+        announce("openarchiver: standard output could not be written");
+        return outcome.code == ExitCode::done ? ExitCode::with_failures : outcome.code;
+    }
+    return outcome.code;
+}
+
+}  // namespace openarchiver::cli

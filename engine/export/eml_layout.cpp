@@ -1,0 +1,66 @@
+#include "export/layout.hpp"
+#include "export/names.hpp"
+
+namespace openarchiver::exporter {
+
+namespace {
+
+/// SOURCE/ACCOUNT/FOLDER/.../TIME-REF-vVERSION.eml
+class EmlLayout final : public Layout {
+public:
+    explicit EmlLayout(const OutputFolder& output) : output_(output) {}
+
+    std::string path_of(const catalog::VersionRecord& version, const Place& place) override {
+        std::vector<std::string> names = {place.source, place.account};
+        names.insert(names.end(), place.folder.begin(), place.folder.end());
+        return escape_path(names, ".eml") + "/" + compact_time(time_of(version)) + "-" +
+               version.ref + "-v" + std::to_string(version.version) + ".eml";
+    }
+
+    sdk::Result<bool> has(const catalog::VersionRecord& version, const std::string& path) override {
+        return file_holds(output_.folder() / path, version.size, version.content);
+    }
+
+    Stored store(const catalog::VersionRecord&, const std::string& path,
+                 const Read& read) override {
+        return store_file(output_, path, read);
+    }
+
+private:
+    const OutputFolder& output_;
+};
+
+}  // namespace
+
+sdk::Timestamp time_of(const catalog::VersionRecord& version) {
+    return version.received_at == sdk::Timestamp{} ? version.archived_at : version.received_at;
+}
+
+Layout::Stored store_file(const OutputFolder& output, const std::string& path,
+                          const Layout::Read& read) {
+    const auto target = output.folder() / path;
+    {
+        auto file = File::open(output.temporary(), File::Mode::create);
+        if (!file) {
+            return {.failure = file.error()};
+        }
+        FileSink sink(*file);
+        if (auto done = read(sink); !done) {
+            return sink.failure() ? Layout::Stored{.failure = sink.failure()}
+                                  : Layout::Stored{.damage = done.error()};
+        }
+    }
+    if (auto made = make_folders(target.parent_path()); !made) {
+        return {.failure = made.error()};
+    }
+    if (auto renamed = rename_file(output.temporary(), target); !renamed) {
+        return {.failure = renamed.error()};
+    }
+    return {};
+}
+
+std::unique_ptr<Layout> make_eml_layout(const OutputFolder& output) {
+    return std::make_unique<EmlLayout>(output);
+}
+
+}  // namespace openarchiver::exporter

@@ -1,0 +1,185 @@
+#include "export/exporter.hpp"
+
+#include <utility>
+
+#include "archive/archive.hpp"
+#include "export/layout.hpp"
+#include "export/manifest.hpp"
+
+namespace openarchiver::exporter {
+
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+using sdk::Status;
+
+namespace {
+
+/// Whether an error of reading is this one version's own.
+bool is_damage(Errc code) {
+    return code == Errc::corrupt || code == Errc::not_found || code == Errc::unsupported ||
+           code == Errc::invalid_argument;
+}
+
+class Run {
+public:
+    Run(access::ArchiveReader& reader, catalog::CatalogReader& catalog, const Options& options,
+        OutputFolder& output, Layout& layout, const std::function<void(const Progress&)>& progress,
+        std::stop_token stop)
+        : reader_(reader),
+          catalog_(catalog),
+          options_(options),
+          output_(output),
+          layout_(layout),
+          progress_(progress),
+          stop_(std::move(stop)),
+          tree_(catalog) {}
+
+    Result<Summary> everything() {
+        const auto visited = catalog_.visit_versions(
+            options_.filter, [this](const catalog::VersionRecord& version) -> Status {
+                if (!selected(version)) {
+                    return complete_ ? Status(Error{.code = Errc::cancelled}) : Status();
+                }
+                return export_version(version);
+            });
+        if (!visited && !complete_) {
+            return visited.error();
+        }
+        OPENARCHIVER_CHECK(layout_.finish());
+        return std::move(summary_);
+    }
+
+private:
+    /// Counts items; sets `complete_` after the last one wanted.
+    bool selected(const catalog::VersionRecord& version) {
+        if (version.item_key != item_) {
+            item_ = version.item_key;
+            ++seen_items_;
+            item_exported_ = false;
+        }
+        if (seen_items_ <= options_.offset) {
+            return false;
+        }
+        if (options_.limit && seen_items_ - options_.offset > *options_.limit) {
+            complete_ = true;
+            return false;
+        }
+        return true;
+    }
+
+    Status export_version(const catalog::VersionRecord& version) {
+        if (stop_.stop_requested()) {
+            return Error{.code = Errc::cancelled,
+                         .message =
+                             "the export was interrupted: start it again with the same "
+                             "options, and it goes on where it ended"};
+        }
+        OPENARCHIVER_TRY(const auto places, tree_.places(version));
+        const std::string path = layout_.path_of(version, places.front());
+        OPENARCHIVER_CHECK(output_.announce(path));
+        OPENARCHIVER_TRY(const bool there, layout_.has(version, path));
+        if (there) {
+            ++summary_.kept;
+        } else {
+            auto stored = layout_.store(version, path, [&](sdk::ByteSink& sink) {
+                return reader_.read(catalog_, version, sink, stop_);
+            });
+            if (stored.failure) {
+                return std::move(*stored.failure);
+            }
+            if (stored.damage) {
+                return except(version, std::move(*stored.damage));
+            }
+        }
+        std::vector<std::vector<std::string>> folders;
+        for (const auto& place : places) {
+            if (!place.folder.empty()) {
+                folders.push_back(place.folder);
+            }
+        }
+        OPENARCHIVER_CHECK(output_.add(manifest_line(version, folders, path), path));
+        if (!std::exchange(item_exported_, true)) {
+            ++summary_.items;
+        }
+        ++summary_.versions;
+        summary_.bytes += version.size;
+        return report();
+    }
+
+    Status except(const catalog::VersionRecord& version, Error error) {
+        if (!is_damage(error.code)) {
+            return error;
+        }
+        // A store that vanished as a whole is no damage of one item.
+        OPENARCHIVER_CHECK(archive::Archive::read_marker(reader_.archive().store(), stop_));
+        summary_.exceptions.push_back(
+            {version.ref, version.version, version.source, version.account, std::move(error)});
+        return report();
+    }
+
+    Status report() {
+        progress_({summary_.versions + summary_.exceptions.size(), summary_.bytes});
+        return {};
+    }
+
+    access::ArchiveReader& reader_;
+    catalog::CatalogReader& catalog_;
+    const Options& options_;
+    OutputFolder& output_;
+    Layout& layout_;
+    const std::function<void(const Progress&)>& progress_;
+    std::stop_token stop_;
+    FolderTree tree_;
+    Summary summary_;
+    std::int64_t item_ = -1;
+    std::uint64_t seen_items_ = 0;
+    bool item_exported_ = false;
+    bool complete_ = false;
+};
+
+std::unique_ptr<Layout> make_layout(Format format, const OutputFolder& output) {
+    switch (format) {
+        case Format::eml:
+            return make_eml_layout(output);
+        case Format::mbox:
+            return make_mbox_layout(output);
+        case Format::maildir:
+            return make_maildir_layout(output);
+    }
+    return make_eml_layout(output);
+}
+
+}  // namespace
+
+std::string_view to_string(Format format) noexcept {
+    switch (format) {
+        case Format::eml:
+            return "eml";
+        case Format::mbox:
+            return "mbox";
+        case Format::maildir:
+            return "maildir";
+    }
+    return "eml";
+}
+
+Result<Summary> run(access::ArchiveReader& reader, catalog::CatalogReader& catalog,
+                    const Options& options, sdk::Clock& clock,
+                    const std::function<void(const Progress&)>& progress, std::stop_token stop) {
+    ExportDocument document;
+    document.archive_id = reader.archive().marker().archive_id;
+    OPENARCHIVER_TRY(document.head, catalog.positions());
+    OPENARCHIVER_TRY(
+        auto output,
+        OutputFolder::open(options.output, identity_document(document.archive_id, options)));
+    const auto layout = make_layout(options.format, output);
+    OPENARCHIVER_TRY(
+        Summary summary,
+        Run(reader, catalog, options, output, *layout, progress, std::move(stop)).everything());
+    document.exported_at = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+    OPENARCHIVER_CHECK(output.finish(export_document(document, options, summary)));
+    return summary;
+}
+
+}  // namespace openarchiver::exporter

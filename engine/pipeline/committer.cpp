@@ -1,0 +1,242 @@
+#include "pipeline/committer.hpp"
+
+#include <algorithm>
+#include <map>
+#include <type_traits>
+
+#include <spdlog/spdlog.h>
+
+namespace openarchiver::pipeline {
+
+using sdk::Errc;
+using sdk::Error;
+using sdk::Status;
+
+namespace {
+
+sdk::Timestamp now_of(const sdk::Clock& clock) {
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+}
+
+}  // namespace
+
+Committer::Committer(access::ArchiveWriter& archive, sdk::Clock& clock,
+                     std::shared_ptr<spdlog::logger> log)
+    : archive_(archive), clock_(clock), log_(std::move(log)), packs_(archive.spool_folder()) {
+    thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
+}
+
+/// Commits what was put before.
+Committer::~Committer() {
+    thread_.request_stop();
+    thread_.join();
+}
+
+std::uint64_t Committer::weight(const Entry& entry) const {
+    // What an event costs beside its content; an estimate is enough for back pressure.
+    constexpr std::uint64_t kEventBytes = 512;
+    return kEventBytes + (entry.content ? entry.content->memory() : 0);
+}
+
+Status Committer::put(Entry entry, std::stop_token stop) {
+    const std::uint64_t bytes = weight(entry);
+    std::unique_lock lock(mutex_);
+    const bool ready = changed_.wait(lock, stop, [&] {
+        return failure_ || queue_.empty() ||
+               (queued_bytes_ + bytes <= kQueueBytes && queue_.size() < kQueueEntries);
+    });
+    if (failure_) {
+        return *failure_;
+    }
+    if (!ready) {
+        return Error{Errc::cancelled, "stopped while waiting for the archive"};
+    }
+    queued_bytes_ += bytes;
+    ++put_count_;
+    queue_.push_back(std::move(entry));
+    changed_.notify_all();
+    return {};
+}
+
+Status Committer::note(catalog::Note note, std::stop_token stop) {
+    const std::lock_guard lock(mutex_);
+    if (failure_) {
+        return *failure_;
+    }
+    if (stop.stop_requested()) {
+        return Error{Errc::cancelled, "stopped"};
+    }
+    ++put_count_;
+    notes_.push_back(std::move(note));
+    changed_.notify_all();
+    return {};
+}
+
+Status Committer::flush(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t wanted = put_count_;
+    flush_wanted_ = true;
+    changed_.notify_all();
+    const bool done =
+        changed_.wait(lock, stop, [&] { return failure_ || durable_count_ >= wanted; });
+    if (failure_) {
+        return *failure_;
+    }
+    if (!done) {
+        return Error{Errc::cancelled, "stopped while waiting for the archive"};
+    }
+    return {};
+}
+
+std::optional<Error> Committer::failure() const {
+    const std::lock_guard lock(mutex_);
+    return failure_;
+}
+
+void Committer::run(std::stop_token stop) {
+    Status status = [&]() -> Status {
+        OPENARCHIVER_TRY(position_, archive_.catalog().position(archive_.catalog().writer_id()));
+        std::chrono::steady_clock::time_point first_waiting{};
+        while (true) {
+            std::deque<Entry> taken;
+            bool commit_now = false;
+            {
+                std::unique_lock lock(mutex_);
+                const bool waiting = !batch_.empty() || !notes_.empty();
+                const auto ready = [&] { return !queue_.empty() || flush_wanted_; };
+                if (waiting) {
+                    // A condition of the wall's clock, not of a test's: it bounds a real wait.
+                    changed_.wait_until(lock, stop, first_waiting + kCommitAfter, ready);
+                } else {
+                    changed_.wait(lock, stop, [&] { return ready() || !notes_.empty(); });
+                    first_waiting = std::chrono::steady_clock::now();
+                }
+                taken.swap(queue_);
+                queued_bytes_ = 0;
+                changed_.notify_all();
+                commit_now = flush_wanted_ || stop.stop_requested();
+                flush_wanted_ = false;
+            }
+            for (auto& entry : taken) {
+                OPENARCHIVER_CHECK(take(std::move(entry)));
+                if (packs_.content_bytes() >= kCommitBytes) {
+                    OPENARCHIVER_CHECK(commit());
+                    first_waiting = std::chrono::steady_clock::now();
+                }
+            }
+            commit_now = commit_now ||
+                         std::chrono::steady_clock::now() >= first_waiting + kCommitAfter;
+            if (commit_now) {
+                OPENARCHIVER_CHECK(commit());
+            }
+            const std::lock_guard lock(mutex_);
+            if (stop.stop_requested() && queue_.empty() && notes_.empty()) {
+                return {};
+            }
+        }
+    }();
+    if (!status) {
+        log_->error("the archive can't be written: {}", status.error().message);
+        const std::lock_guard lock(mutex_);
+        failure_ = status.error();
+        queue_.clear();
+        changed_.notify_all();
+    }
+}
+
+/// Moves the content into the open pack and the event into the batch.
+Status Committer::take(Entry entry) {
+    auto& keyring = archive_.archive().keyring();
+    // Made here, so that commit() saves the keyring before anything sealed with a new key.
+    const auto key = entry.account.empty() ? keyring.archive_key()
+                                           : keyring.account_key(entry.source, entry.account);
+    if (auto* item = std::get_if<catalog::ItemArchived>(&entry.event.body); item != nullptr) {
+        OPENARCHIVER_TRY(const auto known, archive_.catalog().find_content(
+                                               entry.source, entry.account, item->content));
+        const auto in_batch = placed_.find({key.id, item->content});
+        if (known) {
+            item->pack = known->pack;
+            item->placement = known->placement;
+        } else if (in_batch != placed_.end()) {
+            item->placement = in_batch->second;
+            unplaced_.push_back(batch_.size());
+        } else {
+            OPENARCHIVER_CHECK(entry.content->rewind());
+            OPENARCHIVER_TRY(item->placement, packs_.add(key, *entry.content));
+            placed_.emplace(std::pair(key.id, item->content), item->placement);
+            unplaced_.push_back(batch_.size());
+        }
+        entry.content.reset();
+    }
+    batch_.push_back(std::move(entry));
+    return {};
+}
+
+Status Committer::commit() {
+    // A commit that began is finished: stopping half-way would only repeat the work.
+    const std::stop_token unstoppable;
+    std::vector<catalog::Note> notes;
+    {
+        const std::lock_guard lock(mutex_);
+        notes.swap(notes_);
+    }
+    if (batch_.empty() && notes.empty()) {
+        return {};
+    }
+    if (!archive_.lease_held()) {
+        return Error{Errc::already_exists,
+                     "another engine took over this archive; this one stops writing"};
+    }
+    if (batch_.empty()) {
+        OPENARCHIVER_CHECK(archive_.catalog().apply(notes));
+    } else {
+        const auto now = now_of(clock_);
+        OPENARCHIVER_CHECK(archive_.archive().save_keyring(unstoppable));
+        std::vector<catalog::EventGroup> groups;
+        if (!packs_.empty()) {
+            OPENARCHIVER_TRY(auto pack, packs_.finish(archive_.archive().store(), unstoppable));
+            for (const std::size_t index : unplaced_) {
+                std::get<catalog::ItemArchived>(batch_[index].event.body).pack = pack.id;
+            }
+            groups.push_back({"", "", {{now, catalog::PackStored{std::move(pack)}}}});
+        }
+        std::map<std::pair<std::string, std::string>, std::size_t> group_of;
+        for (auto& entry : batch_) {
+            const auto [found, added] =
+                group_of.try_emplace({entry.source, entry.account}, groups.size());
+            if (added) {
+                groups.push_back({entry.source, entry.account, {}});
+            }
+            groups[found->second].events.push_back(std::move(entry.event));
+        }
+        std::vector<archive::EventBlock> blocks;
+        blocks.reserve(groups.size());
+        for (const auto& group : groups) {
+            auto& keyring = archive_.archive().keyring();
+            archive::EventBlock block;
+            block.key = group.account.empty() ? keyring.archive_key()
+                                              : keyring.account_key(group.source, group.account);
+            block.events = catalog::encode(group);
+            blocks.push_back(std::move(block));
+        }
+        const auto& writer = archive_.catalog().writer_id();
+        OPENARCHIVER_TRY(position_, archive_.archive().log().append(
+                                        writer, position_, std::move(blocks), now, unstoppable));
+        OPENARCHIVER_CHECK(archive_.catalog().apply(writer, position_, groups, notes));
+    }
+    const std::size_t durable = batch_.size() + notes.size();
+    for (const auto& entry : batch_) {
+        if (entry.acknowledge) {
+            entry.acknowledge();
+        }
+    }
+    batch_.clear();
+    unplaced_.clear();
+    placed_.clear();
+    const std::lock_guard lock(mutex_);
+    durable_count_ += durable;
+    changed_.notify_all();
+    return {};
+}
+
+}  // namespace openarchiver::pipeline

@@ -1,0 +1,349 @@
+#include "profile/profile.hpp"
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+#include <fstream>
+#include <map>
+#include <system_error>
+
+#include "profile/json_text.hpp"
+#include "profile/schema.hpp"
+#include "profile/schema_check.hpp"
+
+namespace openarchiver::profile {
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+constexpr int kVersion = 1;
+constexpr std::size_t kMaxProfileBytes = std::size_t{4} << 20;
+constexpr const char* kDefaultCatalog = "catalog";
+constexpr const char* kDefaultKeyFile = "archive.key";
+
+std::optional<std::string> read_text(const fs::path& file, std::vector<Problem>& problems) {
+    const auto fail = [&](std::string message, std::string suggestion) {
+        problems.push_back({"", std::move(message), std::move(suggestion), Severity::error});
+        return std::nullopt;
+    };
+    std::error_code error;
+    const fs::file_status status = fs::status(file, error);
+    if (status.type() == fs::file_type::not_found) {
+        return fail("there is no profile " + file.string(),
+                    "name it with --profile FILE or OPENARCHIVER_PROFILE");
+    }
+    if (!fs::is_regular_file(status)) {
+        return fail("the profile " + file.string() + " is not a file" +
+                        (error ? ": " + error.message() : std::string()),
+                    "name the JSON file itself");
+    }
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) {
+        return fail("the profile " + file.string() + " can't be read",
+                    "check its permissions for the engine's user");
+    }
+    if (fs::file_size(file, error) > kMaxProfileBytes) {
+        return fail("the profile " + file.string() + " is larger than 4 MiB",
+                    "is it the right file?");
+    }
+    std::string text(kMaxProfileBytes, '\0');
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (stream.bad()) {
+        return fail("reading the profile " + file.string() + " failed", "check its disk");
+    }
+    text.resize(static_cast<std::size_t>(stream.gcount()));
+    return text;
+}
+
+fs::path folder_of(const fs::path& file) {
+    std::error_code error;
+    return fs::absolute(file, error).lexically_normal().parent_path();
+}
+
+fs::path resolved(const fs::path& folder, const json::value& path) {
+    const json::string& text = path.get_string();
+    return (folder / fs::path(std::string_view(text.data(), text.size()))).lexically_normal();
+}
+
+std::string text_of(const json::value& value) {
+    const json::string& text = value.get_string();
+    return {text.data(), text.size()};
+}
+
+const json::object* object_at(const json::object& owner, std::string_view key) {
+    const json::value* value = owner.if_contains(key);
+    return value != nullptr ? value->if_object() : nullptr;
+}
+
+/// The schema has accepted the form: digits and a unit.
+std::pair<std::uint64_t, std::string_view> number_and_unit(std::string_view text) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return {number, text.substr(static_cast<std::size_t>(end - text.data()))};
+}
+
+std::chrono::seconds duration_of(std::string_view text) {
+    const auto [number, unit] = number_and_unit(text);
+    const std::int64_t seconds = unit == "d" ? 86400 : unit == "h" ? 3600 : unit == "m" ? 60 : 1;
+    return std::chrono::seconds(static_cast<std::int64_t>(number) * seconds);
+}
+
+std::uint64_t size_of(const json::value& value) {
+    if (!value.is_string()) {
+        return value.to_number<std::uint64_t>();
+    }
+    const std::string text = text_of(value);
+    const auto [number, unit] = number_and_unit(text);
+    const unsigned shift = unit == "KiB"   ? 10
+                           : unit == "MiB" ? 20
+                           : unit == "GiB" ? 30
+                           : unit == "TiB" ? 40
+                                           : 0;
+    return number << shift;
+}
+
+/// What the schema can't say: relations between values, and numbers within texts.
+class Conversion {
+public:
+    Conversion(const fs::path& file, std::vector<std::string> secrets,
+               std::vector<Problem>& problems)
+        : secrets_(std::move(secrets)), problems_(problems) {
+        std::error_code error;
+        profile_.file = fs::absolute(file, error).lexically_normal();
+        profile_.folder = folder_of(file);
+    }
+
+    Profile convert(const json::object& document, bool with_config) {
+        with_config_ = with_config;
+        archive(document.at("archive").get_object());
+        if (const json::value* sources = document.if_contains("sources")) {
+            for (const json::value& element : sources->get_array()) {
+                source(element.get_object());
+            }
+        }
+        if (const json::object* plugins = object_at(document, "plugins")) {
+            if (const json::value* path = plugins->if_contains("path")) {
+                for (const json::value& element : path->get_array()) {
+                    profile_.plugin_path.push_back(resolved(profile_.folder, element));
+                }
+            }
+        }
+        if (const json::object* service = object_at(document, "service")) {
+            if (const json::value* listen = service->if_contains("listen")) {
+                address(text_of(*listen));
+            }
+        }
+        return std::move(profile_);
+    }
+
+private:
+    void archive(const json::object& section) {
+        Archive& archive = profile_.archive;
+        const json::object& storage = section.at("storage").get_object();
+        archive.storage.backend = text_of(storage.at("backend"));
+        configuration(storage, "/archive/storage/config", archive.storage);
+
+        const json::object* catalog = object_at(section, "catalog");
+        archive.catalog_path = catalog != nullptr ? resolved(profile_.folder, catalog->at("path"))
+                                                  : profile_.folder / kDefaultCatalog;
+
+        KeyReference& key = archive.encryption.key;
+        key.value = (profile_.folder / kDefaultKeyFile).string();
+        if (const json::object* encryption = object_at(section, "encryption")) {
+            archive.encryption.section_present = true;
+            const json::value* mode = encryption->if_contains("mode");
+            if (mode != nullptr && text_of(*mode) == "none") {
+                archive.encryption.mode = EncryptionMode::none;
+                key.value.clear();
+            } else {
+                const json::object& reference = encryption->at("key").get_object();
+                if (const json::value* name = reference.if_contains("env")) {
+                    key = {KeyReference::Kind::env, text_of(*name)};
+                } else {
+                    key = {KeyReference::Kind::file,
+                           resolved(profile_.folder, reference.at("file")).string()};
+                }
+            }
+        }
+        if (const json::value* floor = section.if_contains("free_space_floor")) {
+            archive.free_space_floor = size_of(*floor);
+        }
+    }
+
+    void source(const json::object& section) {
+        const std::string pointer = child_pointer("/sources", profile_.sources.size());
+        Source source;
+        source.id = text_of(section.at("id"));
+        const json::value* name = section.if_contains("name");
+        source.name = name != nullptr ? text_of(*name) : source.id;
+        source.provider = text_of(section.at("provider"));
+        configuration(section, pointer + "/config", source);
+        if (const json::object* schedule = object_at(section, "schedule")) {
+            if (const json::value* every = schedule->if_contains("every")) {
+                source.every = duration_of(text_of(*every));
+            }
+        }
+        const auto [earlier, is_new] = ids_.try_emplace(source.id, pointer);
+        if (!is_new) {
+            problems_.push_back(
+                {pointer + "/id",
+                 "the source id \"" + source.id + "\" is used already at " + earlier->second,
+                 "give every source an id of its own", Severity::error});
+        }
+        profile_.sources.push_back(std::move(source));
+    }
+
+    /// Takes the secrets out of a plugin's configuration.
+    void configuration(const json::object& owner, const std::string& place, PluginConfig& config) {
+        const json::value* given = owner.if_contains("config");
+        if (given == nullptr || !with_config_) {
+            return;
+        }
+        json::value copy = *given;
+        for (const std::string& pointer : secrets_) {
+            if (pointer.starts_with(place + '/')) {
+                std::string within = pointer.substr(place.size());
+                config.secrets.emplace(within, take(copy, within));
+            }
+        }
+        config.config_json = json::serialize(copy);
+    }
+
+    SecretReference take(json::value& config, const std::string& pointer) const {
+        json::error_code error;
+        json::value* value = config.find_pointer(pointer, error);
+        SecretReference reference;
+        if (value == nullptr) {
+            return reference;
+        }
+        if (const json::object* object = value->if_object()) {
+            if (const json::value* name = object->if_contains("env")) {
+                reference = {SecretReference::Kind::env, text_of(*name)};
+            } else {
+                reference = {SecretReference::Kind::file,
+                             resolved(profile_.folder, object->at("file")).string()};
+            }
+        } else {
+            reference = {SecretReference::Kind::literal, text_of(*value)};
+        }
+        const std::size_t last = pointer.rfind('/');
+        json::value* parent = config.find_pointer(pointer.substr(0, last), error);
+        if (json::object* members = parent != nullptr ? parent->if_object() : nullptr) {
+            const auto member = std::ranges::find_if(
+                *members, [&](const auto& candidate) { return &candidate.value() == value; });
+            members->erase(member);
+        } else {
+            *value = nullptr;  // an element of a list keeps its place
+        }
+        return reference;
+    }
+
+    void address(const std::string& listen) {
+        const std::size_t colon = listen.rfind(':');
+        const auto [port, rest] = number_and_unit(std::string_view(listen).substr(colon + 1));
+        if (port > 65535) {
+            problems_.push_back({"/service/listen", "the port must be at most 65535",
+                                 "write an address and a port such as \"127.0.0.1:8420\"",
+                                 Severity::error});
+            return;
+        }
+        profile_.service.port = static_cast<std::uint16_t>(port);
+        std::string host = listen.substr(0, colon);
+        if (host.starts_with('[')) {
+            host = host.substr(1, host.size() - 2);
+        }
+        profile_.service.host = std::move(host);
+    }
+
+    Profile profile_;
+    std::vector<std::string> secrets_;
+    std::vector<Problem>& problems_;
+    std::map<std::string, std::string> ids_;  // of sources, with the pointer of the first
+    bool with_config_ = true;
+};
+
+bool has_errors(const std::vector<Problem>& problems) {
+    return std::ranges::any_of(
+        problems, [](const Problem& problem) { return problem.severity == Severity::error; });
+}
+
+/// A profile of another version is not checked further: nothing else about it can be said.
+bool readable_version(const json::value& document, std::vector<Problem>& problems) {
+    const auto* object = document.if_object();
+    const json::value* version = object != nullptr ? object->if_contains("version") : nullptr;
+    if (version == nullptr || !version->is_number() || *version == json::value(kVersion)) {
+        return true;
+    }
+    problems.push_back({"/version",
+                        "this engine reads profiles of version 1, not " + json::serialize(*version),
+                        "use the engine that the profile was written for, or write it anew as "
+                        "version 1",
+                        Severity::error});
+    return false;
+}
+
+}  // namespace
+
+std::string to_text(const Problem& problem) {
+    std::string text = problem.severity == Severity::error ? "error" : "warning";
+    if (!problem.pointer.empty()) {
+        text += " at " + problem.pointer;
+    }
+    text += ": " + problem.message;
+    if (!problem.suggestion.empty()) {
+        text += " (" + problem.suggestion + ")";
+    }
+    return text;
+}
+
+ProfileResult load_profile(const fs::path& file, const plugin::PluginHost* plugins) {
+    ProfileResult result;
+    std::vector<Problem>& problems = result.problems;
+    const auto text = read_text(file, problems);
+    if (!text) {
+        return result;
+    }
+    const auto document = parse_json(*text, problems);
+    if (!document || !readable_version(*document, problems)) {
+        return result;
+    }
+
+    const json::value schema = merged_schema(plugins, problems);
+    Findings findings = check_document(schema, *document, plugins);
+    std::ranges::move(findings.problems, std::back_inserter(problems));
+    if (!has_errors(problems)) {
+        std::ranges::move(arbitrate(schema, *document), std::back_inserter(problems));
+    }
+    if (has_errors(problems)) {
+        return result;
+    }
+    Profile profile = Conversion(file, std::move(findings.secrets), problems)
+                          .convert(document->get_object(), plugins != nullptr);
+    if (!has_errors(problems)) {
+        result.profile = std::move(profile);
+    }
+    return result;
+}
+
+std::vector<fs::path> read_plugin_path(const fs::path& file) {
+    std::vector<fs::path> folders;
+    std::vector<Problem> ignored;
+    const auto text = read_text(file, ignored);
+    const auto document = text ? parse_json(*text, ignored) : std::nullopt;
+    const json::object* root = document ? document->if_object() : nullptr;
+    const json::object* plugins = root != nullptr ? object_at(*root, "plugins") : nullptr;
+    const json::value* path = plugins != nullptr ? plugins->if_contains("path") : nullptr;
+    if (path == nullptr || !path->is_array()) {
+        return folders;
+    }
+    for (const json::value& element : path->get_array()) {
+        if (element.is_string() && !element.get_string().empty()) {
+            folders.push_back(resolved(folder_of(file), element));
+        }
+    }
+    return folders;
+}
+
+}  // namespace openarchiver::profile

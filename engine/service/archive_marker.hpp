@@ -1,0 +1,13 @@
+#pragma once
+
+#include <stop_token>
+
+#include "access/access.hpp"
+
+namespace openarchiver::service {
+
+/// What the archive that the profile names says of itself; needs no key. not_found: there is none.
+sdk::Result<archive::Archive::Marker> read_archive_marker(const access::Context& context,
+                                                          std::stop_token stop);
+
+}  // namespace openarchiver::service

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include <openarchiver/sdk/result.hpp>
+
+#include "service/control_client.hpp"
+
+/// The messages on the control socket (docs/cli.md, Control socket).
+namespace openarchiver::service {
+
+/// The code of this name; `internal` where it is none.
+[[nodiscard]] sdk::Errc errc_of(std::string_view name);
+
+struct ControlRequest {
+    std::string verb;
+    /// A JSON object.
+    std::string options = "{}";
+};
+
+struct ControlProgress {
+    std::string document;
+};
+
+[[nodiscard]] std::string encode(const ControlRequest& request);
+[[nodiscard]] sdk::Result<ControlRequest> decode_request(std::string_view message);
+
+[[nodiscard]] std::string encode(const ControlProgress& progress);
+[[nodiscard]] std::string encode(const Answer& answer);
+[[nodiscard]] sdk::Result<std::variant<ControlProgress, Answer>> decode_answer(
+    std::string_view message);
+
+}  // namespace openarchiver::service

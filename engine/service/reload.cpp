@@ -1,0 +1,64 @@
+#include "service/reload.hpp"
+
+#include <algorithm>
+
+#include "plugin/digest.hpp"
+
+namespace openarchiver::service {
+
+namespace {
+
+bool same_config(const profile::PluginConfig& a, const profile::PluginConfig& b) {
+    return a.config_json == b.config_json &&
+           std::ranges::equal(a.secrets, b.secrets, [](const auto& x, const auto& y) {
+               return x.first == y.first && x.second.kind == y.second.kind &&
+                      x.second.value == y.second.value;
+           });
+}
+
+bool same_storage(const profile::Archive& a, const profile::Archive& b) {
+    return a.storage.backend == b.storage.backend && same_config(a.storage, b.storage) &&
+           a.free_space_floor == b.free_space_floor;
+}
+
+bool same_encryption(const profile::Encryption& a, const profile::Encryption& b) {
+    return a.mode == b.mode && a.key.kind == b.key.kind && a.key.value == b.key.value;
+}
+
+}  // namespace
+
+bool same_source(const profile::Source& a, const profile::Source& b) {
+    return a.id == b.id && a.name == b.name && a.provider == b.provider && a.every == b.every &&
+           same_config(a, b);
+}
+
+std::vector<std::string> reasons_to_restart(const profile::Profile& current,
+                                            const profile::Profile& next,
+                                            const plugin::PluginHost& plugins) {
+    std::vector<std::string> reasons;
+    if (!same_storage(current.archive, next.archive)) {
+        reasons.emplace_back("/archive/storage (or the free space floor) has changed");
+    }
+    if (current.archive.catalog_path != next.archive.catalog_path) {
+        reasons.emplace_back("/archive/catalog has changed");
+    }
+    if (!same_encryption(current.archive.encryption, next.archive.encryption)) {
+        reasons.emplace_back("/archive/encryption has changed");
+    }
+    if (current.plugin_path != next.plugin_path) {
+        reasons.emplace_back("/plugins/path has changed");
+    }
+    if (current.service.host != next.service.host || current.service.port != next.service.port) {
+        reasons.emplace_back("/service/listen has changed");
+    }
+    for (const plugin::LoadedPlugin& loaded : plugins.loaded()) {
+        const auto now = plugin::sha256_of_file(loaded.file);
+        if (!now || *now != loaded.sha256) {
+            reasons.push_back("the file of the plugin \"" + loaded.info.id + "\", " +
+                              loaded.file.string() + ", is another one than the one loaded");
+        }
+    }
+    return reasons;
+}
+
+}  // namespace openarchiver::service

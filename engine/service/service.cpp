@@ -1,0 +1,381 @@
+#include "service/service.hpp"
+
+#include <spdlog/logger.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <chrono>
+#include <utility>
+
+#include <openarchiver/sdk/abi.hpp>
+
+#include "service/accept_failures.hpp"
+#include "service/rebuild.hpp"
+#include "service/reload.hpp"
+#include "service/stop_deadline.hpp"
+
+namespace openarchiver::service {
+
+namespace json = boost::json;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Status;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTellEvery = 200ms;
+/// What is left of the ten seconds that a stop may take.
+constexpr auto kLastFlush = 1500ms;
+
+sdk::Timestamp now_of(const sdk::Clock& clock) {
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+}
+
+Answer failed(Origin origin, const Error& error) {
+    return {.exit_code = exit_code(origin, error.code), .document = {}, .error = error};
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+}  // namespace
+
+Service::Service(Options options)
+    : options_(std::move(options)),
+      started_at_(now_of(options_.clock)),
+      profiles_({options_.profile}),
+      writer_(
+          [this](std::stop_token stop) {
+              return access::ArchiveWriter::open(context(), options_.announce, std::move(stop));
+          },
+          options_.clock, options_.log) {}
+
+Service::~Service() = default;
+
+access::Context Service::context() {
+    const std::lock_guard lock(mutex_);
+    return {.profile = profiles_.back(),
+            .plugins = options_.plugins,
+            .log = options_.log,
+            .clock = options_.clock};
+}
+
+void Service::reload() {
+    const std::lock_guard lock(mutex_);
+    reload_wanted_ = true;
+    changed_.notify_all();
+}
+
+Status Service::run(std::stop_token stop) {
+    stop_ = stop;
+    spdlog::logger& log = *options_.log;
+    if (auto opened = writer_.use(stop); !opened) {
+        return opened.error();
+    }
+    const StopDeadline deadline(stop, kStopWithin, [&] {
+        run_at_most(kLastFlush, [this](std::stop_token late) { (void)writer_.flush(late); });
+        log.warn("stopped without waiting any longer for calls that did not come back; everything "
+                 "archived is safe");
+        options_.abandoned();
+    });
+    const auto catalog_folder = context().profile.archive.catalog_path;
+    OPENARCHIVER_TRY(auto server,
+                     ControlServer::open(catalog_folder, [this](const ControlRequest& request,
+                                                                const Tell& tell,
+                                                                const std::stop_token&) {
+                         return answer(request, tell);
+                     }));
+    {
+        const std::lock_guard lock(mutex_);
+        apply_sources(profiles_.back());
+        log.info("serving: pid={} sources={} catalog={}", ::getpid(), runners_.size(),
+                 catalog_folder.string());
+    }
+    serve(stop);
+    log.info("stopping");
+    Runners last;
+    {
+        const std::lock_guard lock(mutex_);
+        last = std::move(runners_);
+        runners_.clear();
+        std::ranges::move(leaving_, std::back_inserter(last));
+        leaving_.clear();
+    }
+    for (const auto& runner : last) {
+        runner->request_stop();
+    }
+    server.reset();
+    last.clear();
+    log.info("stopped; everything archived is safe");
+    return {};
+}
+
+void Service::serve(const std::stop_token& stop) {
+    while (true) {
+        {
+            std::unique_lock lock(mutex_);
+            if (!changed_.wait(lock, stop, [this] { return reload_wanted_; })) {
+                return;
+            }
+            reload_wanted_ = false;
+        }
+        read_profile_anew();
+    }
+}
+
+void Service::read_profile_anew() {
+    const std::lock_guard change(change_mutex_);
+    spdlog::logger& log = *options_.log;
+    const profile::Profile& current = context().profile;
+    profile::ProfileResult loaded = profile::load_profile(current.file, &options_.plugins);
+    for (const profile::Problem& problem : loaded.problems) {
+        const bool error = problem.severity == profile::Severity::error;
+        log.log(error ? spdlog::level::err : spdlog::level::warn, "profile: {}",
+                profile::to_text(problem));
+    }
+    if (!loaded.profile) {
+        log.error("the profile was not reloaded: it has errors; going on with the old one");
+        return;
+    }
+    const auto reasons = reasons_to_restart(current, *loaded.profile, options_.plugins);
+    for (const std::string& reason : reasons) {
+        log.error("the profile was not reloaded: {}", reason);
+    }
+    if (!reasons.empty()) {
+        log.error("restart the service to apply the change; going on with the old profile");
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    profiles_.push_back(std::move(*loaded.profile));
+    apply_sources(profiles_.back());
+    log.info("profile reloaded: sources={}", runners_.size());
+}
+
+std::unique_ptr<SourceRunner> Service::take(Runners& runners, std::string_view id) {
+    const auto found = std::ranges::find_if(
+        runners, [&](const auto& runner) { return runner->source().id == id; });
+    if (found == runners.end()) {
+        return nullptr;
+    }
+    std::unique_ptr<SourceRunner> taken = std::move(*found);
+    runners.erase(found);
+    return taken;
+}
+
+void Service::apply_sources(const profile::Profile& next) {
+    const access::Context context{.profile = next,
+                                  .plugins = options_.plugins,
+                                  .log = options_.log,
+                                  .clock = options_.clock};
+    std::erase_if(leaving_, [](const auto& runner) { return runner->finished(); });
+    Runners runners;
+    for (const profile::Source& source : next.sources) {
+        std::unique_ptr<SourceRunner> known = take(runners_, source.id);
+        if (known && same_source(known->source(), source)) {
+            runners.push_back(std::move(known));
+            continue;
+        }
+        if (!known) {
+            known = take(leaving_, source.id);
+        }
+        runners.push_back(
+            std::make_unique<SourceRunner>(context, writer_, source, std::move(known)));
+    }
+    for (auto& removed : runners_) {
+        removed->request_stop();
+        leaving_.push_back(std::move(removed));
+    }
+    runners_ = std::move(runners);
+}
+
+Answer Service::answer(const ControlRequest& request, const Tell& tell) {
+    if (request.verb == "status") {
+        return answer_status();
+    }
+    if (request.verb == "sync") {
+        return answer_sync(request, tell);
+    }
+    if (request.verb == "failures") {
+        return answer_accept(request);
+    }
+    if (request.verb == "rebuild") {
+        return answer_rebuild(tell);
+    }
+    return failed(Origin::profile,
+                  {.code = Errc::invalid_argument,
+                   .message = "the running service does not know the verb \"" + request.verb +
+                              "\": is it of another version?"});
+}
+
+Answer Service::answer_status() {
+    json::array sources;
+    const std::lock_guard lock(mutex_);
+    for (const auto& runner : runners_) {
+        const RunnerState state = runner->state();
+        json::object source{{"id", runner->source().id},
+                            {"running", state.running},
+                            {"next_run_at", time_value(state.next_run_at)},
+                            {"error", nullptr},
+                            {"progress", nullptr}};
+        if (state.error) {
+            source["error"] = error_value(*state.error);
+        }
+        if (state.progress) {
+            source["progress"] = json::parse(to_json(std::vector{*state.progress}));
+        }
+        sources.push_back(std::move(source));
+    }
+    const json::object document{{"pid", ::getpid()},
+                                {"host", host_name()},
+                                {"version", OPENARCHIVER_SDK_VERSION},
+                                {"started_at", time_value(started_at_)},
+                                {"profile", profiles_.back().file.string()},
+                                {"sources", std::move(sources)}};
+    return {.exit_code = ExitCode::done, .document = json::serialize(document), .error = {}};
+}
+
+Answer Service::answer_sync(const ControlRequest& request, const Tell& tell) {
+    const auto parsed = parse_sync_request(request.options);
+    if (!parsed) {
+        return failed(Origin::profile, parsed.error());
+    }
+    auto result = sync(*parsed, tell);
+    if (!result) {
+        return failed(Origin::archive, result.error());
+    }
+    return {.exit_code = result->exit_code,
+            .document = std::move(result->document),
+            .error = std::move(result->error)};
+}
+
+Status Service::request_retries(const std::vector<std::string>& sources) {
+    OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
+    for (const std::string& source : sources) {
+        OPENARCHIVER_CHECK(use.committer().note(
+            {now_of(options_.clock), catalog::RetryRequested{source}}, stop_));
+    }
+    return use.committer().flush(stop_);
+}
+
+sdk::Result<SyncResult> Service::sync(const SyncRequest& request, const Tell& tell) {
+    std::vector<const profile::Source*> selected;
+    {
+        const std::lock_guard lock(mutex_);
+        OPENARCHIVER_TRY(selected, select_sources(profiles_.back(), request.sources));
+    }
+    if (request.retry_failures) {
+        std::vector<std::string> ids;
+        std::ranges::transform(selected, std::back_inserter(ids), &profile::Source::id);
+        OPENARCHIVER_CHECK(request_retries(ids));
+    }
+    const auto board = std::make_shared<ProgressBoard>();
+    std::vector<std::future<Pass>> answers;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& runner : runners_) {
+            const bool asked = std::ranges::any_of(selected, [&](const profile::Source* source) {
+                return source->id == runner->source().id;
+            });
+            if (asked) {
+                answers.push_back(runner->request(
+                    {.accounts = request.accounts, .reconcile = request.reconcile}, board));
+            }
+        }
+    }
+    std::vector<pipeline::SyncReport> reports;
+    std::optional<Error> archive_failure;
+    for (std::future<Pass>& answer : answers) {
+        while (answer.wait_for(kTellEvery) != std::future_status::ready) {
+            if (!tell(to_json(board->snapshot()))) {
+                return Error{.code = Errc::cancelled,
+                             .message = "nobody waits for the sync any more; it goes on"};
+            }
+        }
+        Pass pass = answer.get();
+        reports.push_back(std::move(pass.report));
+        if (pass.archive_failure && (!archive_failure || archive_failure->code == Errc::cancelled)) {
+            archive_failure = std::move(pass.archive_failure);
+        }
+    }
+    (void)tell(to_json(board->snapshot()));
+    if (!request.accounts.empty() && !archive_failure && !stop_.stop_requested()) {
+        OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(
+                                                 context().profile.archive.catalog_path));
+        OPENARCHIVER_CHECK(check_accounts(*catalog, selected, request.accounts));
+    }
+    return make_sync_result(reports, std::move(archive_failure));
+}
+
+Answer Service::answer_accept(const ControlRequest& request) {
+    const auto refs = parse_accept_options(request.options);
+    if (!refs) {
+        return failed(Origin::profile, refs.error());
+    }
+    const Status accepted = [&]() -> Status {
+        OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
+        return accept_failures(*refs, use.archive(), use.committer(), options_.clock, stop_);
+    }();
+    if (!accepted) {
+        return failed(Origin::archive, accepted.error());
+    }
+    return {.exit_code = ExitCode::done, .document = "{}", .error = {}};
+}
+
+Answer Service::answer_rebuild(const Tell& tell) {
+    const std::lock_guard change(change_mutex_);
+    std::vector<SourceRunner*> paused;
+    {
+        // Only a reload takes runners away, and it waits for change_mutex_; so does the end of the
+        // service for this handler.
+        const std::lock_guard lock(mutex_);
+        for (const auto& runner : runners_) {
+            paused.push_back(runner.get());
+        }
+    }
+    options_.log->info("rebuilding the catalog; sources pause");
+    Status status;
+    std::string document;
+    for (SourceRunner* const runner : paused) {
+        runner->pause();
+    }
+    for (SourceRunner* const runner : paused) {
+        if (status) {
+            status = runner->wait_idle(stop_);
+        }
+    }
+    if (status) {
+        status = writer_.reopen(
+            [&](std::stop_token stop) -> sdk::Result<std::unique_ptr<access::ArchiveWriter>> {
+                auto last = std::chrono::steady_clock::now();
+                const auto progress = [&](std::uint64_t segments) {
+                    if (const auto now = std::chrono::steady_clock::now();
+                        now - last >= kTellEvery) {
+                        last = now;
+                        (void)tell(json::serialize(json::object{{"segments", segments}}));
+                    }
+                };
+                OPENARCHIVER_TRY(Rebuilt rebuilt,
+                                 rebuild(context(), progress, std::move(stop)));
+                document = std::move(rebuilt.document);
+                return std::move(rebuilt.writer);
+            },
+            stop_);
+    }
+    for (SourceRunner* const runner : paused) {
+        runner->resume();
+    }
+    if (!status) {
+        options_.log->error("the catalog was not rebuilt: {}", status.error().message);
+        return failed(Origin::archive, status.error());
+    }
+    options_.log->info("the catalog was rebuilt; sources go on");
+    return {.exit_code = ExitCode::done, .document = std::move(document), .error = {}};
+}
+
+}  // namespace openarchiver::service

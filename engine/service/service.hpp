@@ -1,0 +1,85 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "service/control_server.hpp"
+#include "service/documents.hpp"
+#include "service/shared_writer.hpp"
+#include "service/source_runner.hpp"
+#include "service/sync_request.hpp"
+
+/// The headless engine service: runs every source on its schedule and answers verbs on the control
+/// socket.
+namespace openarchiver::service {
+
+class Service {
+public:
+    struct Options {
+        /// The profile that it starts with; kept, as everything in it may be referred to.
+        profile::Profile profile;
+        const plugin::PluginHost& plugins;
+        std::shared_ptr<spdlog::logger> log;  // as spdlog wants it
+        sdk::Clock& clock;
+        /// What people must know about a new archive.
+        std::function<void(std::string_view)> announce;
+        /// Ends the process with success: calls into plugins did not come back in time.
+        std::function<void()> abandoned;
+    };
+
+    explicit Service(Options options);
+    ~Service();
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    /// Serves until `stop`; an error is what kept it from starting.
+    sdk::Status run(std::stop_token stop);
+
+    /// Asks run() to read the profile anew. From any thread.
+    void reload();
+
+private:
+    using Tell = ControlServer::Tell;
+    using Runners = std::vector<std::unique_ptr<SourceRunner>>;
+
+    /// Refers to the profile that is in use now, which stays.
+    [[nodiscard]] access::Context context();
+
+    void serve(const std::stop_token& stop);
+    void read_profile_anew();
+    /// With mutex_ held.
+    void apply_sources(const profile::Profile& next);
+    [[nodiscard]] std::unique_ptr<SourceRunner> take(Runners& runners, std::string_view id);
+
+    Answer answer(const ControlRequest& request, const Tell& tell);
+    Answer answer_status();
+    Answer answer_sync(const ControlRequest& request, const Tell& tell);
+    Answer answer_accept(const ControlRequest& request);
+    Answer answer_rebuild(const Tell& tell);
+    sdk::Result<SyncResult> sync(const SyncRequest& request, const Tell& tell);
+    sdk::Status request_retries(const std::vector<std::string>& sources);
+
+    Options options_;
+    const sdk::Timestamp started_at_;
+    std::stop_token stop_;
+    /// Every profile that was in use: the open archive and the sources refer to theirs.
+    std::deque<profile::Profile> profiles_;
+    SharedWriter writer_;
+
+    std::mutex change_mutex_;  // one reload or rebuild at a time; taken before mutex_
+    std::mutex mutex_;         // guards everything below, and profiles_
+    std::condition_variable_any changed_;
+    bool reload_wanted_ = false;
+    Runners runners_;
+    /// Of sources that were removed, until their last run has ended.
+    Runners leaving_;
+};
+
+}  // namespace openarchiver::service

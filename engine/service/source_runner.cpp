@@ -1,0 +1,219 @@
+#include "service/source_runner.hpp"
+
+#include <spdlog/logger.h>
+
+#include <utility>
+
+namespace openarchiver::service {
+
+using sdk::Errc;
+using sdk::Error;
+
+namespace {
+
+Error stopped_error() {
+    return {.code = Errc::cancelled, .message = "stopped before the sync run began"};
+}
+
+}  // namespace
+
+SourceRunner::SourceRunner(const access::Context& context, SharedWriter& writer,
+                           profile::Source source, std::unique_ptr<SourceRunner> predecessor)
+    : context_(context),
+      writer_(writer),
+      source_(std::move(source)),
+      predecessor_(std::move(predecessor)),
+      next_run_(std::chrono::steady_clock::now()) {
+    if (predecessor_) {
+        predecessor_->request_stop();
+    }
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+SourceRunner::~SourceRunner() {
+    request_stop();
+    thread_.join();
+}
+
+void SourceRunner::request_stop() {
+    thread_.request_stop();
+    const std::lock_guard lock(mutex_);
+    pass_stop_.request_stop();
+}
+
+std::future<Pass> SourceRunner::request(pipeline::SyncOptions options,
+                                        std::shared_ptr<ProgressBoard> board) {
+    Request request{.options = std::move(options), .board = std::move(board), .answer = {}};
+    std::future<Pass> answer = request.answer.get_future();
+    const std::lock_guard lock(mutex_);
+    if (thread_.get_stop_token().stop_requested()) {
+        request.answer.set_value({.report = {}, .archive_failure = stopped_error()});
+        return answer;
+    }
+    requests_.push_back(std::move(request));
+    changed_.notify_all();
+    return answer;
+}
+
+void SourceRunner::pause() {
+    const std::lock_guard lock(mutex_);
+    paused_ = true;
+    pass_stop_.request_stop();
+}
+
+sdk::Status SourceRunner::wait_idle(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait(lock, stop, [this] { return !running_; })) {
+        return stopped_error();
+    }
+    return {};
+}
+
+void SourceRunner::resume() {
+    const std::lock_guard lock(mutex_);
+    paused_ = false;
+    next_run_ = std::chrono::steady_clock::now();
+    changed_.notify_all();
+}
+
+RunnerState SourceRunner::state() {
+    const std::lock_guard lock(mutex_);
+    const auto wait = next_run_ - std::chrono::steady_clock::now();
+    RunnerState state;
+    state.running = running_;
+    state.next_run_at =
+        std::chrono::time_point_cast<std::chrono::milliseconds>(context_.clock.now() + wait);
+    state.error = error_;
+    if (running_ && progress_) {
+        state.progress = progress_->snapshot();
+    }
+    return state;
+}
+
+bool SourceRunner::finished() {
+    const std::lock_guard lock(mutex_);
+    return finished_;
+}
+
+void SourceRunner::run(const std::stop_token& stop) {
+    predecessor_.reset();
+    std::optional<Request> request;
+    while (wait_for_work(request, stop)) {
+        std::stop_token pass_stop;
+        {
+            const std::lock_guard lock(mutex_);
+            pass_stop = pass_stop_.get_token();
+        }
+        const Pass pass =
+            run_pass(request ? request->options : pipeline::SyncOptions{},
+                     request ? request->board.get() : nullptr, pass_stop);
+        finish_pass(pass, pass_stop.stop_requested());
+        if (request) {
+            request->answer.set_value(pass);
+        }
+    }
+    open_.reset();
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
+    for (Request& waiting : requests_) {
+        waiting.answer.set_value({.report = {}, .archive_failure = stopped_error()});
+    }
+    requests_.clear();
+}
+
+bool SourceRunner::wait_for_work(std::optional<Request>& request, const std::stop_token& stop) {
+    request.reset();
+    std::unique_lock lock(mutex_);
+    const auto asked = [this] { return !paused_ && !requests_.empty(); };
+    while (!stop.stop_requested() && !asked()) {
+        if (paused_) {
+            changed_.wait(lock, stop, [this] { return !paused_; });
+        } else if (std::chrono::steady_clock::now() >= next_run_) {
+            break;
+        } else {
+            changed_.wait_until(lock, stop, next_run_,
+                                [&] { return paused_ || !requests_.empty(); });
+        }
+    }
+    if (stop.stop_requested()) {
+        return false;
+    }
+    if (!requests_.empty()) {
+        request = std::move(requests_.front());
+        requests_.pop_front();
+    }
+    // A request for single accounts does not stand in for the scheduled run.
+    if (!request || request->options.accounts.empty()) {
+        next_run_ = std::chrono::steady_clock::now() + source_.every;
+    }
+    running_ = true;
+    pass_stop_ = std::stop_source();
+    return true;
+}
+
+Pass SourceRunner::run_pass(const pipeline::SyncOptions& options, ProgressBoard* board,
+                            std::stop_token stop) {
+    Pass pass;
+    pass.report.source = source_.id;
+    auto use = writer_.use(stop);
+    if (!use) {
+        pass.archive_failure = use.error();
+        return pass;
+    }
+    if (!open_) {
+        auto opened = pipeline::open_source(context_, source_, &writer_.vault());
+        if (!opened) {
+            pass.report.status = pipeline::SourceStatus::error;
+            pass.report.error = opened.error();
+            return pass;
+        }
+        open_ = std::move(*opened);
+    }
+    const auto progress = std::make_shared<RunProgress>(source_.id, open_->services->metrics());
+    {
+        const std::lock_guard lock(mutex_);
+        progress_ = progress;
+    }
+    if (board != nullptr) {
+        board->add(progress);
+    }
+    pass.report =
+        pipeline::sync_source(*open_, use->committer(), use->archive().catalog_folder(),
+                              context_.clock, context_.log, options, progress->counts(),
+                              std::move(stop));
+    progress->finish();
+    pass.archive_failure = use->committer().failure();
+    return pass;
+}
+
+void SourceRunner::finish_pass(const Pass& pass, bool stopped) {
+    if (!stopped) {
+        log_pass(pass);
+    }
+    const std::lock_guard lock(mutex_);
+    if (!stopped) {
+        error_ = pass.archive_failure ? pass.archive_failure : pass.report.error;
+    }
+    running_ = false;
+    changed_.notify_all();
+}
+
+void SourceRunner::log_pass(const Pass& pass) const {
+    spdlog::logger& log = *context_.log;
+    const auto& counts = pass.report.counts;
+    if (pass.archive_failure || pass.report.error) {
+        const Error& error = pass.archive_failure ? *pass.archive_failure : *pass.report.error;
+        log.error("sync run ended early: source={} code={} new={}: {}; it is tried again in {} s "
+                  "after its start",
+                  source_.id, sdk::to_string(error.code), counts.new_items, error.message,
+                  source_.every.count());
+        return;
+    }
+    log.info("sync run done: source={} status={} new={} changed={} moved={} left={} failed={} "
+             "accounts={} seconds={:.1f}",
+             source_.id, pipeline::to_string(pass.report.status), counts.new_items, counts.changed,
+             counts.moved, counts.left, counts.failed_items, counts.discovered,
+             static_cast<double>(pass.report.duration.count()) / 1000);
+}
+
+}  // namespace openarchiver::service

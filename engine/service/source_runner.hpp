@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+
+#include "access/access.hpp"
+#include "pipeline/sync.hpp"
+#include "service/run_progress.hpp"
+#include "service/shared_writer.hpp"
+
+namespace openarchiver::service {
+
+/// What a sync run in the service ended with.
+struct Pass {
+    pipeline::SyncReport report;
+    /// The archive's own failure; the report is about upstream then only in part.
+    std::optional<sdk::Error> archive_failure;
+};
+
+/// How a source stands in the service, beyond what the catalog knows.
+struct RunnerState {
+    bool running = false;
+    sdk::Timestamp next_run_at;
+    /// What ended the last run, if it did not reach its end.
+    std::optional<sdk::Error> error;
+    std::optional<SourceProgress> progress;
+};
+
+/// Runs one source on its schedule: the next run starts `every` after the last one started, or at
+/// once where that took longer; runs never stack. Safe for concurrent use.
+class SourceRunner {
+public:
+    /// `context` and `writer` outlive the runner. Before its first run it waits for `predecessor`
+    /// (may be null), which ran the same source with another configuration.
+    SourceRunner(const access::Context& context, SharedWriter& writer, profile::Source source,
+                 std::unique_ptr<SourceRunner> predecessor);
+    /// Waits until the current run has ended.
+    ~SourceRunner();
+    SourceRunner(const SourceRunner&) = delete;
+    SourceRunner& operator=(const SourceRunner&) = delete;
+
+    [[nodiscard]] const profile::Source& source() const { return source_; }
+
+    /// Ends the current run as soon as it can, and starts no other.
+    void request_stop();
+
+    /// Runs one pass as soon as the current one has ended, whatever the schedule, and shows it on
+    /// `board`, which outlives it. A pass that does not run any more is cancelled.
+    std::future<Pass> request(pipeline::SyncOptions options, std::shared_ptr<ProgressBoard> board);
+
+    /// Ends the current run and starts none before resume(); wait_idle() waits for the end.
+    void pause();
+    sdk::Status wait_idle(std::stop_token stop);
+    void resume();
+
+    [[nodiscard]] RunnerState state();
+    /// True once it has stopped for good.
+    [[nodiscard]] bool finished();
+
+private:
+    struct Request {
+        pipeline::SyncOptions options;
+        std::shared_ptr<ProgressBoard> board;  // shared with who waits for the answer
+        std::promise<Pass> answer;
+    };
+
+    void run(const std::stop_token& stop);
+    /// The next thing to do, waiting for it; nothing when it is to stop.
+    bool wait_for_work(std::optional<Request>& request, const std::stop_token& stop);
+    Pass run_pass(const pipeline::SyncOptions& options, ProgressBoard* board,
+                  std::stop_token stop);
+    void finish_pass(const Pass& pass, bool stopped);
+    void log_pass(const Pass& pass) const;
+
+    access::Context context_;
+    SharedWriter& writer_;
+    const profile::Source source_;
+    std::unique_ptr<SourceRunner> predecessor_;
+    std::unique_ptr<pipeline::OpenSource> open_;  // the runner's thread only
+
+    std::mutex mutex_;  // guards everything below
+    std::condition_variable_any changed_;
+    std::deque<Request> requests_;
+    bool paused_ = false;
+    bool running_ = false;
+    bool finished_ = false;
+    std::stop_source pass_stop_;
+    std::chrono::steady_clock::time_point next_run_;
+    std::optional<sdk::Error> error_;
+    std::shared_ptr<RunProgress> progress_;  // shared with boards
+
+    std::jthread thread_;  // last: started when all the rest is there
+};
+
+}  // namespace openarchiver::service

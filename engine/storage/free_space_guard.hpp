@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/storage.hpp>
+
+namespace openarchiver::storage {
+
+/// Refuses new objects (resource_exhausted) while the store has less free space than `floor`, so
+/// that the archive stops in order instead of filling the disk. Replacing an object is never
+/// refused: a lease has to be renewed and an account can be forgotten on a full disk, too. A store
+/// that can't tell its free space is not guarded.
+class FreeSpaceGuard final : public sdk::ObjectStore {
+public:
+    /// The store is asked again after so much time or so many bytes, whichever comes first.
+    static constexpr std::chrono::seconds kAskEvery{2};
+    static constexpr std::uint64_t kAskAfterBytes = 64U << 20;
+
+    FreeSpaceGuard(std::unique_ptr<sdk::ObjectStore> inner, std::uint64_t floor,
+                   sdk::Clock& clock);
+
+    [[nodiscard]] sdk::StorageCapabilities capabilities() const override;
+    sdk::Status put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
+                    std::stop_token stop) override;
+    sdk::Status get(std::string_view key, const sdk::Range& range, sdk::ByteSink& sink,
+                    std::stop_token stop) override;
+    sdk::Result<sdk::ObjectInfo> stat(std::string_view key, std::stop_token stop) override;
+    sdk::Status list(std::string_view prefix, std::string_view start_after,
+                     sdk::ObjectListSink& sink, std::stop_token stop) override;
+    sdk::Status remove(std::string_view key, std::stop_token stop) override;
+    sdk::Result<sdk::Capacity> capacity(std::stop_token stop) override;
+
+private:
+    /// The free bytes as last told, less what was written since; nothing where they are unknown.
+    std::optional<std::uint64_t> free_bytes(std::stop_token stop);
+    sdk::Status reserve(std::uint64_t size, std::stop_token stop);
+
+    std::unique_ptr<sdk::ObjectStore> inner_;
+    const std::uint64_t floor_;
+    sdk::Clock& clock_;
+
+    std::mutex mutex_;  // guards everything below
+    bool can_tell_ = true;
+    std::optional<std::chrono::steady_clock::time_point> asked_at_;
+    std::optional<std::uint64_t> told_;
+    std::uint64_t written_since_ = 0;
+};
+
+}  // namespace openarchiver::storage

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "archive/segment.hpp"
+
+/// What verify found (docs/cli.md, verify).
+namespace openarchiver::verify {
+
+enum class FindingKind : std::uint8_t {
+    segment_damaged,     ///< unreadable, or not what the chain or the catalog says
+    segment_missing,     ///< a gap in a log, or its end is gone
+    pack_missing,        ///< named by the log, not there
+    pack_damaged,        ///< not what its name says
+    content_damaged,     ///< the pack is whole, a content in it is not
+    catalog_differs,     ///< the catalog says other than the log
+    catalog_unreadable,  ///< missing or damaged
+    // Not damage:
+    unreferenced_pack,  ///< a pack that nothing names: an interrupted sync leaves such
+    foreign_object,     ///< an object that the engine does not write
+    catalog_behind,     ///< the log has segments that the catalog has not applied yet
+};
+
+/// The stable name ("pack_missing").
+[[nodiscard]] std::string_view to_string(FindingKind kind) noexcept;
+[[nodiscard]] bool is_damage(FindingKind kind) noexcept;
+
+/// The items that a finding concerns: the first kMaxRefs by ref, and how many there are.
+struct Affected {
+    static constexpr std::size_t kMaxRefs = 20;
+    std::uint64_t count = 0;
+    std::vector<std::string> refs;
+
+    void add(std::string ref);
+};
+
+struct Finding {
+    FindingKind kind = FindingKind::segment_damaged;
+    /// The key of the object; "catalog" for the catalog.
+    std::string object;
+    /// What is wrong and what to do, in one or two sentences.
+    std::string message;
+    Affected affected = {};
+};
+
+/// One of so many parts of the packs.
+struct Part {
+    std::uint64_t number = 1;  ///< 1 to `of`
+    std::uint64_t of = 1;
+};
+
+struct Report {
+    bool quick = false;
+    std::optional<Part> part;
+    std::string archive_id;
+    std::uint64_t segments = 0;
+    std::uint64_t packs = 0;          ///< that the log names
+    std::uint64_t packs_checked = 0;  ///< with --part: fewer; with --quick: presence and size only
+    std::uint64_t contents_checked = 0;
+    std::uint64_t bytes_checked = 0;  ///< of contents
+    /// Contents whose account was forgotten: they can't be read, as they should.
+    std::uint64_t contents_forgotten = 0;
+    /// Each writer's last good segment.
+    std::vector<std::pair<std::string, archive::LogPosition>> head;
+    std::vector<Finding> findings;
+
+    [[nodiscard]] bool damaged() const;
+};
+
+/// The document of `verify --json`.
+[[nodiscard]] std::string to_json(const Report& report);
+
+}  // namespace openarchiver::verify

@@ -1,0 +1,311 @@
+#include "verify/verify.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "archive/digest.hpp"
+#include "verify/catalog_check.hpp"
+#include "verify/content_check.hpp"
+#include "verify/inventory.hpp"
+#include "verify/writer_log.hpp"
+
+namespace openarchiver::verify {
+
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+using sdk::Status;
+
+namespace {
+
+class Run {
+public:
+    Run(const Options& options, const std::function<void(const Progress&)>& progress,
+        std::stop_token stop)
+        : options_(options), progress_(progress), stop_(std::move(stop)) {}
+
+    Result<Report> everything(const OpenArchive& open_archive) {
+        report_.quick = options_.quick;
+        report_.part = options_.part;
+        // The catalog's moment comes before the keyring is read and the log is listed: whatever
+        // it knows, they have.
+        auto live = LiveCatalog::open(options_.catalog_folder);
+        if (live) {
+            live_ = std::move(*live);
+        } else if (live.error().code == Errc::not_found || live.error().code == Errc::corrupt) {
+            report_.findings.push_back(
+                {.kind = FindingKind::catalog_unreadable,
+                 .object = "catalog",
+                 .message = live.error().message + "; run `openarchiver rebuild`"});
+        } else {
+            return live.error();
+        }
+        OPENARCHIVER_TRY(archive_, open_archive());
+        report_.archive_id = archive_->marker().archive_id;
+        if (!options_.quick) {
+            OPENARCHIVER_TRY(replayed_,
+                             ReplayedCatalog::make(options_.catalog_folder, report_.archive_id));
+        }
+        OPENARCHIVER_CHECK(open_logs());
+        OPENARCHIVER_CHECK(read_logs(Until::catalog));
+        const auto compared = compare();
+        OPENARCHIVER_CHECK(compared);
+        OPENARCHIVER_CHECK(read_logs(Until::end));
+        check_ends();
+        OPENARCHIVER_TRY(inventory_, take_inventory(archive_->store(), stop_));
+        OPENARCHIVER_CHECK(options_.quick ? check_presence() : check_contents());
+        list_others();
+        return std::move(report_);
+    }
+
+private:
+    enum class Until : std::uint8_t { catalog, end };
+
+    struct Log {
+        WriterLog log;
+        std::optional<WriterLog::Step> step = {};  // read, not applied
+        archive::LogPosition applied_by_catalog = {};
+    };
+
+    Status open_logs() {
+        OPENARCHIVER_TRY(auto writers, archive_->log().writers(stop_));
+        if (live_) {
+            for (const auto& [writer, position] : live_->positions()) {
+                if (position.sequence > 0 && !std::ranges::count(writers, writer)) {
+                    writers.push_back(writer);
+                }
+            }
+        }
+        for (auto& writer : writers) {
+            const auto position = live_ ? live_->position(writer) : archive::LogPosition{};
+            OPENARCHIVER_TRY(auto log, WriterLog::open(*archive_, std::move(writer), stop_));
+            logs_.push_back({.log = std::move(log), .applied_by_catalog = position});
+            OPENARCHIVER_CHECK(advance(logs_.back()));
+        }
+        return {};
+    }
+
+    Status advance(Log& log) {
+        if (stop_.stop_requested()) {
+            return Error{.code = Errc::cancelled, .message = "the verify was interrupted"};
+        }
+        OPENARCHIVER_TRY(log.step, log.log.next(report_.findings, stop_));
+        return {};
+    }
+
+    /// Applies segments of all writers in the order of their times: up to where the catalog is, or
+    /// all.
+    Status read_logs(Until until) {
+        while (true) {
+            Log* first = nullptr;
+            for (auto& log : logs_) {
+                const bool wanted =
+                    log.step && (until == Until::end ||
+                                 log.step->position.sequence <= log.applied_by_catalog.sequence);
+                if (wanted &&
+                    (first == nullptr || log.step->created_at < first->step->created_at)) {
+                    first = &log;
+                }
+            }
+            if (first == nullptr) {
+                return {};
+            }
+            OPENARCHIVER_CHECK(apply(*first, until));
+            OPENARCHIVER_CHECK(advance(*first));
+        }
+    }
+
+    Status apply(Log& log, Until until) {
+        const auto& step = *log.step;
+        if (step.position.sequence == log.applied_by_catalog.sequence &&
+            step.position.digest != log.applied_by_catalog.digest) {
+            report_.findings.push_back(
+                {.kind = FindingKind::segment_damaged,
+                 .object = archive::segment_key(log.log.writer(), step.position.sequence),
+                 .message = "it has the SHA-256 " + archive::to_hex(step.position.digest) +
+                            ", but the catalog applied one with " +
+                            archive::to_hex(log.applied_by_catalog.digest) + ": it was replaced"});
+        }
+        if (until == Until::end && live_) {
+            ++ahead_of_catalog_;
+        }
+        if (replayed_) {
+            OPENARCHIVER_CHECK(
+                replayed_->writer()->apply(log.log.writer(), step.position, step.groups));
+        } else {
+            for (const auto& group : step.groups) {
+                for (const auto& event : group.events) {
+                    if (const auto* stored = std::get_if<catalog::PackStored>(&event.body)) {
+                        pack_sizes_[stored->pack.id] = stored->pack.size;
+                    }
+                }
+            }
+        }
+        ++seen_.segments;
+        progress_(seen_);
+        return {};
+    }
+
+    Status compare() {
+        if (!live_ || !replayed_ || log_is_damaged()) {
+            return {};
+        }
+        const auto compared = live_->compare(*replayed_, report_.findings);
+        if (!compared && compared.error().code == Errc::corrupt) {
+            report_.findings.push_back({.kind = FindingKind::catalog_unreadable,
+                                        .object = "catalog",
+                                        .message = compared.error().message});
+            live_.reset();
+            return {};
+        }
+        return compared;
+    }
+
+    [[nodiscard]] bool log_is_damaged() const {
+        return std::ranges::any_of(report_.findings,
+                                   [](const Finding& finding) {
+                                       return finding.kind == FindingKind::segment_damaged ||
+                                              finding.kind == FindingKind::segment_missing;
+                                   }) ||
+               std::ranges::any_of(logs_, ends_too_early);
+    }
+
+    static bool ends_too_early(const Log& log) {
+        return !log.step && log.log.position().sequence < log.applied_by_catalog.sequence;
+    }
+
+    /// After the last segment of every writer.
+    void check_ends() {
+        for (const auto& log : logs_) {
+            report_.segments += log.log.segments();
+            report_.head.emplace_back(log.log.writer(), log.log.position());
+            if (ends_too_early(log)) {
+                report_.findings.push_back(
+                    {.kind = FindingKind::segment_missing,
+                     .object =
+                         archive::segment_key(log.log.writer(), log.log.position().sequence + 1),
+                     .message = "the log ends at segment " +
+                                std::to_string(log.log.position().sequence) +
+                                ", but the catalog has applied " +
+                                std::to_string(log.applied_by_catalog.sequence) +
+                                ": bring what is missing back from a copy of the archive"});
+            }
+        }
+        if (ahead_of_catalog_ > 0) {
+            report_.findings.push_back(
+                {.kind = FindingKind::catalog_behind,
+                 .object = "catalog",
+                 .message = std::to_string(ahead_of_catalog_) +
+                            " segments are not in the catalog yet: a running service adds them at "
+                            "once, otherwise the next sync does"});
+        }
+    }
+
+    /// The items that damaged or missing segments told of: what the catalog knows beyond the log.
+    Status find_lost_items() {
+        if (!live_ || !replayed_ || !log_is_damaged()) {
+            return {};
+        }
+        OPENARCHIVER_TRY(auto lost, live_->not_in(*replayed_));
+        const auto first = std::ranges::find_if(report_.findings, [](const Finding& finding) {
+            return finding.kind == FindingKind::segment_damaged ||
+                   finding.kind == FindingKind::segment_missing;
+        });
+        first->affected = std::move(lost);
+        return {};
+    }
+
+    Status check_contents() {
+        OPENARCHIVER_CHECK(find_lost_items());
+        replayed_->close();
+        OPENARCHIVER_TRY(contents_, ContentCheck::open(*archive_, *replayed_, inventory_, report_));
+        OPENARCHIVER_TRY(report_.packs, contents_->count());
+        seen_.packs_total = report_.packs;
+        return contents_->run(
+            [this] {
+                seen_.packs = report_.packs_checked;
+                seen_.bytes = report_.bytes_checked;
+                progress_(seen_);
+            },
+            stop_);
+    }
+
+    Status check_presence() {
+        report_.packs = pack_sizes_.size();
+        for (const auto& [id, size] : pack_sizes_) {
+            if (!belongs_to(options_.part, id)) {
+                continue;
+            }
+            ++report_.packs_checked;
+            const StoredPack* stored = inventory_.find(id);
+            if (stored != nullptr && stored->size == size) {
+                continue;
+            }
+            Finding finding{.kind = FindingKind::pack_missing,
+                            .object = archive::pack_key(id),
+                            .message = "the pack is missing"};
+            if (stored != nullptr) {
+                finding.kind = FindingKind::pack_damaged;
+                finding.message = "the pack has " + std::to_string(stored->size) +
+                                  " bytes instead of " + std::to_string(size);
+            }
+            finding.message += "; bring the object back from a copy of the archive";
+            if (live_) {
+                OPENARCHIVER_TRY(finding.affected, live_->in_pack(id));
+            }
+            report_.findings.push_back(std::move(finding));
+        }
+        return {};
+    }
+
+    /// What the store holds besides.
+    void list_others() {
+        for (const auto& pack : inventory_.packs) {
+            const bool named =
+                contents_ ? contents_->names(pack.id) : pack_sizes_.contains(pack.id);
+            // A damaged log may have named it.
+            if (!named && !log_is_damaged()) {
+                report_.findings.push_back(
+                    {.kind = FindingKind::unreferenced_pack,
+                     .object = archive::pack_key(pack.id),
+                     .message = "no segment names this pack of " + std::to_string(pack.size) +
+                                " bytes: a running sync is about to, or an interrupted one left "
+                                "it behind; it does no harm"});
+            }
+        }
+        for (const auto& key : inventory_.foreign) {
+            report_.findings.push_back({.kind = FindingKind::foreign_object,
+                                        .object = key,
+                                        .message = "the engine did not write this object and does "
+                                                   "not use it"});
+        }
+    }
+
+    const Options& options_;
+    const std::function<void(const Progress&)>& progress_;
+    std::stop_token stop_;
+    archive::Archive* archive_ = nullptr;
+    std::unique_ptr<LiveCatalog> live_;
+    std::unique_ptr<ReplayedCatalog> replayed_;  // of a full verify
+    std::vector<Log> logs_;
+    std::map<archive::Digest, std::uint64_t> pack_sizes_;  // of a quick one
+    std::uint64_t ahead_of_catalog_ = 0;
+    Inventory inventory_;
+    std::unique_ptr<ContentCheck> contents_;
+    Progress seen_;
+    Report report_;
+};
+
+}  // namespace
+
+Result<Report> run(const OpenArchive& open_archive, const Options& options,
+                   const std::function<void(const Progress&)>& progress, std::stop_token stop) {
+    return Run(options, progress, std::move(stop)).everything(open_archive);
+}
+
+}  // namespace openarchiver::verify

@@ -1,0 +1,163 @@
+#include "graph/graph_client.hpp"
+
+#include "failure.hpp"
+#include "random_id.hpp"
+#include "throttle/backoff.hpp"
+
+namespace openarchiver::microsoft365 {
+
+namespace {
+
+using sdk::Errc;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMaxAnswer = 64 * 1024 * 1024;
+/// Longer waits than these are the engine's to plan, not a listing's to sit through.
+constexpr milliseconds kLongestOutageWait = std::chrono::minutes(5);
+constexpr milliseconds kLongestThrottling = std::chrono::minutes(30);
+
+bool may_try_again(const sdk::Error& error) {
+    return (error.code == Errc::unavailable || error.code == Errc::timed_out) &&
+           error.service_code != kUntrustedCertificate;
+}
+
+sdk::Error with_context(sdk::Error error, std::string_view what) {
+    error.message = std::string(what) + ": " + error.message;
+    return error;
+}
+
+HttpRequest http_request(const GraphRequest& request, const Token& token) {
+    HttpRequest http;
+    http.method = request.method;
+    http.target = request.target;
+    http.body = request.body;
+    http.fields = {{"Authorization", "Bearer " + token.value},
+                   {"Accept-Encoding", "identity"},
+                   {"client-request-id", random_guid()}};
+    if (request.subject == Subject::directory) {
+        http.fields.emplace_back("x-ms-throttle-priority", "Low");
+    } else {
+        std::string prefer = R"(IdType="ImmutableId")";
+        if (request.page_size > 0) {
+            prefer = "odata.maxpagesize=" + std::to_string(request.page_size) + ", " + prefer;
+        }
+        http.fields.emplace_back("Prefer", std::move(prefer));
+    }
+    if (request.subject != Subject::item) {
+        http.fields.emplace_back("Accept", "application/json");
+    } else {
+        // Exchange makes the message while we wait.
+        http.answer_timeout = std::chrono::minutes(5);
+    }
+    if (!request.body.empty()) {
+        http.fields.emplace_back("Content-Type", "application/json");
+    }
+    return http;
+}
+
+}  // namespace
+
+milliseconds GraphClient::throttled(RequestLimiter& limiter,
+                                    std::optional<milliseconds> retry_after) {
+    host_.metrics.add("throttled", 1);
+    return limiter.throttled(retry_after);
+}
+
+sdk::Result<GraphContent> GraphClient::send_with(const Token& token, RequestLimiter& limiter,
+                                                 const GraphRequest& request, Patience patience,
+                                                 const std::stop_token& stop) {
+    GraphContent content;
+    OPENARCHIVER_TRY(content.permit,
+                     limiter.acquire(request.slots, request.requests, patience, stop));
+    host_.metrics.add("requests", 1);
+    OPENARCHIVER_TRY(content.response, http_.send(graph_, http_request(request, token), stop));
+
+    const ResponseHead& head = content.response->head();
+    if (head.status >= 200 && head.status < 300) {
+        limiter.answered();
+        return content;
+    }
+    const std::string body = content.response->read_error_text();
+    content.failure = parse_graph_failure(head.status, body, head.field("request-id"));
+    content.failure->retry_after = parse_retry_after(head.field("Retry-After"), host_.clock.now());
+    if (is_throttling(*content.failure)) {
+        content.failure->retry_after = throttled(limiter, content.failure->retry_after);
+    }
+    content.response.reset();
+    content.permit.release();
+    return content;
+}
+
+sdk::Result<GraphContent> GraphClient::send(RequestLimiter& limiter, const GraphRequest& request,
+                                            Patience patience, const std::stop_token& stop) {
+    OPENARCHIVER_TRY(Token token, tokens_.get(patience, stop));
+    OPENARCHIVER_TRY(GraphContent content, send_with(token, limiter, request, patience, stop));
+    if (!content.failure || content.failure->status != 401) {
+        return content;
+    }
+    tokens_.invalidate(token.generation);
+    OPENARCHIVER_TRY(token, tokens_.get(patience, stop));
+    return send_with(token, limiter, request, patience, stop);
+}
+
+sdk::Result<GraphContent> GraphClient::open(RequestLimiter& limiter, const GraphRequest& request,
+                                            const std::stop_token& stop) {
+    auto content = send(limiter, request, Patience::refuse, stop);
+    if (!content) {
+        return with_context(std::move(content.error()), request.what);
+    }
+    return content;
+}
+
+sdk::Result<GraphAnswer> GraphClient::fetch(RequestLimiter& limiter, const GraphRequest& request,
+                                            Patience patience, const std::stop_token& stop) {
+    std::uint32_t failures = 0;
+    milliseconds throttled{0};
+    for (;;) {
+        std::optional<sdk::Error> error;
+        auto content = send(limiter, request, patience, stop);
+        if (!content) {
+            error = std::move(content.error());
+        } else if (content->failure) {
+            const GraphFailure& answer = *content->failure;
+            if (is_throttling(answer) && patience == Patience::wait) {
+                throttled += answer.retry_after.value_or(milliseconds(0));
+                if (throttled <= kLongestThrottling) {
+                    continue;  // the limiter holds the next request back
+                }
+            }
+            if (!is_transient(answer)) {
+                return GraphAnswer{{}, std::move(content->failure)};
+            }
+            error = to_error(answer, request.subject, request.what);
+        } else {
+            auto body = content->response->read_all(kMaxAnswer);
+            if (body) {
+                return GraphAnswer{std::move(*body), std::nullopt};
+            }
+            error = std::move(body.error());
+        }
+        // The permit is not kept while waiting.
+        if (content) {
+            content->response.reset();
+            content->permit.release();
+        }
+
+        ++failures;
+        const milliseconds wait =
+            error->retry_after && *error->retry_after > milliseconds(0)
+                ? *error->retry_after
+                : exponential(retry_.first_wait, failures - 1, retry_.longest_wait);
+        if (patience == Patience::refuse || !may_try_again(*error) ||
+            failures >= retry_.attempts || wait > kLongestOutageWait) {
+            return error->message.starts_with(request.what)
+                       ? std::move(*error)
+                       : with_context(std::move(*error), request.what);
+        }
+        if (!sleep_unless_stopped(with_jitter(wait), stop)) {
+            return cancelled();
+        }
+    }
+}
+
+}  // namespace openarchiver::microsoft365

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/result.hpp>
+
+#include "auth/token_source.hpp"
+#include "graph/graph_failure.hpp"
+#include "http/http_client.hpp"
+#include "throttle/request_limiter.hpp"
+
+namespace openarchiver::microsoft365 {
+
+struct GraphRequest {
+    /// What is being done, for messages: "listing the users".
+    std::string_view what;
+    std::string method = "GET";
+    /// Path and query, beginning with "/v1.0/".
+    std::string target;
+    /// JSON.
+    std::string body;
+    /// Items a page, as a preference; 0: the service's default.
+    std::uint32_t page_size = 0;
+    /// Directory requests carry no mailbox preferences and give way to others.
+    Subject subject = Subject::mailbox;
+    /// How much of the limits it takes: a batch stands for several requests.
+    std::uint32_t slots = 1;
+    std::uint32_t requests = 1;
+};
+
+/// A complete answer: its body, or a failure that trying again does not change.
+struct GraphAnswer {
+    std::string body;
+    std::optional<GraphFailure> failure;
+};
+
+/// An answer whose body is still to be read; the permit is held until then.
+struct GraphContent {
+    RequestLimiter::Permit permit;
+    std::unique_ptr<HttpResponse> response;
+    std::optional<GraphFailure> failure;
+};
+
+struct RetrySettings {
+    std::uint32_t attempts = 5;
+    std::chrono::milliseconds first_wait = std::chrono::seconds(1);
+    std::chrono::milliseconds longest_wait = std::chrono::seconds(60);
+};
+
+/// Sends requests to Graph: token, limits, retries, ids. Safe for concurrent use.
+class GraphClient {
+public:
+    GraphClient(Origin graph, HttpClient& http, TokenSource& tokens, const sdk::HostServices& host,
+                RetrySettings retry = {})
+        : graph_(std::move(graph)), http_(http), tokens_(tokens), host_(host), retry_(retry) {}
+
+    [[nodiscard]] const Origin& origin() const { return graph_; }
+
+    /// Reads a whole answer. With Patience::wait throttling is waited for and transient failures
+    /// are tried again; no permit is held when it returns.
+    sdk::Result<GraphAnswer> fetch(RequestLimiter& limiter, const GraphRequest& request,
+                                   Patience patience, const std::stop_token& stop);
+
+    /// Opens an answer to be read as it arrives. Neither throttling nor failures are waited for.
+    sdk::Result<GraphContent> open(RequestLimiter& limiter, const GraphRequest& request,
+                                   const std::stop_token& stop);
+
+    /// Has the limiter pause because a request within a batch was throttled.
+    std::chrono::milliseconds throttled(RequestLimiter& limiter,
+                                        std::optional<std::chrono::milliseconds> retry_after);
+
+private:
+    sdk::Result<GraphContent> send(RequestLimiter& limiter, const GraphRequest& request,
+                                   Patience patience, const std::stop_token& stop);
+    sdk::Result<GraphContent> send_with(const Token& token, RequestLimiter& limiter,
+                                        const GraphRequest& request, Patience patience,
+                                        const std::stop_token& stop);
+
+    const Origin graph_;
+    HttpClient& http_;
+    TokenSource& tokens_;
+    const sdk::HostServices host_;
+    const RetrySettings retry_;
+};
+
+}  // namespace openarchiver::microsoft365

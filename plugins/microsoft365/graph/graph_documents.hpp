@@ -1,0 +1,82 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <openarchiver/sdk/model.hpp>
+#include <openarchiver/sdk/result.hpp>
+
+#include "graph/graph_failure.hpp"
+
+/// Graph's JSON as far as it is needed. Unknown members are ignored, missing ones tolerated.
+namespace openarchiver::microsoft365 {
+
+template <typename Entry>
+struct Page {
+    std::vector<Entry> entries;
+    std::string next_link;
+    std::string delta_link;
+    /// Entries without an id, which nothing can be done with.
+    std::size_t unusable = 0;
+};
+
+struct UserEntry {
+    std::string id;
+    std::string user_principal_name;
+    std::string mail;
+    std::string display_name;
+    bool guest = false;
+    bool has_exchange_plan = false;
+    /// Addresses of SMTP, the primary one included.
+    std::vector<std::string> addresses;
+};
+
+struct FolderEntry {
+    std::string id;
+    std::string parent_id;
+    std::string display_name;
+    std::uint64_t child_count = 0;
+    std::optional<std::uint64_t> item_count;
+    bool hidden = false;
+    bool search = false;
+    bool removed = false;
+};
+
+struct MessageEntry {
+    std::string id;
+    std::optional<std::string> internet_message_id;
+    std::optional<sdk::Timestamp> received_at;
+    std::optional<sdk::Timestamp> created_at;
+    std::optional<bool> draft;
+    std::string etag;
+    bool removed = false;
+};
+
+/// One answer within a batch about a folder.
+struct BatchEntry {
+    std::string id;
+    FolderEntry folder;
+    std::optional<GraphFailure> failure;
+};
+
+/// unavailable: the body is not such a document (a proxy's page, or cut).
+sdk::Result<Page<UserEntry>> parse_users(std::string_view json);
+sdk::Result<Page<FolderEntry>> parse_folders(std::string_view json);
+sdk::Result<Page<MessageEntry>> parse_messages(std::string_view json);
+sdk::Result<std::vector<BatchEntry>> parse_folder_batch(std::string_view json);
+
+struct BatchItem {
+    std::string id;
+    /// Below the version: "/users/…".
+    std::string url;
+};
+std::string batch_of_gets(const std::vector<BatchItem>& items);
+
+/// ISO 8601 in UTC, with any fraction of a second.
+std::optional<sdk::Timestamp> parse_timestamp(std::string_view text);
+
+}  // namespace openarchiver::microsoft365

@@ -1,0 +1,60 @@
+#include "mail/content_reader.hpp"
+
+#include "failure.hpp"
+
+namespace openarchiver::microsoft365 {
+
+namespace {
+
+class ContentReader final : public sdk::ByteReader {
+public:
+    ContentReader(GraphContent content, sdk::Metrics& metrics)
+        : content_(std::move(content)), metrics_(metrics) {}
+
+    sdk::Result<std::size_t> read(std::span<std::byte> buffer) override {
+        auto count = content_.response->read(buffer);
+        if (!count) {
+            content_.response->discard_connection();
+            content_.permit.release();
+            return failure(count.error().code, "reading a message: " + count.error().message);
+        }
+        if (content_.response->complete()) {
+            content_.permit.release();
+        }
+        total_ += *count;
+        if (*count == 0 && total_ == 0) {
+            return failure(sdk::Errc::unavailable,
+                           "reading a message: the service delivered not a single byte of it");
+        }
+        metrics_.add("bytes_downloaded", *count);
+        return *count;
+    }
+
+private:
+    GraphContent content_;
+    sdk::Metrics& metrics_;
+    std::uint64_t total_ = 0;
+};
+
+}  // namespace
+
+sdk::Result<std::unique_ptr<sdk::ByteReader>> open_message(GraphClient& graph,
+                                                           RequestLimiter& mailbox,
+                                                           sdk::Metrics& metrics,
+                                                           const std::string& account_id,
+                                                           const std::string& item_id,
+                                                           const std::stop_token& stop) {
+    GraphRequest request;
+    request.what = "opening a message";
+    request.subject = Subject::item;
+    // Not the form below mailFolders: the service refuses it at times.
+    request.target = "/v1.0/users/" + percent_encode(account_id) + "/messages/" +
+                     percent_encode(item_id) + "/$value";
+    OPENARCHIVER_TRY(GraphContent content, graph.open(mailbox, request, stop));
+    if (content.failure) {
+        return to_error(*content.failure, Subject::item, request.what);
+    }
+    return std::make_unique<ContentReader>(std::move(content), metrics);
+}
+
+}  // namespace openarchiver::microsoft365

@@ -1,0 +1,416 @@
+#include "mail/folder_listing.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include "failure.hpp"
+#include "graph/link_guard.hpp"
+#include "mail/digest.hpp"
+#include "mail/task_group.hpp"
+#include "throttle/backoff.hpp"
+
+namespace openarchiver::microsoft365 {
+
+namespace {
+
+using sdk::AccountState;
+using sdk::Errc;
+using sdk::Flow;
+using sdk::FolderListing;
+
+constexpr std::uint32_t kDeltaPageSize = 500;
+constexpr std::uint32_t kBatchAttempts = 5;
+/// What Graph runs at a time of one batch.
+constexpr std::uint32_t kBatchSlots = 4;
+constexpr std::size_t kMaxBatchItems = 20;
+constexpr std::string_view kListing = "listing the folders";
+constexpr std::string_view kLookingUp = "looking up the well-known folders";
+constexpr std::string_view kWalkOptions = "?includeHiddenFolders=true&$top=100";
+
+std::string folders_path(const std::string& account_id) {
+    return "/v1.0/users/" + percent_encode(account_id) + "/mailFolders";
+}
+
+FolderListing listing(AccountState state, std::string reason,
+                      const std::optional<sdk::Cursor>& cursor) {
+    FolderListing result;
+    // Nothing was listed, so nothing is known to be gone.
+    result.complete = false;
+    result.cursor = cursor;
+    result.account_state = state;
+    result.reason = std::move(reason);
+    return result;
+}
+
+}  // namespace
+
+/// One complete listing under way; its tasks share it.
+struct FolderLister::Walk {
+    RequestLimiter& mailbox;
+    const std::string& account_id;
+    TaskGroup tasks;
+
+    std::mutex mutex{};  // guards everything below
+    FolderTree tree{};
+    /// What delta knows of the folders, which may be more than the walk saw.
+    std::vector<FolderEntry> from_delta{};
+    std::string delta_link{};
+};
+
+sdk::Result<FolderListing> FolderLister::list(RequestLimiter& mailbox,
+                                              const std::string& account_id,
+                                              const std::optional<sdk::Cursor>& cursor,
+                                              sdk::FolderSink& sink, const std::stop_token& stop) {
+    if (!cursor) {
+        return list_all(mailbox, account_id, cursor, {}, sink, stop);
+    }
+    const auto known = decode_folder_cursor(*cursor);
+    if (!known || known->selection != selection_digest(selection_)) {
+        return failure(Errc::cursor_expired,
+                       "the folders have to be listed anew: the cursor is of another version or "
+                       "the configuration of folders has changed");
+    }
+    return list_changes(mailbox, account_id, *cursor, *known, sink, stop);
+}
+
+sdk::Result<FolderLister::Pages> FolderLister::read_pages(RequestLimiter& mailbox,
+                                                          std::string target,
+                                                          std::uint32_t page_size,
+                                                          std::string_view what,
+                                                          const std::stop_token& stop) {
+    GraphRequest request;
+    request.what = what;
+    request.target = std::move(target);
+    request.page_size = page_size;
+    Pages result;
+    WalkGuard guard;
+    for (;;) {
+        OPENARCHIVER_TRY(GraphAnswer answer, graph_.fetch(mailbox, request, Patience::wait, stop));
+        if (answer.failure) {
+            result.failure = std::move(answer.failure);
+            return result;
+        }
+        OPENARCHIVER_TRY(Page<FolderEntry> page, parse_folders(answer.body));
+        std::ranges::move(page.entries, std::back_inserter(result.folders));
+        if (page.next_link.empty()) {
+            result.delta_link = std::move(page.delta_link);
+            return result;
+        }
+        OPENARCHIVER_CHECK(guard.enter(page.next_link));
+        OPENARCHIVER_TRY(request.target, follow_link(graph_.origin(), page.next_link));
+    }
+}
+
+sdk::Result<FolderListing> FolderLister::state_or_error(const GraphFailure& failure_,
+                                                        const std::optional<sdk::Cursor>& cursor,
+                                                        std::string_view what) {
+    switch (mailbox_verdict(failure_)) {
+        case MailboxVerdict::without_mailbox:
+            return listing(AccountState::without_mailbox,
+                           "there is no mailbox in Exchange Online that could be read (" +
+                               failure_.service_code() + ")",
+                           cursor);
+        case MailboxVerdict::user_gone:
+            return listing(AccountState::deleted_upstream, "the user was deleted", cursor);
+        case MailboxVerdict::closed_by_policy:
+            return listing(AccountState::closed_by_policy,
+                           "a policy of the tenant closes this mailbox to the application", cursor);
+        case MailboxVerdict::denied: {
+            const auto claims = tokens_.claims();
+            if (claims && !claims->reads_mail() && !some_mailbox_was_read_) {
+                sdk::Error error = to_error(failure_, Subject::mailbox, what);
+                error.message =
+                    "the application has no permission to read mail: grant it the application "
+                    "permission Mail.Read and give admin consent";
+                return error;
+            }
+            return listing(AccountState::closed_by_policy,
+                           "the mailbox is outside the scope that the application may read",
+                           cursor);
+        }
+        case MailboxVerdict::nothing: break;
+    }
+    return to_error(failure_, Subject::mailbox, what);
+}
+
+void FolderLister::add_to_walk(Walk& walk, std::vector<FolderEntry> folders,
+                               const std::string& parent_id) {
+    const std::lock_guard lock(walk.mutex);
+    for (FolderEntry& folder : folders) {
+        if (folder.parent_id.empty()) {
+            folder.parent_id = parent_id;
+        }
+        // A folder seen before was moved while walking; what is below it was or will be seen.
+        const bool expand = folder.child_count > 0 && !folder.search;
+        const auto [place, added] = walk.tree.folders.insert_or_assign(folder.id, folder);
+        if (expand && added) {
+            walk.tasks.add([this, &walk, id = place->first](const std::stop_token& stop) {
+                return read_children(walk, id, stop);
+            });
+        }
+    }
+}
+
+sdk::Status FolderLister::read_children(Walk& walk, const std::string& folder_id,
+                                        const std::stop_token& stop) {
+    OPENARCHIVER_TRY(Pages pages,
+                     read_pages(walk.mailbox,
+                                folders_path(walk.account_id) + "/" + percent_encode(folder_id) +
+                                    "/childFolders" + std::string(kWalkOptions),
+                                0, kListing, stop));
+    if (pages.failure) {
+        sdk::Error error = to_error(*pages.failure, Subject::folder, kListing);
+        if (error.code == Errc::not_found) {
+            return {};  // deleted while walking
+        }
+        return error;
+    }
+    add_to_walk(walk, std::move(pages.folders), folder_id);
+    return {};
+}
+
+sdk::Status FolderLister::read_well_known(Walk& walk, const std::stop_token& stop) {
+    std::vector<std::string_view> open(kWellKnownNames.begin(), kWellKnownNames.end());
+    // Graph runs four requests of a batch at a time, whatever we wish: with fewer allowed, a batch
+    // must not hold more than that.
+    const std::size_t batch_size = walk.mailbox.concurrent() < kBatchSlots
+                                       ? walk.mailbox.concurrent()
+                                       : kMaxBatchItems;
+    std::uint32_t failures = 0;
+    while (!open.empty()) {
+        std::vector<BatchItem> items;
+        for (const std::string_view name : std::span(open).first(std::min(open.size(), batch_size))) {
+            const bool whole = name == kRecoverableItems;
+            items.push_back({std::string(name),
+                             "/users/" + percent_encode(walk.account_id) + "/mailFolders/" +
+                                 std::string(name) +
+                                 (whole ? "?$select=id,displayName,totalItemCount" : "?$select=id")});
+        }
+        GraphRequest request;
+        request.what = kLookingUp;
+        request.method = "POST";
+        request.target = "/v1.0/$batch";
+        request.body = batch_of_gets(items);
+        request.slots = kBatchSlots;
+        request.requests = static_cast<std::uint32_t>(items.size());
+        OPENARCHIVER_TRY(const GraphAnswer answer,
+                         graph_.fetch(walk.mailbox, request, Patience::wait, stop));
+        if (answer.failure) {
+            return to_error(*answer.failure, Subject::mailbox, kLookingUp);
+        }
+        OPENARCHIVER_TRY(const std::vector<BatchEntry> entries, parse_folder_batch(answer.body));
+
+        std::optional<sdk::Error> trouble = failure(
+            Errc::unavailable, std::string(kLookingUp) + ": the service left some unanswered");
+        bool progress = false;
+        bool throttled = false;
+        for (const BatchEntry& entry : entries) {
+            const auto place = std::ranges::find(open, entry.id);
+            if (place == open.end()) {
+                continue;
+            }
+            if (entry.failure && is_throttling(*entry.failure)) {
+                // The limiter holds the next batch back for as long as the longest of them asks.
+                graph_.throttled(walk.mailbox, entry.failure->retry_after);
+                throttled = true;
+                continue;
+            }
+            if (entry.failure) {
+                sdk::Error error = to_error(*entry.failure, Subject::folder, kLookingUp);
+                if (error.code == Errc::unavailable) {
+                    trouble = std::move(error);
+                    continue;
+                }
+                const bool closed = entry.id == kRecoverableItems &&
+                                    error.code == Errc::permission_denied;
+                if (error.code != Errc::not_found && !closed) {
+                    return error;
+                }
+                // The mailbox has no such folder, or does not show it.
+            } else if (!entry.folder.id.empty()) {
+                const std::lock_guard lock(walk.mutex);
+                walk.tree.well_known.emplace(entry.id, entry.folder.id);
+                if (entry.id == kRecoverableItems) {
+                    FolderEntry folder = entry.folder;
+                    folder.parent_id.clear();
+                    walk.tree.folders.insert_or_assign(folder.id, folder);
+                }
+            }
+            open.erase(place);
+            progress = true;
+        }
+        if (progress || open.empty()) {
+            failures = 0;
+        } else if (!throttled) {
+            if (++failures >= kBatchAttempts) {
+                return std::move(*trouble);
+            }
+            if (!sleep_unless_stopped(with_jitter(exponential(std::chrono::seconds(1), failures - 1,
+                                                              std::chrono::seconds(60))),
+                                      stop)) {
+                return cancelled();
+            }
+        }
+    }
+    return {};
+}
+
+sdk::Result<FolderListing> FolderLister::list_all(RequestLimiter& mailbox,
+                                                  const std::string& account_id,
+                                                  const std::optional<sdk::Cursor>& cursor,
+                                                  std::string delta_link, sdk::FolderSink& sink,
+                                                  const std::stop_token& stop) {
+    // Alone at first: it shows whether there is a mailbox at all.
+    OPENARCHIVER_TRY(Pages top,
+                     read_pages(mailbox, folders_path(account_id) + std::string(kWalkOptions), 0,
+                                kListing, stop));
+    if (top.failure) {
+        return state_or_error(*top.failure, cursor, kListing);
+    }
+    some_mailbox_was_read_ = true;
+
+    Walk walk{.mailbox = mailbox, .account_id = account_id, .tasks = TaskGroup(stop)};
+    for (const FolderEntry& folder : top.folders) {
+        if (!folder.parent_id.empty()) {
+            walk.tree.root_id = folder.parent_id;
+        }
+    }
+    walk.tasks.add([&](const std::stop_token& inner) { return read_well_known(walk, inner); });
+    if (delta_link.empty()) {
+        walk.tasks.add([&](const std::stop_token& inner) -> sdk::Status {
+            OPENARCHIVER_TRY(Pages pages,
+                             read_pages(mailbox,
+                                        folders_path(account_id) +
+                                            "/delta?$select=id,displayName,parentFolderId,isHidden",
+                                        kDeltaPageSize, kListing, inner));
+            const std::lock_guard lock(walk.mutex);
+            if (pages.failure) {
+                logger_.log(sdk::LogLevel::warning,
+                            "changes of folders can't be followed; they are listed whole each time",
+                            {{"account", account_id}, {"code", pages.failure->service_code()}});
+                return {};
+            }
+            walk.from_delta = std::move(pages.folders);
+            walk.delta_link = std::move(pages.delta_link);
+            return {};
+        });
+    } else {
+        walk.delta_link = std::move(delta_link);
+    }
+    add_to_walk(walk, std::move(top.folders), walk.tree.root_id);
+    OPENARCHIVER_CHECK(walk.tasks.run(mailbox.concurrent()));
+
+    // Folders made while the walk was under way.
+    if (const auto root = walk.tree.well_known.find(kRoot); root != walk.tree.well_known.end()) {
+        walk.tree.root_id = root->second;
+    }
+    bool grown = true;
+    while (grown) {
+        grown = false;
+        for (const FolderEntry& folder : walk.from_delta) {
+            const bool below = folder.parent_id == walk.tree.root_id ||
+                               walk.tree.folders.contains(folder.parent_id);
+            if (!folder.removed && below && folder.id != walk.tree.root_id &&
+                !walk.tree.folders.contains(folder.id)) {
+                walk.tree.folders.emplace(folder.id, folder);
+                grown = true;
+            }
+        }
+    }
+
+    JudgedFolders judged = judge_folders(walk.tree, selection_);
+    for (const sdk::Folder& folder : judged.folders) {
+        if (sink.folder(folder) == Flow::stop) {
+            return cancelled();
+        }
+    }
+    FolderListing result;
+    result.complete = true;
+    if (!walk.delta_link.empty() && follow_link(graph_.origin(), walk.delta_link)) {
+        FolderCursor next;
+        next.delta_link = std::move(walk.delta_link);
+        next.root_id = std::move(walk.tree.root_id);
+        next.well_known = std::move(walk.tree.well_known);
+        next.left_out.emplace();
+        for (const std::string& id : judged.left_out) {
+            next.left_out->insert(short_digest(id));
+        }
+        next.selection = selection_digest(selection_);
+        result.cursor = encode_folder_cursor(next);
+    }
+    return result;
+}
+
+sdk::Result<FolderListing> FolderLister::list_changes(RequestLimiter& mailbox,
+                                                      const std::string& account_id,
+                                                      const sdk::Cursor& cursor,
+                                                      const FolderCursor& known,
+                                                      sdk::FolderSink& sink,
+                                                      const std::stop_token& stop) {
+    const auto expired = [](std::string_view why) {
+        return failure(Errc::cursor_expired,
+                       "the folders have to be listed anew: " + std::string(why));
+    };
+    auto target = follow_link(graph_.origin(), known.delta_link);
+    if (!target) {
+        return expired("the cursor is not of this service");
+    }
+    OPENARCHIVER_TRY(Pages changes, read_pages(mailbox, std::move(*target), kDeltaPageSize,
+                                               kListing, stop));
+    if (changes.failure) {
+        if (is_expired_token(*changes.failure, TokenOrigin::stored) ||
+            (changes.failure->status == 404 &&
+             mailbox_verdict(*changes.failure) == MailboxVerdict::nothing)) {
+            return expired("the service no longer knows its change token (" +
+                           changes.failure->service_code() + ")");
+        }
+        return state_or_error(*changes.failure, cursor, kListing);
+    }
+    some_mailbox_was_read_ = true;
+    if (changes.delta_link.empty()) {
+        return expired("the service gave no link to go on from");
+    }
+
+    // A removal may take folders below it along, and a move may carry them in or out of what is
+    // archived: such changes are rare enough to walk the tree again.
+    const auto is_left_out = [&known](const std::string& id) {
+        return known.left_out && known.left_out->contains(short_digest(id));
+    };
+    const bool by_default = selection_.include.empty() && selection_.exclude.empty();
+    const bool simple = std::ranges::all_of(changes.folders, [&](const FolderEntry& folder) {
+        return folder.id == known.root_id ||
+               (by_default && known.left_out && !folder.removed && !folder.search &&
+                !folder.parent_id.empty() && !is_left_out(folder.id) &&
+                !is_left_out(folder.parent_id));
+    });
+    if (!simple) {
+        return list_all(mailbox, account_id, cursor, std::move(changes.delta_link), sink, stop);
+    }
+    for (const FolderEntry& changed : changes.folders) {
+        if (changed.id == known.root_id) {
+            continue;
+        }
+        sdk::Folder folder;
+        folder.id = changed.id;
+        folder.parent_id = changed.parent_id == known.root_id ? "" : changed.parent_id;
+        folder.display_name = changed.display_name;
+        folder.hidden = changed.hidden;
+        folder.item_count = changed.item_count;
+        for (const auto& [name, id] : known.well_known) {
+            if (id == changed.id) {
+                folder.well_known_name = name;
+            }
+        }
+        if (sink.folder(folder) == Flow::stop) {
+            return cancelled();
+        }
+    }
+    FolderCursor next = known;
+    next.delta_link = std::move(changes.delta_link);
+    FolderListing result;
+    result.complete = false;
+    result.cursor = encode_folder_cursor(next);
+    return result;
+}
+
+}  // namespace openarchiver::microsoft365

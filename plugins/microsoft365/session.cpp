@@ -1,0 +1,126 @@
+#include "session.hpp"
+
+#include <exception>
+
+#include "failure.hpp"
+#include "mail/content_reader.hpp"
+#include "mail/discovery.hpp"
+#include "mail/message_listing.hpp"
+#include "preflight.hpp"
+
+namespace openarchiver::microsoft365 {
+
+namespace {
+
+using sdk::Errc;
+
+/// The directory counts otherwise than mailboxes do; only its pauses matter here.
+constexpr LimiterSettings kDirectoryLimits{.concurrent = 16,
+                                           .window_requests = 1'000'000,
+                                           .window = std::chrono::seconds(10)};
+
+/// No exception leaves the plugin: what is left to throw is memory and threads.
+template <typename Call>
+auto guarded(Call call) -> decltype(call()) {
+    try {
+        return call();
+    } catch (const std::bad_alloc&) {
+        return failure(Errc::resource_exhausted, "there is not enough memory");
+    } catch (const std::exception& exception) {
+        return failure(Errc::internal,
+                       std::string("a defect of the plugin microsoft365: ") + exception.what());
+    }
+}
+
+}  // namespace
+
+Session::Session(Settings settings, const sdk::HostServices& host, RetrySettings retry)
+    : settings_(std::move(settings)),
+      host_(host),
+      http_(settings_.ca_file),
+      directory_(kDirectoryLimits, host.clock),
+      tokens_({settings_.authority, settings_.graph, settings_.tenant_id, settings_.client_id},
+              http_, directory_, host),
+      graph_(settings_.graph, http_, tokens_, host, retry),
+      folder_lister_(graph_, tokens_, settings_.folders, host.logger) {}
+
+RequestLimiter& Session::limiter_of(const std::string& account_id) {
+    const std::lock_guard lock(mutex_);
+    auto& limiter = limiters_[account_id];
+    if (!limiter) {
+        LimiterSettings limits;
+        limits.concurrent = settings_.requests_per_account;
+        limiter = std::make_unique<RequestLimiter>(limits, host_.clock);
+    }
+    return *limiter;
+}
+
+sdk::SessionLimits Session::limits() const {
+    return {.accounts_in_parallel = settings_.accounts_in_parallel,
+            .readers_per_account = settings_.requests_per_account};
+}
+
+sdk::Result<std::vector<sdk::Check>> Session::check(std::stop_token stop) {
+    return guarded([&]() -> sdk::Result<std::vector<sdk::Check>> {
+        return Preflight(settings_, graph_, tokens_, directory_, host_,
+                         [this](const std::string& id) -> RequestLimiter& { return limiter_of(id); })
+            .run(stop);
+    });
+}
+
+sdk::Result<sdk::Listing> Session::discover(const std::optional<sdk::Cursor>& cursor,
+                                            sdk::AccountSink& sink, std::stop_token stop) {
+    return guarded([&]() -> sdk::Result<sdk::Listing> {
+        if (cursor) {
+            return failure(Errc::cursor_expired, "users are listed whole each time");
+        }
+        return discover_accounts(graph_, directory_, settings_.accounts, host_.logger, sink, stop);
+    });
+}
+
+sdk::Result<sdk::FolderListing> Session::list_folders(const std::string& account_id,
+                                                      const std::optional<sdk::Cursor>& cursor,
+                                                      sdk::FolderSink& sink,
+                                                      std::stop_token stop) {
+    return guarded([&] {
+        return folder_lister_.list(limiter_of(account_id), account_id, cursor, sink, stop);
+    });
+}
+
+sdk::Status Session::sync_folder(const std::string& account_id, const std::string& folder_id,
+                                 const std::optional<sdk::Cursor>& cursor, sdk::ItemSink& sink,
+                                 std::stop_token stop) {
+    return guarded([&] {
+        return sync_messages(graph_, limiter_of(account_id), account_id, folder_id, cursor,
+                             host_.logger, sink, stop);
+    });
+}
+
+sdk::Result<std::unique_ptr<sdk::ByteReader>> Session::open_content(const std::string& account_id,
+                                                                    const std::string& item_id,
+                                                                    std::stop_token stop) {
+    return guarded([&] {
+        return open_message(graph_, limiter_of(account_id), host_.metrics, account_id, item_id,
+                            stop);
+    });
+}
+
+sdk::Status Session::probe(const std::string& account_id, std::stop_token stop) {
+    return guarded([&]() -> sdk::Status {
+        GraphRequest request;
+        request.what = "probing the mailbox";
+        request.target = "/v1.0/users/" + percent_encode(account_id) + "/mailFolders/inbox?$select=id";
+        OPENARCHIVER_TRY(const GraphAnswer answer,
+                         graph_.fetch(limiter_of(account_id), request, Patience::refuse, stop));
+        if (!answer.failure) {
+            return {};
+        }
+        sdk::Error error = to_error(*answer.failure, Subject::mailbox, request.what);
+        if (error.code == Errc::not_found) {
+            error.code = Errc::unavailable;  // every mailbox has an inbox: it is being set up
+        }
+        return error;
+    });
+}
+
+}  // namespace openarchiver::microsoft365

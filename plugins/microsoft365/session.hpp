@@ -1,0 +1,55 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <openarchiver/sdk/provider.hpp>
+
+#include "auth/token_source.hpp"
+#include "graph/graph_client.hpp"
+#include "http/http_client.hpp"
+#include "mail/folder_listing.hpp"
+#include "settings.hpp"
+#include "throttle/request_limiter.hpp"
+
+namespace openarchiver::microsoft365 {
+
+/// An opened Microsoft 365 source.
+class Session final : public sdk::ProviderSession {
+public:
+    Session(Settings settings, const sdk::HostServices& host, RetrySettings retry = {});
+
+    [[nodiscard]] sdk::SessionLimits limits() const override;
+    sdk::Result<std::vector<sdk::Check>> check(std::stop_token stop) override;
+    sdk::Result<sdk::Listing> discover(const std::optional<sdk::Cursor>& cursor,
+                                       sdk::AccountSink& sink, std::stop_token stop) override;
+    sdk::Result<sdk::FolderListing> list_folders(const std::string& account_id,
+                                                 const std::optional<sdk::Cursor>& cursor,
+                                                 sdk::FolderSink& sink,
+                                                 std::stop_token stop) override;
+    sdk::Status sync_folder(const std::string& account_id, const std::string& folder_id,
+                            const std::optional<sdk::Cursor>& cursor, sdk::ItemSink& sink,
+                            std::stop_token stop) override;
+    sdk::Result<std::unique_ptr<sdk::ByteReader>> open_content(const std::string& account_id,
+                                                               const std::string& item_id,
+                                                               std::stop_token stop) override;
+    sdk::Status probe(const std::string& account_id, std::stop_token stop) override;
+
+private:
+    RequestLimiter& limiter_of(const std::string& account_id);
+
+    const Settings settings_;
+    const sdk::HostServices host_;
+    HttpClient http_;
+    RequestLimiter directory_;
+    TokenSource tokens_;
+    GraphClient graph_;
+    FolderLister folder_lister_;
+
+    std::mutex mutex_;  // guards limiters_
+    std::map<std::string, std::unique_ptr<RequestLimiter>> limiters_;
+};
+
+}  // namespace openarchiver::microsoft365

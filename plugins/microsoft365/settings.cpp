@@ -1,0 +1,310 @@
+#include "settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <charconv>
+#include <limits>
+
+#include "failure.hpp"
+
+namespace openarchiver::microsoft365 {
+
+namespace {
+
+namespace json = boost::json;
+using sdk::Errc;
+
+constexpr std::string_view kSchema = R"json({
+  "type": "object",
+  "title": "Microsoft 365",
+  "description": "Mailboxes of an organisation in Exchange Online, read through Microsoft Graph with an application's own permissions (Mail.Read and User.Read.All, with admin consent).",
+  "additionalProperties": false,
+  "required": ["tenant_id", "client_id", "client_secret"],
+  "properties": {
+    "client_id": {
+      "type": "string",
+      "title": "Application (Client) ID",
+      "description": "From the app registration's Overview page in the Microsoft Entra admin center.",
+      "pattern": "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+      "x-order": 1
+    },
+    "tenant_id": {
+      "type": "string",
+      "title": "Directory (Tenant) ID",
+      "description": "From the app registration's Overview page; a verified domain of the tenant works as well.",
+      "pattern": "^[0-9a-zA-Z][0-9a-zA-Z.-]*$",
+      "x-order": 2
+    },
+    "client_secret": {
+      "type": "string",
+      "title": "Client Secret Value",
+      "description": "The Value of a secret under Certificates & secrets, not its Secret ID. It is shown only once, when the secret is created.",
+      "writeOnly": true,
+      "x-order": 3
+    },
+    "client_secret_expires": {
+      "type": "string",
+      "format": "date",
+      "title": "Client Secret Expires",
+      "description": "The day on which the secret expires (YYYY-MM-DD). The check reminds of it from 30 days before.",
+      "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+      "x-order": 4
+    },
+    "cloud": {
+      "type": "string",
+      "enum": ["global", "usgov", "dod", "china"],
+      "default": "global",
+      "title": "Cloud",
+      "description": "Where the tenant lives: global (US GCC included), usgov (US Government L4, GCC High), dod (US Government L5) or china (operated by 21Vianet).",
+      "x-order": 5
+    },
+    "accounts": {
+      "type": "object",
+      "title": "Accounts",
+      "description": "Which mailboxes to archive; all of them when left out.",
+      "additionalProperties": false,
+      "properties": {
+        "include": {
+          "type": "array",
+          "items": { "type": "string" },
+          "title": "Include",
+          "description": "Addresses or ids, with * for any characters. When given, only these are archived.",
+          "x-order": 1
+        },
+        "exclude": {
+          "type": "array",
+          "items": { "type": "string" },
+          "title": "Exclude",
+          "description": "Addresses or ids, with * for any characters. It wins over what is included.",
+          "x-order": 2
+        }
+      },
+      "x-order": 6
+    },
+    "folders": {
+      "type": "object",
+      "title": "Folders",
+      "description": "Which folders to archive, each with everything below it. When left out: all but Drafts, Outbox, Sync Issues, Conversation History and Recoverable Items. Search folders are never archived.",
+      "additionalProperties": false,
+      "properties": {
+        "include": {
+          "type": "array",
+          "items": { "type": "string" },
+          "title": "Include",
+          "description": "Well-known names (inbox, drafts, ...) or paths of display names joined by '/', with * for any characters. When given, only these are archived; * alone stands for what is archived by default.",
+          "x-order": 1
+        },
+        "exclude": {
+          "type": "array",
+          "items": { "type": "string" },
+          "title": "Exclude",
+          "description": "Well-known names or paths as above. It wins over what is included.",
+          "x-order": 2
+        }
+      },
+      "x-order": 7
+    },
+    "requests_per_account": {
+      "type": "integer",
+      "minimum": 1,
+      "maximum": 4,
+      "default": 4,
+      "title": "Requests per Account",
+      "description": "How many requests may be in flight for one mailbox. Exchange Online allows four.",
+      "x-order": 8
+    },
+    "accounts_in_parallel": {
+      "type": "integer",
+      "minimum": 1,
+      "maximum": 128,
+      "default": 32,
+      "title": "Accounts in Parallel",
+      "description": "How many mailboxes are read at the same time.",
+      "x-order": 9
+    },
+    "authority_url": {
+      "type": "string",
+      "title": "Authority URL",
+      "description": "Another token endpoint than the cloud's: scheme, host and port only. Needs graph_url.",
+      "x-order": 10
+    },
+    "graph_url": {
+      "type": "string",
+      "title": "Graph URL",
+      "description": "Another Graph endpoint than the cloud's: scheme, host and port only. Needs authority_url.",
+      "x-order": 11
+    },
+    "ca_file": {
+      "type": "string",
+      "title": "Certificate Authorities",
+      "description": "A PEM file of the certificate authorities to trust instead of the system's.",
+      "x-order": 12
+    }
+  }
+})json";
+
+struct CloudHosts {
+    std::string_view name;
+    std::string_view authority;
+    std::string_view graph;
+};
+
+constexpr std::array kClouds = {
+    CloudHosts{"global", "https://login.microsoftonline.com", "https://graph.microsoft.com"},
+    CloudHosts{"usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us"},
+    CloudHosts{"dod", "https://login.microsoftonline.us", "https://dod-graph.microsoft.us"},
+    CloudHosts{"china", "https://login.chinacloudapi.cn",
+               "https://microsoftgraph.chinacloudapi.cn"},
+};
+
+/// The schema was checked by whoever calls; this reports what it can't express, and does not rely
+/// on the rest.
+class Reader {
+public:
+    explicit Reader(const json::object& object) : object_(object) {}
+
+    sdk::Result<std::string> text(std::string_view name) const {
+        const json::value* value = object_.if_contains(name);
+        if (value == nullptr) {
+            return std::string();
+        }
+        if (!value->is_string()) {
+            return failure(Errc::invalid_config, std::string(name) + " must be a text");
+        }
+        return std::string(value->get_string());
+    }
+
+    sdk::Result<std::uint32_t> number(std::string_view name, std::uint32_t otherwise,
+                                      std::uint32_t highest) const {
+        const json::value* value = object_.if_contains(name);
+        if (value == nullptr) {
+            return otherwise;
+        }
+        if (!value->is_int64() || value->get_int64() < 1 || value->get_int64() > highest) {
+            return failure(Errc::invalid_config, std::string(name) +
+                                                     " must be a whole number from 1 to " +
+                                                     std::to_string(highest));
+        }
+        return static_cast<std::uint32_t>(value->get_int64());
+    }
+
+    sdk::Result<SelectionSettings> selection(std::string_view name) const {
+        SelectionSettings result;
+        const json::value* value = object_.if_contains(name);
+        if (value == nullptr) {
+            return result;
+        }
+        const auto malformed = [name] {
+            return failure(Errc::invalid_config,
+                           std::string(name) + " must have include and exclude, lists of texts");
+        };
+        if (!value->is_object()) {
+            return malformed();
+        }
+        for (const auto& [key, list] : value->get_object()) {
+            auto& target = key == "include" ? result.include : result.exclude;
+            if ((key != "include" && key != "exclude") || !list.is_array()) {
+                return malformed();
+            }
+            for (const json::value& entry : list.get_array()) {
+                if (!entry.is_string()) {
+                    return malformed();
+                }
+                target.emplace_back(entry.get_string());
+            }
+        }
+        return result;
+    }
+
+private:
+    const json::object& object_;
+};
+
+sdk::Result<std::optional<std::chrono::year_month_day>> parse_date(std::string_view text) {
+    if (text.empty()) {
+        return std::optional<std::chrono::year_month_day>();
+    }
+    int year = 0;
+    unsigned month = 0;
+    unsigned day = 0;
+    const auto digits = [text](std::size_t from, std::size_t count, auto& value) {
+        const char* first = text.data() + from;
+        const auto [end, status] = std::from_chars(first, first + count, value);
+        return status == std::errc{} && end == first + count;
+    };
+    if (text.size() == 10 && text[4] == '-' && text[7] == '-' && digits(0, 4, year) &&
+        digits(5, 2, month) && digits(8, 2, day)) {
+        const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
+                                               std::chrono::day(day)};
+        if (date.ok()) {
+            return std::optional(date);
+        }
+    }
+    return failure(Errc::invalid_config,
+                   "client_secret_expires is not a date: write it as 2027-01-31");
+}
+
+}  // namespace
+
+std::string_view config_schema() {
+    return kSchema;
+}
+
+sdk::Result<Settings> parse_settings(std::string_view text,
+                                     const std::filesystem::path& profile_folder) {
+    json::error_code error;
+    const json::value document = json::parse(text, error);
+    if (error || !document.is_object()) {
+        return failure(Errc::invalid_config, "the configuration is not a JSON object");
+    }
+    const Reader reader(document.get_object());
+    Settings settings;
+    OPENARCHIVER_TRY(settings.tenant_id, reader.text("tenant_id"));
+    OPENARCHIVER_TRY(settings.client_id, reader.text("client_id"));
+    if (settings.tenant_id.empty() || settings.client_id.empty()) {
+        return failure(Errc::invalid_config, "tenant_id and client_id must be given");
+    }
+    for (const std::string_view shared : {"common", "organizations", "consumers"}) {
+        if (settings.tenant_id == shared) {
+            return failure(Errc::invalid_config,
+                           "tenant_id must be the tenant's own Directory (Tenant) ID: an "
+                           "application signs in to one tenant, not to \"" +
+                               std::string(shared) + "\"");
+        }
+    }
+
+    OPENARCHIVER_TRY(const std::string cloud, reader.text("cloud"));
+    OPENARCHIVER_TRY(std::string authority, reader.text("authority_url"));
+    OPENARCHIVER_TRY(std::string graph, reader.text("graph_url"));
+    if (authority.empty() != graph.empty()) {
+        return failure(Errc::invalid_config,
+                       "authority_url and graph_url belong together: give both or neither");
+    }
+    if (authority.empty()) {
+        const auto* const hosts =
+            std::ranges::find(kClouds, cloud.empty() ? "global" : cloud, &CloudHosts::name);
+        if (hosts == kClouds.end()) {
+            return failure(Errc::invalid_config, "cloud must be global, usgov, dod or china");
+        }
+        authority = hosts->authority;
+        graph = hosts->graph;
+    }
+    OPENARCHIVER_TRY(settings.authority, parse_origin("authority_url", authority));
+    OPENARCHIVER_TRY(settings.graph, parse_origin("graph_url", graph));
+
+    OPENARCHIVER_TRY(const std::string ca_file, reader.text("ca_file"));
+    if (!ca_file.empty()) {
+        settings.ca_file = profile_folder / ca_file;
+    }
+    OPENARCHIVER_TRY(settings.accounts, reader.selection("accounts"));
+    OPENARCHIVER_TRY(settings.folders, reader.selection("folders"));
+    OPENARCHIVER_TRY(settings.requests_per_account, reader.number("requests_per_account", 4, 4));
+    OPENARCHIVER_TRY(settings.accounts_in_parallel,
+                     reader.number("accounts_in_parallel", 32, 128));
+    OPENARCHIVER_TRY(const std::string expires, reader.text("client_secret_expires"));
+    OPENARCHIVER_TRY(settings.client_secret_expires, parse_date(expires));
+    return settings;
+}
+
+}  // namespace openarchiver::microsoft365

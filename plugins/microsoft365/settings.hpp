@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <openarchiver/sdk/result.hpp>
+
+#include "http/origin.hpp"
+
+namespace openarchiver::microsoft365 {
+
+struct SelectionSettings {
+    std::vector<std::string> include;
+    std::vector<std::string> exclude;
+};
+
+/// The source's configuration, checked.
+struct Settings {
+    std::string tenant_id;
+    std::string client_id;
+    Origin authority;
+    Origin graph;
+    std::filesystem::path ca_file;
+    SelectionSettings accounts;
+    SelectionSettings folders;
+    std::uint32_t requests_per_account = 4;
+    std::uint32_t accounts_in_parallel = 32;
+    std::optional<std::chrono::year_month_day> client_secret_expires;
+};
+
+/// The JSON Schema of the configuration.
+std::string_view config_schema();
+
+/// Relative paths are relative to `profile_folder`. invalid_config.
+sdk::Result<Settings> parse_settings(std::string_view json,
+                                     const std::filesystem::path& profile_folder);
+
+}  // namespace openarchiver::microsoft365

@@ -1,0 +1,230 @@
+#include <catch2/catch.hpp>
+
+#include "auth/entra_errors.hpp"
+#include "auth/token_documents.hpp"
+#include "graph/graph_failure.hpp"
+#include "mail/content_tag.hpp"
+#include "mail/discovery.hpp"
+
+namespace openarchiver::microsoft365 {
+namespace {
+
+using sdk::Errc;
+
+std::string envelope(const std::string& code, const std::string& message = "") {
+    return R"({"error":{"code":")" + code + R"(","message":")" + message + R"("}})";
+}
+
+struct Case {
+    int status;
+    std::string body;
+    Subject subject;
+    Errc expected;
+    bool transient;
+};
+
+TEST_CASE("every answer of Graph means what it should", "[unit]") {
+    const std::vector<Case> cases = {
+        {404, envelope("ErrorItemNotFound"), Subject::item, Errc::not_found, false},
+        {404, envelope("erroritemnotfound"), Subject::folder, Errc::not_found, false},
+        {404, envelope("ErrorSyncFolderNotFound"), Subject::folder, Errc::not_found, false},
+        {404, "", Subject::item, Errc::unavailable, true},
+        {404, "<html>not here</html>", Subject::folder, Errc::unavailable, true},
+        {404, envelope("MailboxNotEnabledForRESTAPI"), Subject::folder, Errc::unavailable, false},
+        {404, envelope("Request_ResourceNotFound"), Subject::item, Errc::unavailable, false},
+        {400, envelope("ErrorInvalidIdMalformed"), Subject::item, Errc::internal, false},
+        {405, envelope("ErrorInvalidRequest"), Subject::item, Errc::unsupported, false},
+        {500, envelope("ErrorMimeContentConversionFailed"), Subject::item, Errc::corrupt, false},
+        {500, envelope("ErrorCorruptData"), Subject::item, Errc::corrupt, false},
+        {500, envelope("ErrorInvalidRecipients"), Subject::item, Errc::corrupt, false},
+        {500, envelope("ErrorInternalServerError"), Subject::item, Errc::unavailable, true},
+        {500, envelope("UnknownError"), Subject::folder, Errc::unavailable, true},
+        {502, "<html>Bad gateway</html>", Subject::folder, Errc::unavailable, true},
+        {503, "", Subject::mailbox, Errc::unavailable, true},
+        {503, envelope("MailboxInfoStale"), Subject::mailbox, Errc::unavailable, true},
+        {504, envelope("UnknownError"), Subject::item, Errc::unavailable, true},
+        {507, envelope("ErrorQuotaExceeded"), Subject::folder, Errc::resource_exhausted, false},
+        {403, envelope("ErrorQuotaExceeded"), Subject::folder, Errc::resource_exhausted, false},
+        {429, "", Subject::item, Errc::rate_limited, true},
+        {429, envelope("ApplicationThrottled"), Subject::folder, Errc::rate_limited, true},
+        {509, "", Subject::folder, Errc::rate_limited, true},
+        {401, envelope("InvalidAuthenticationToken"), Subject::folder, Errc::unauthenticated, false},
+        {403, envelope("Authorization_RequestDenied"), Subject::directory, Errc::permission_denied,
+         false},
+        {403, envelope("ErrorAccessDenied"), Subject::item, Errc::permission_denied, false},
+        {423, envelope("resourceLocked"), Subject::directory, Errc::permission_denied, false},
+        {302, "", Subject::folder, Errc::unavailable, false},
+    };
+    for (const Case& one : cases) {
+        INFO(one.status << " " << one.body);
+        const GraphFailure answer = parse_graph_failure(one.status, one.body, "request-1");
+        const sdk::Error error = to_error(answer, one.subject, "testing");
+        CHECK(error.code == one.expected);
+        CHECK(is_transient(answer) == one.transient);
+        CHECK(error.request_id == "request-1");
+        CHECK_FALSE(error.service_code.empty());
+    }
+}
+
+TEST_CASE("codes are found in inner errors, in any case, and the words are not repeated", "[unit]") {
+    const GraphFailure answer = parse_graph_failure(
+        400,
+        R"({"error":{"code":"UnknownError","message":"The user 'eve@contoso.example' is odd",)"
+        R"("innererror":{"code":"x","innerError":{"code":"syncstatenotfound","request-id":"r7"}}}})",
+        "");
+    CHECK(answer.has_code("SyncStateNotFound"));
+    CHECK(answer.request_id == "r7");
+    CHECK(is_expired_token(answer, TokenOrigin::this_walk));
+    const sdk::Error error = to_error(answer, Subject::folder, "testing");
+    CHECK(error.message.find("eve@") == std::string::npos);
+}
+
+TEST_CASE("an expired change token is told from other failures", "[unit]") {
+    const auto expired = [](int status, const std::string& body, TokenOrigin origin) {
+        return is_expired_token(parse_graph_failure(status, body, ""), origin);
+    };
+    CHECK(expired(410, "", TokenOrigin::this_walk));
+    CHECK(expired(410, envelope("SyncStateNotFound"), TokenOrigin::stored));
+    CHECK(expired(404, envelope("syncStateInvalid"), TokenOrigin::stored));
+    CHECK(expired(400, envelope("resyncRequired"), TokenOrigin::this_walk));
+    CHECK(expired(400, envelope("BadRequest"), TokenOrigin::stored));
+    CHECK_FALSE(expired(400, envelope("BadRequest"), TokenOrigin::this_walk));
+    CHECK_FALSE(expired(404, envelope("ErrorItemNotFound"), TokenOrigin::stored));
+    CHECK_FALSE(expired(503, "", TokenOrigin::stored));
+}
+
+TEST_CASE("what an error says about the mailbox itself is recognised", "[unit]") {
+    const auto verdict = [](int status, const std::string& code, const std::string& text = "") {
+        return mailbox_verdict(parse_graph_failure(status, envelope(code, text), ""));
+    };
+    CHECK(verdict(404, "MailboxNotEnabledForRESTAPI") == MailboxVerdict::without_mailbox);
+    CHECK(verdict(400, "MailboxNotSupportedForRESTAPI") == MailboxVerdict::without_mailbox);
+    CHECK(verdict(404, "ErrorInvalidUser") == MailboxVerdict::without_mailbox);
+    CHECK(verdict(404, "ResourceNotFound") == MailboxVerdict::without_mailbox);
+    CHECK(verdict(401, "AuthenticationError") == MailboxVerdict::without_mailbox);
+    CHECK(verdict(404, "Request_ResourceNotFound") == MailboxVerdict::user_gone);
+    CHECK(verdict(403, "ErrorAccessDenied",
+                  "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly "
+                  "AccessPolicy settings.") == MailboxVerdict::closed_by_policy);
+    CHECK(verdict(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.") ==
+          MailboxVerdict::denied);
+    CHECK(verdict(404, "ErrorItemNotFound") == MailboxVerdict::nothing);
+    CHECK(verdict(503, "MailboxInfoStale") == MailboxVerdict::nothing);
+}
+
+TEST_CASE("refusals of the token endpoint tell what to do", "[unit]") {
+    const auto error = [](int status, const std::string& oauth, int code) {
+        return to_error(parse_entra_failure(
+            status, R"({"error":")" + oauth + R"(","error_description":"AADSTS)" +
+                        std::to_string(code) + R"(: Something. Trace ID: t","error_codes":[)" +
+                        std::to_string(code) + R"(],"trace_id":"trace-1"})"));
+    };
+    const sdk::Error wrong = error(401, "invalid_client", 7000215);
+    CHECK(wrong.code == Errc::unauthenticated);
+    CHECK(wrong.service_code == "AADSTS7000215");
+    CHECK(wrong.request_id == "trace-1");
+    CHECK_THAT(wrong.message, Catch::Contains("not its Secret ID"));
+    CHECK_THAT(error(400, "unauthorized_client", 700016).message,
+               Catch::Contains("Application (Client) ID"));
+    CHECK_THAT(error(400, "invalid_tenant", 90002).message, Catch::Contains("cloud"));
+    CHECK(error(400, "invalid_request", 90033).code == Errc::unavailable);
+    CHECK(error(503, "temporarily_unavailable", 0).code == Errc::unavailable);
+    CHECK(error(429, "", 90055).code == Errc::rate_limited);
+    const sdk::Error unknown = error(400, "invalid_request", 123456);
+    CHECK(unknown.code == Errc::unauthenticated);
+    CHECK(unknown.service_code == "AADSTS123456");
+    CHECK_THAT(unknown.message, !Catch::Contains("Trace ID"));
+    CHECK(to_error(parse_entra_failure(502, "<html>")).code == Errc::unavailable);
+    CHECK(to_error(parse_entra_failure(403, "<html>")).code == Errc::unavailable);
+}
+
+TEST_CASE("the permissions in a token are read without trusting it", "[unit]") {
+    // {"roles":["Mail.Read","User.Read.All"],"ver":"1.0"}
+    const auto claims = parse_token_claims(
+        "h.eyJyb2xlcyI6WyJNYWlsLlJlYWQiLCJVc2VyLlJlYWQuQWxsIl0sInZlciI6IjEuMCJ9.s");
+    REQUIRE(claims);
+    CHECK(claims->reads_mail());
+    CHECK(claims->lists_users());
+    const auto none = parse_token_claims("h.eyJ2ZXIiOiIxLjAifQ.s");
+    REQUIRE(none);
+    CHECK_FALSE(none->reads_mail());
+    CHECK_FALSE(parse_token_claims("opaque"));
+    CHECK_FALSE(parse_token_claims("a.!!.c"));
+    CHECK_FALSE(parse_token_claims("a.bm90IGpzb24.c"));
+}
+
+TEST_CASE("moves and flags leave a message's tag alone, sending a draft does not", "[unit]") {
+    MessageEntry message;
+    message.id = "m";
+    message.internet_message_id = "<a@x>";
+    message.draft = false;
+    message.etag = "W/\"1\"";
+    const std::string tag = content_tag(message);
+    CHECK(tag.size() == 16);
+    message.etag = "W/\"2\"";
+    CHECK(content_tag(message) == tag);
+    message.internet_message_id = "<b@x>";
+    CHECK(content_tag(message) != tag);
+
+    message.draft = true;
+    const std::string draft = content_tag(message);
+    CHECK(draft.size() == 16);
+    message.etag = "W/\"3\"";
+    const std::string saved_again = content_tag(message);
+    CHECK(saved_again != draft);
+    message.draft = false;
+    CHECK(content_tag(message) != saved_again);
+}
+
+TEST_CASE("a partial message has no tag", "[unit]") {
+    MessageEntry message;
+    message.id = "m";
+    CHECK(content_tag(message).empty());
+    message.draft = false;
+    CHECK(content_tag(message).empty());
+    message.internet_message_id = "<a@x>";
+    message.draft.reset();
+    CHECK(content_tag(message).empty());
+    message.draft = true;
+    CHECK(content_tag(message).empty());
+}
+
+TEST_CASE("users are sorted into those with mail to archive and those without", "[unit]") {
+    const auto page = parse_users(R"({"value":[
+      {"id":"1","userPrincipalName":"anna@c.example","mail":"anna@c.example","displayName":"Anna",
+       "userType":"Member","proxyAddresses":["SMTP:anna@c.example","smtp:ak@c.example","SIP:x@y"]},
+      {"id":"2","userPrincipalName":"bo_f#EXT#@c.example","mail":"bo@f.example","userType":"guest"},
+      {"id":"3","userPrincipalName":"svc@c.example","mail":null},
+      {"id":"4","userPrincipalName":"new@c.example",
+       "assignedPlans":[{"service":"exchange","capabilityStatus":"Enabled"}]},
+      {"id":"5","userPrincipalName":"old@c.example",
+       "assignedPlans":[{"service":"exchange","capabilityStatus":"Deleted"}]},
+      {"id":"6","userPrincipalName":"shared@c.example","mail":"shared@c.example",
+       "accountEnabled":false,"assignedPlans":[],"userType":null},
+      {"displayName":"without an id"}]})");
+    REQUIRE(page);
+    CHECK(page->unusable == 1);
+    REQUIRE(page->entries.size() == 6);
+    const auto state = [&page](std::size_t index, const SelectionSettings& selection) {
+        return account_of(page->entries[index], selection).state;
+    };
+    using sdk::AccountState;
+    const SelectionSettings all;
+    CHECK(state(0, all) == AccountState::available);
+    CHECK(state(1, all) == AccountState::without_mailbox);
+    CHECK(state(2, all) == AccountState::without_mailbox);
+    CHECK(state(3, all) == AccountState::available);
+    CHECK(state(4, all) == AccountState::without_mailbox);
+    CHECK(state(5, all) == AccountState::available);
+    CHECK(account_of(page->entries[3], all).address == "new@c.example");
+    CHECK(account_of(page->entries[0], all).display_name == "Anna");
+
+    CHECK(state(0, {.include = {"AK@c.example"}, .exclude = {}}) == AccountState::available);
+    CHECK(state(0, {.include = {"6"}, .exclude = {}}) == AccountState::excluded);
+    CHECK(state(5, {.include = {"6"}, .exclude = {}}) == AccountState::available);
+    CHECK(state(0, {.include = {"*@C.example"}, .exclude = {"anna@*"}}) == AccountState::excluded);
+    CHECK(state(1, {.include = {}, .exclude = {"*"}}) == AccountState::without_mailbox);
+}
+
+}  // namespace
+}  // namespace openarchiver::microsoft365

@@ -1,0 +1,138 @@
+// The bytes of items, and what is not there.
+#include <chrono>
+#include <future>
+#include <openarchiver/testkit/byte_streams.hpp>
+
+#include "provider_suite.hpp"
+
+namespace openarchiver::testkit::provider {
+
+namespace {
+
+constexpr std::size_t kItems = 25;
+
+sdk::Result<Bytes> read_item(sdk::ProviderSession& session, const ItemPlace& place,
+                             std::size_t piece, std::stop_token stop = {}) {
+    OPENARCHIVER_TRY(const auto reader,
+                     session.open_content(place.folder.account_id, place.item_id, stop));
+    return read_all(*reader, piece);
+}
+
+void same_bytes(sdk::ProviderSession& session, Findings& findings) {
+    const auto items = some_items(session, kItems);
+    if (!findings.expect(items && !items->empty(), "the fixture's source has an item",
+                         outcome_of(items))) {
+        return;
+    }
+    for (const ItemPlace& place : *items) {
+        const auto first = read_item(session, place, 65536);
+        const auto second = read_item(session, place, 1000);
+        findings.expect(first.has_value(), "an item that was listed can be read",
+                        outcome_of(first));
+        findings.expect(first && second && *first == *second,
+                        "an item has the same bytes at each reading", outcome_of(second));
+    }
+}
+
+void unknown_ids(const ProviderFixture& fixture, Findings& findings) {
+    const auto session = fixture.open();
+    if (!findings.expect(session.has_value(), "the session opens", outcome_of(session))) {
+        return;
+    }
+    const auto places = archived_folders(**session);
+    if (!findings.expect(places && !places->empty(), "the fixture's source has a folder",
+                         outcome_of(places))) {
+        return;
+    }
+    const std::string& account = places->front().account_id;
+    for (const std::string& id : fixture.unknown_ids) {
+        const auto expect_not_found = [&](const auto& result, std::string_view call) {
+            findings.expect(failed_with(result, sdk::Errc::not_found),
+                            std::string(call) + " of the unknown id " + id + ": not_found",
+                            outcome_of(result));
+        };
+        expect_not_found((*session)->open_content(account, id, {}), "open_content()");
+        ItemCollector items;
+        expect_not_found((*session)->sync_folder(account, id, std::nullopt, items, {}),
+                         "sync_folder()");
+        FolderCollector folders;
+        expect_not_found((*session)->list_folders(id, std::nullopt, folders, {}), "list_folders()");
+    }
+}
+
+void read_while_blocked(sdk::ProviderSession& session, Findings& findings) {
+    const std::optional<ItemPlace> place = any_item(session, findings);
+    if (!place) {
+        return;
+    }
+    ItemCollector sink;
+    sink.stop_at_event = 1;
+    bool read = false;
+    std::string seen;
+    sink.on_item = [&](const sdk::Item& item) {
+        std::stop_source stop;
+        auto reading = std::async(std::launch::async, [&] {
+            return read_item(session, {place->folder, item.id}, 65536, stop.get_token());
+        });
+        if (reading.wait_for(std::chrono::seconds(10)) != std::future_status::ready) {
+            seen = "no answer within 10 s";
+            stop.request_stop();
+            reading.wait();
+            return;
+        }
+        const auto bytes = reading.get();
+        read = bytes.has_value();
+        seen = outcome_of(bytes);
+    };
+    // How the interrupted sync ends is the matter of another check.
+    static_cast<void>(session.sync_folder(place->folder.account_id, place->folder.folder_id,
+                                          std::nullopt, sink, {}));
+    findings.expect(read, "an item can be read while sync_folder() is blocked in its sink", seen);
+}
+
+void secrecy(const ProviderFixture& fixture, Findings& findings) {
+    std::vector<std::string> texts;
+    const auto keep = [&](const auto& result) {
+        if (!result) {
+            texts.push_back(describe(result.error()) + result.error().service_code +
+                            result.error().request_id);
+        }
+    };
+    {
+        const auto session = fixture.open();
+        if (!findings.expect(session.has_value(), "the session opens", outcome_of(session))) {
+            return;
+        }
+        keep((*session)->check({}));
+        Replica replica;
+        keep(replica.sync(**session));
+        keep(some_items(**session, 3));
+        if (const auto places = archived_folders(**session); places && !places->empty()) {
+            for (const std::string& id : fixture.unknown_ids) {
+                keep((*session)->open_content(places->front().account_id, id, {}));
+                keep((*session)->probe(id, {}));
+            }
+        }
+    }
+    for (const std::string& secret : fixture.secrets) {
+        findings.expect(fixture.logger == nullptr || !fixture.logger->contains(secret),
+                        "no secret is in the log");
+        for (const std::string& text : texts) {
+            findings.expect(text.find(secret) == std::string::npos, "no secret is in an error");
+        }
+    }
+}
+
+}  // namespace
+
+void add_content_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks) {
+    checks.push_back(check(fixture, "an item's bytes are the same at each reading", same_bytes));
+    checks.push_back({.name = "unknown ids are not found",
+                      .body = [fixture](Findings& findings) { unknown_ids(fixture, findings); }});
+    checks.push_back(check(fixture, "items can be read while a sync is blocked in its sink",
+                           read_while_blocked));
+    checks.push_back({.name = "no secret appears in the log or in an error",
+                      .body = [fixture](Findings& findings) { secrecy(fixture, findings); }});
+}
+
+}  // namespace openarchiver::testkit::provider

@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <chrono>
+#include <openarchiver/testkit/memory_object_store.hpp>
+
+namespace openarchiver::testkit {
+
+namespace {
+
+constexpr std::size_t kPiece = 65536;
+
+sdk::Error cancelled() {
+    return {.code = sdk::Errc::cancelled, .message = "stopped on request"};
+}
+
+bool is_valid_key(std::string_view key) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+               c == '-' || c == '/';
+    };
+    if (key.empty() || key.size() > 512 || !std::ranges::all_of(key, allowed)) {
+        return false;
+    }
+    const std::string enclosed = "/" + std::string(key) + "/";
+    return enclosed.find("//") == std::string::npos && enclosed.find("/./") == std::string::npos &&
+           enclosed.find("/../") == std::string::npos;
+}
+
+sdk::Status check_key(std::string_view key) {
+    if (is_valid_key(key)) {
+        return {};
+    }
+    return sdk::Error{.code = sdk::Errc::invalid_argument,
+                      .message = "the key breaks the contract of object stores"};
+}
+
+}  // namespace
+
+std::map<std::string, MemoryObjects::Object, std::less<>> MemoryObjects::all() const {
+    const std::lock_guard lock(mutex_);
+    return objects_;
+}
+
+sdk::Status MemoryObjectStore::begin(std::string_view operation, std::string_view key,
+                                     const std::stop_token& stop) const {
+    if (stop.stop_requested()) {
+        return cancelled();
+    }
+    return objects_->before ? objects_->before(operation, key) : sdk::Status();
+}
+
+sdk::Result<MemoryObjects::Object> MemoryObjectStore::find(std::string_view key) const {
+    const std::lock_guard lock(objects_->mutex_);
+    const auto found = objects_->objects_.find(key);
+    if (found == objects_->objects_.end()) {
+        return sdk::Error{.code = sdk::Errc::not_found,
+                          .message = "there is no object " + std::string(key)};
+    }
+    return found->second;
+}
+
+sdk::StorageCapabilities MemoryObjectStore::capabilities() const {
+    return {.put_if_absent = true, .max_object_bytes = UINT64_MAX, .parallelism = 8};
+}
+
+sdk::Status MemoryObjectStore::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
+                                   std::stop_token stop) {
+    OPENARCHIVER_CHECK(check_key(key));
+    OPENARCHIVER_CHECK(begin("put", key, stop));
+    Bytes bytes;
+    Bytes buffer(kPiece);
+    while (true) {
+        if (stop.stop_requested()) {
+            return cancelled();
+        }
+        OPENARCHIVER_TRY(const std::size_t count, source.read(buffer));
+        if (count == 0) {
+            break;
+        }
+        bytes.insert(bytes.end(), buffer.begin(),
+                     buffer.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+    if (bytes.size() != source.size()) {
+        return sdk::Error{.code = sdk::Errc::invalid_argument,
+                          .message = "the source has not as many bytes as it announced"};
+    }
+    MemoryObjects::Object object;
+    object.bytes = std::make_shared<const Bytes>(std::move(bytes));
+    object.modified_at =
+        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const std::lock_guard lock(objects_->mutex_);
+    if (mode == sdk::PutMode::if_absent && objects_->objects_.contains(key)) {
+        return sdk::Error{.code = sdk::Errc::already_exists,
+                          .message = "there is an object " + std::string(key) + " already"};
+    }
+    objects_->objects_.insert_or_assign(std::string(key), std::move(object));
+    return {};
+}
+
+sdk::Status MemoryObjectStore::get(std::string_view key, const sdk::Range& range,
+                                   sdk::ByteSink& sink, std::stop_token stop) {
+    OPENARCHIVER_CHECK(check_key(key));
+    OPENARCHIVER_CHECK(begin("get", key, stop));
+    OPENARCHIVER_TRY(const MemoryObjects::Object object, find(key));
+    const std::uint64_t size = object.bytes->size();
+    if (range.offset > size || (range.length && *range.length > size - range.offset)) {
+        return sdk::Error{.code = sdk::Errc::invalid_argument,
+                          .message = "the range reaches beyond the end of the object"};
+    }
+    std::span<const std::byte> rest =
+        std::span(*object.bytes)
+            .subspan(static_cast<std::size_t>(range.offset),
+                     static_cast<std::size_t>(range.length.value_or(size - range.offset)));
+    while (!rest.empty()) {
+        if (stop.stop_requested()) {
+            return cancelled();
+        }
+        const std::size_t count = std::min(rest.size(), kPiece);
+        OPENARCHIVER_CHECK(sink.write(rest.first(count)));
+        rest = rest.subspan(count);
+    }
+    return {};
+}
+
+sdk::Result<sdk::ObjectInfo> MemoryObjectStore::stat(std::string_view key, std::stop_token stop) {
+    OPENARCHIVER_CHECK(check_key(key));
+    OPENARCHIVER_CHECK(begin("stat", key, stop));
+    OPENARCHIVER_TRY(const MemoryObjects::Object object, find(key));
+    return sdk::ObjectInfo{
+        .key = std::string(key), .size = object.bytes->size(), .modified_at = object.modified_at};
+}
+
+sdk::Status MemoryObjectStore::list(std::string_view prefix, std::string_view start_after,
+                                    sdk::ObjectListSink& sink, std::stop_token stop) {
+    OPENARCHIVER_CHECK(begin("list", prefix, stop));
+    for (const auto& [key, object] : objects_->all()) {
+        if (stop.stop_requested()) {
+            return cancelled();
+        }
+        if (key.starts_with(prefix) && key > start_after &&
+            !sink.object(
+                {.key = key, .size = object.bytes->size(), .modified_at = object.modified_at})) {
+            break;
+        }
+    }
+    return {};
+}
+
+sdk::Status MemoryObjectStore::remove(std::string_view key, std::stop_token stop) {
+    OPENARCHIVER_CHECK(check_key(key));
+    OPENARCHIVER_CHECK(begin("remove", key, stop));
+    const std::lock_guard lock(objects_->mutex_);
+    const auto found = objects_->objects_.find(key);
+    if (found != objects_->objects_.end()) {
+        objects_->objects_.erase(found);
+    }
+    return {};
+}
+
+sdk::Result<sdk::Capacity> MemoryObjectStore::capacity(std::stop_token) {
+    return sdk::Error{.code = sdk::Errc::unsupported, .message = "memory has no known capacity"};
+}
+
+}  // namespace openarchiver::testkit

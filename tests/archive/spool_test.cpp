@@ -1,0 +1,58 @@
+#include <catch2/catch.hpp>
+
+#include "archive/spool.hpp"
+#include "support.hpp"
+
+using namespace openarchiver;
+
+namespace {
+
+std::string read_all(archive::Spool& spool) {
+    std::string text;
+    std::string buffer(1000, '\0');
+    for (;;) {
+        const auto got = spool.read(std::as_writable_bytes(std::span(buffer)));
+        REQUIRE(got);
+        if (*got == 0) {
+            return text;
+        }
+        text.append(buffer, 0, *got);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("A spool gives back what was written, in memory or beyond the threshold") {
+    const test::TemporaryFolder folder;
+    const std::size_t size = GENERATE(0U, 1U, 4096U, 4097U, 300'000U);
+    const std::string bytes = test::noise(size, 7);
+    archive::Spool spool(folder.path / "made at need", 4096);
+    for (std::size_t at = 0; at < size; at += 1234) {
+        REQUIRE(spool.write(std::as_bytes(std::span(bytes)).subspan(
+            at, std::min<std::size_t>(1234, size - at))));
+    }
+    CHECK(spool.size() == size);
+    CHECK(read_all(spool) == bytes);
+    REQUIRE(spool.rewind());
+    CHECK(read_all(spool) == bytes);
+
+    archive::Spool moved = std::move(spool);
+    REQUIRE(moved.rewind());
+    CHECK(read_all(moved) == bytes);
+    if (size > 4096) {
+        CHECK(moved.memory() == 0);
+        CHECK(moved.in_memory().empty());
+        CHECK(std::filesystem::is_empty(folder.path / "made at need"));
+    } else {
+        CHECK(moved.in_memory().size() == size);
+        CHECK_FALSE(std::filesystem::exists(folder.path / "made at need"));
+    }
+}
+
+TEST_CASE("A spool without a usable folder says which one") {
+    archive::Spool spool("/proc/no-such-folder", 10);
+    const auto written = spool.write(std::as_bytes(std::span("more than ten bytes")));
+    REQUIRE_FALSE(written);
+    CHECK(written.error().message.find("/proc/no-such-folder") != std::string::npos);
+    CHECK(spool.size() == 0);
+}

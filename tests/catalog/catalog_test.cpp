@@ -1,0 +1,295 @@
+#include <fstream>
+
+#include <catch2/catch.hpp>
+#include <unistd.h>
+
+#include "catalog/catalog_reader.hpp"
+#include "catalog/catalog_writer.hpp"
+#include "catalog/schema.hpp"
+
+using namespace openarchiver;
+using namespace openarchiver::catalog;
+using sdk::Timestamp;
+using std::chrono::milliseconds;
+
+namespace {
+
+class TemporaryFolder {
+public:
+    TemporaryFolder() {
+        char name[] = "/tmp/openarchiver-catalog-XXXXXX";
+        path = mkdtemp(name);
+    }
+    ~TemporaryFolder() { std::filesystem::remove_all(path); }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    std::filesystem::path path;
+};
+
+Timestamp at(std::int64_t ms) { return Timestamp(milliseconds(ms)); }
+
+constexpr const char* kArchive = "0123456789abcdef0123456789abcdef";
+
+archive::PackInfo a_pack() {
+    archive::PackInfo pack;
+    pack.id = archive::sha256("pack");
+    pack.size = 100;
+    pack.frames = {{archive::KeyId{std::byte{1}}, 8, 50, 70}, {archive::KeyId{std::byte{2}}, 58, 42, 90}};
+    return pack;
+}
+
+ItemArchived an_item(const std::string& id, const std::string& tag, const std::string& content) {
+    ItemArchived item;
+    item.item = id;
+    item.content_tag = tag;
+    item.media_type = "message/rfc822";
+    item.folder = "inbox";
+    item.content = archive::sha256(content);
+    item.size = content.size();
+    item.pack = a_pack().id;
+    item.placement = {1, 3};
+    item.subject = "about " + id;
+    item.from = "Anna <anna@contoso.example>";
+    return item;
+}
+
+sdk::Folder a_folder(const std::string& id, const std::string& parent, const std::string& name) {
+    sdk::Folder folder;
+    folder.id = id;
+    folder.parent_id = parent;
+    folder.display_name = name;
+    return folder;
+}
+
+struct Opened {
+    TemporaryFolder folder;
+    std::unique_ptr<CatalogWriter> writer = std::move(*CatalogWriter::open(folder.path, kArchive));
+    std::unique_ptr<CatalogReader> reader = std::move(*CatalogReader::open(folder.path));
+    std::uint64_t sequence = 0;
+
+    void apply(std::vector<Event> events, std::vector<Note> notes = {}) {
+        std::vector<EventGroup> groups{{"", "", {{at(1), PackStored{a_pack()}}}},
+                                       {"contoso", "anna", std::move(events)}};
+        REQUIRE(writer->apply("w", {++sequence, archive::sha256("x")}, groups, notes));
+    }
+
+    AccountRecord account() { return reader->accounts("contoso")->at(0); }
+
+    KnownItem known(const std::string& id, const std::string& folder_id) {
+        const auto found = reader->find_item(account().key, id, folder_id);
+        REQUIRE(found);
+        REQUIRE(*found);
+        return **found;
+    }
+
+    std::vector<VersionRecord> all_versions(const ItemFilter& filter = {}) {
+        std::vector<VersionRecord> records;
+        REQUIRE(reader->visit_versions(filter, [&](const VersionRecord& r) {
+            records.push_back(r);
+            return sdk::Status();
+        }));
+        return records;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("an item delivered twice is one item with one version") {
+    Opened c;
+    c.apply({{at(10), an_item("m1", "t", "bytes")}, {at(11), an_item("m1", "t", "bytes")}});
+    c.apply({{at(12), an_item("m1", "t", "bytes")}});
+    const auto versions = c.all_versions();
+    REQUIRE(versions.size() == 1);
+    CHECK(versions[0].version == 1);
+    CHECK(versions[0].archived_at == at(10));
+    CHECK(versions[0].content == archive::sha256("bytes"));
+    CHECK(versions[0].placement.frame == 1);
+    CHECK(versions[0].ref == item_ref("contoso", "anna", "m1"));
+    CHECK(c.reader->totals()->items == 1);
+    CHECK(c.reader->history(versions[0].item_key)->size() == 1);
+}
+
+TEST_CASE("another content tag is another version beside the first") {
+    Opened c;
+    c.apply({{at(10), an_item("m1", "draft", "v1")}, {at(20), an_item("m1", "sent", "v2 longer")}});
+    const auto versions = *c.reader->versions(item_ref("contoso", "anna", "m1"));
+    REQUIRE(versions.size() == 2);
+    CHECK(versions[0].content_tag == "draft");
+    CHECK(versions[1].content_tag == "sent");
+    CHECK(versions[1].version == 2);
+    CHECK(versions[1].size == 9);
+    CHECK(c.known("m1", "inbox").content_tag == "sent");
+}
+
+TEST_CASE("equal contents of an account are kept once") {
+    Opened c;
+    c.apply({{at(10), an_item("m1", "t", "same")}, {at(10), an_item("m2", "t", "same")}});
+    CHECK(c.reader->totals()->contents == 1);
+    CHECK(c.reader->totals()->versions == 2);
+    const auto known = c.writer->find_content("contoso", "anna", archive::sha256("same"));
+    REQUIRE(known);
+    REQUIRE(*known);
+    CHECK((*known)->pack == a_pack().id);
+    CHECK_FALSE(*c.writer->find_content("contoso", "bo", archive::sha256("same")));
+}
+
+TEST_CASE("an item that left every folder has left its account, until it comes back") {
+    Opened c;
+    c.apply({{at(1), FolderSeen{a_folder("inbox", "", "Inbox")}},
+             {at(1), FolderSeen{a_folder("old", "inbox", "Old")}},
+             {at(10), an_item("m1", "t", "x")}});
+    CHECK(c.known("m1", "inbox").in_folder);
+    CHECK_FALSE(c.known("m1", "old").in_folder);
+
+    SECTION("moved: placed and left in any order") {
+        c.apply({{at(20), ItemLeft{"m1", "inbox"}}, {at(21), ItemPlaced{"m1", "old"}}});
+        CHECK(c.all_versions()[0].left_at == Timestamp{});
+        CHECK(c.known("m1", "old").in_folder);
+        CHECK_FALSE(c.known("m1", "inbox").in_folder);
+        c.apply({{at(30), ItemPlaced{"m1", "inbox"}}, {at(31), ItemLeft{"m1", "old"}}});
+        CHECK(c.all_versions()[0].left_at == Timestamp{});
+        CHECK(c.reader->history(c.all_versions()[0].item_key)->size() == 5);
+    }
+    SECTION("gone, and back") {
+        c.apply({{at(20), ItemLeft{"m1", "inbox"}}});
+        CHECK(c.all_versions()[0].left_at == at(20));
+        CHECK(c.reader->account_counts(c.account().key)->in_mailbox == 0);
+        const auto last = *c.reader->folders_of(c.all_versions()[0].item_key);
+        REQUIRE(last.size() == 1);
+        CHECK(last[0] == c.reader->folders(c.account().key)->at(0).key);
+        c.apply({{at(25), ItemLeft{"m1", "inbox"}}});
+        CHECK(c.all_versions()[0].left_at == at(20));
+        c.apply({{at(30), ItemPlaced{"m1", "old"}}});
+        CHECK(c.all_versions()[0].left_at == Timestamp{});
+    }
+    SECTION("events of unknown items change nothing") {
+        c.apply({{at(20), ItemLeft{"nobody", "inbox"}}, {at(20), ItemPlaced{"nobody", "old"}}});
+        CHECK(c.reader->totals()->items == 1);
+    }
+}
+
+TEST_CASE("folder paths follow renames and moves, and a cycle does not hang") {
+    Opened c;
+    c.apply({{at(1), FolderSeen{a_folder("a", "", "A")}},
+             {at(1), FolderSeen{a_folder("b", "a", "B/b")}},
+             {at(1), FolderSeen{a_folder("x", "y", "X")}},
+             {at(1), FolderSeen{a_folder("y", "x", "Y")}}});
+    auto folders = *c.reader->folders(c.account().key);
+    CHECK(folders[1].path == std::vector<std::string>{"A", "B/b"});
+    c.apply({{at(2), FolderSeen{a_folder("a", "", "Renamed")}}, {at(3), FolderRemoved{"x"}}});
+    folders = *c.reader->folders(c.account().key);
+    CHECK(folders[1].path.front() == "Renamed");
+    CHECK(folders[2].removed_at == at(3));
+}
+
+TEST_CASE("cursors, empty ones too, are told from none") {
+    Opened c;
+    c.apply({{at(1), FolderSeen{a_folder("a", "", "A")}},
+             {at(1), FolderSeen{a_folder("b", "", "B")}},
+             {at(2), CursorAdvanced{CursorScope::folder, "a", sdk::Cursor{2, std::string("x\0y", 3)}}},
+             {at(2), CursorAdvanced{CursorScope::folder, "b", sdk::Cursor{1, ""}}},
+             {at(2), CursorAdvanced{CursorScope::folders, "", sdk::Cursor{9, "tree"}}}});
+    auto folders = *c.reader->folders(c.account().key);
+    REQUIRE(folders[0].cursor);
+    CHECK(folders[0].cursor->value == std::string("x\0y", 3));
+    REQUIRE(folders[1].cursor);
+    CHECK(folders[1].cursor->value.empty());
+    CHECK(c.account().folders_cursor == sdk::Cursor{9, "tree"});
+    c.apply({{at(3), CursorAdvanced{CursorScope::folder, "a", std::nullopt}}},
+            {{at(3), CursorMoved{"contoso", "anna",
+                                 {CursorScope::folder, "b", sdk::Cursor{1, "moved"}}}}});
+    folders = *c.reader->folders(c.account().key);
+    CHECK_FALSE(folders[0].cursor);
+    CHECK(folders[1].cursor->value == "moved");
+}
+
+TEST_CASE("a failed item is kept, tried again on a schedule, and settled by its archiving") {
+    Opened c;
+    ItemFailed failed;
+    failed.item.id = "bad";
+    failed.item.content_tag = "t";
+    failed.folder = "inbox";
+    failed.error = {sdk::Errc::corrupt, "conversion failed", "ErrorMimeContentConversionFailed", "r1"};
+    c.apply({{at(1000), failed}});
+    auto failures = *c.reader->failures("contoso");
+    REQUIRE(failures.size() == 1);
+    CHECK(failures[0].service_code == "ErrorMimeContentConversionFailed");
+    CHECK(failures[0].attempts == 1);
+    CHECK(failures[0].next_try_at == at(1000));
+    CHECK(failures[0].folder == "inbox");
+
+    const Note retry{at(2000), RetryFailed{"contoso", "anna", "bad", failed.error}};
+    REQUIRE(c.writer->apply(std::vector{retry}));
+    failures = *c.reader->failures("contoso");
+    CHECK(failures[0].attempts == 2);
+    CHECK(failures[0].next_try_at == at(2000) + std::chrono::minutes(15));
+    REQUIRE(c.writer->apply(std::vector{Note{at(3000), RetryRequested{"contoso"}}}));
+    CHECK(c.reader->failures()->at(0).next_try_at == at(0));
+
+    SECTION("accepted: it stays listed") {
+        c.apply({{at(5), FailureSettled{"bad", true}}});
+        CHECK(c.reader->failures()->at(0).accepted);
+        CHECK(c.reader->account_counts(c.account().key)->failures == 0);
+    }
+    SECTION("archived after all: it is gone") {
+        c.apply({{at(5), an_item("bad", "t", "content")}});
+        CHECK(c.reader->failures()->empty());
+    }
+}
+
+TEST_CASE("filters pick versions by source, account, folder, sender and time") {
+    Opened c;
+    auto early = an_item("m1", "t", "1");
+    early.received_at = at(1000);
+    auto late = an_item("m2", "t", "2");
+    late.received_at = at(5000);
+    late.folder = "sub";
+    late.from = "bo@fabrikam.example";
+    c.apply({{at(1), FolderSeen{a_folder("inbox", "", "Inbox")}},
+             {at(1), FolderSeen{a_folder("sub", "inbox", "Sub")}},
+             {at(9), early},
+             {at(9), late}});
+    const auto count = [&](auto change) {
+        ItemFilter filter;
+        change(filter);
+        return c.all_versions(filter).size();
+    };
+    CHECK(count([](auto&) {}) == 2);
+    CHECK(count([](auto& f) { f.sources = {"other"}; }) == 0);
+    CHECK(count([](auto& f) { f.accounts = {"anna"}; }) == 2);
+    CHECK(count([](auto& f) { f.folders = {"Inbox"}; }) == 2);
+    CHECK(count([](auto& f) { f.folders = {"Inbox/Sub"}; }) == 1);
+    CHECK(count([](auto& f) { f.sender = "ANNA@"; }) == 1);
+    CHECK(count([](auto& f) { f.since = at(5000); }) == 1);
+    CHECK(count([](auto& f) { f.until = at(5000); }) == 1);
+}
+
+TEST_CASE("a catalog knows its archive, its version and when it is damaged") {
+    TemporaryFolder folder;
+    CHECK(CatalogReader::open(folder.path).error().code == sdk::Errc::not_found);
+    std::string writer_id;
+    {
+        auto writer = CatalogWriter::open(folder.path, kArchive);
+        REQUIRE(writer);
+        writer_id = (*writer)->writer_id();
+        CHECK(writer_id.size() == 16);
+        REQUIRE((*writer)->apply("w", {4, archive::sha256("4")}, {}));
+    }
+    {
+        auto writer = CatalogWriter::open(folder.path, kArchive);
+        REQUIRE(writer);
+        CHECK((*writer)->writer_id() == writer_id);
+        CHECK((*writer)->position("w")->sequence == 4);
+        CHECK((*writer)->position("w")->digest == archive::sha256("4"));
+        CHECK((*writer)->position("nobody")->sequence == 0);
+    }
+    const auto other = CatalogWriter::open(folder.path, std::string(32, 'f'));
+    REQUIRE_FALSE(other);
+    CHECK(other.error().code == sdk::Errc::corrupt);
+
+    std::ofstream(catalog_file(folder.path), std::ios::binary | std::ios::in) << "no database at all";
+    const auto damaged = CatalogReader::open(folder.path);
+    REQUIRE_FALSE(damaged);
+    CHECK(damaged.error().code == sdk::Errc::corrupt);
+    CHECK_THAT(damaged.error().message, Catch::Contains("openarchiver rebuild"));
+}

@@ -1,0 +1,84 @@
+#include <catch2/catch.hpp>
+
+#include "catalog/event.hpp"
+
+using namespace openarchiver;
+using namespace openarchiver::catalog;
+
+namespace {
+
+EventGroup through_text(const EventGroup& group) {
+    auto decoded = decode(encode(group));
+    REQUIRE(decoded);
+    return std::move(*decoded);
+}
+
+}  // namespace
+
+TEST_CASE("an archived item survives the way through the log") {
+    ItemArchived item;
+    item.item = "AAkALgAA/+=";
+    item.content_tag = "t1";
+    item.media_type = "message/rfc822";
+    item.folder = "inbox";
+    item.content = archive::sha256("content");
+    item.size = 1234567890123;
+    item.pack = archive::sha256("pack");
+    item.placement = {7, 42};
+    item.received_at = sdk::Timestamp(std::chrono::milliseconds(1790668800123));
+    item.message_id = "<a@b>";
+    item.subject = "Gr\xC3\xBC\xC3\x9F" "e \xF0\x9F\x93\xAC";
+    item.from = "\xFF broken \xC3";  // not UTF-8: must come back byte by byte all the same
+    item.fidelity = Fidelity::reconstructed;
+
+    const auto group =
+        through_text({"contoso", "anna", {{sdk::Timestamp(std::chrono::milliseconds(5)), item}}});
+    CHECK(group.source == "contoso");
+    CHECK(group.account == "anna");
+    REQUIRE(group.events.size() == 1);
+    CHECK(group.events[0].at.time_since_epoch().count() == 5);
+    const auto& read = std::get<ItemArchived>(group.events[0].body);
+    CHECK(read.item == item.item);
+    CHECK(read.content_tag == item.content_tag);
+    CHECK(read.folder == item.folder);
+    CHECK(read.content == item.content);
+    CHECK(read.size == item.size);
+    CHECK(read.pack == item.pack);
+    CHECK(read.placement.frame == 7);
+    CHECK(read.placement.offset == 42);
+    CHECK(read.received_at == item.received_at);
+    CHECK(read.subject == item.subject);
+    CHECK(read.from == item.from);
+    CHECK(read.fidelity == Fidelity::reconstructed);
+}
+
+TEST_CASE("cursors survive the way through the log whatever bytes they hold") {
+    std::string value;
+    for (int byte = 0; byte < 256; ++byte) {
+        value.push_back(static_cast<char>(byte));
+    }
+    const auto group = through_text(
+        {"s", "a", {{{}, CursorAdvanced{CursorScope::folder, "f", sdk::Cursor{3, value}}},
+                    {{}, CursorAdvanced{CursorScope::folders, "", std::nullopt}}}});
+    const auto& cursor = std::get<CursorAdvanced>(group.events[0].body);
+    REQUIRE(cursor.cursor);
+    CHECK(cursor.cursor->format == 3);
+    CHECK(cursor.cursor->value == value);
+    const auto& forgotten = std::get<CursorAdvanced>(group.events[1].body);
+    CHECK(forgotten.scope == CursorScope::folders);
+    CHECK_FALSE(forgotten.cursor);
+}
+
+TEST_CASE("events of newer engines are skipped, damaged ones are refused") {
+    const auto newer = decode(
+        "{\"e\":\"of\",\"source\":\"s\",\"account\":\"a\"}\n{\"e\":\"teleported\",\"at\":1}\n"
+        "{\"e\":\"left\",\"id\":\"x\",\"folder\":\"f\",\"at\":2,\"why\":\"new member\"}\n");
+    REQUIRE(newer);
+    REQUIRE(newer->events.size() == 1);
+    CHECK(std::get<ItemLeft>(newer->events[0].body).item == "x");
+
+    CHECK_FALSE(decode(""));
+    CHECK_FALSE(decode("{\"e\":\"left\",\"id\":\"x\"}\n"));
+    CHECK_FALSE(decode("{\"e\":\"of\",\"source\":\"s\"}\n{\"e\":\n"));
+    CHECK_FALSE(decode("{\"e\":\"of\"}\n{\"e\":\"item\",\"id\":\"x\",\"content\":\"zz\"}\n"));
+}

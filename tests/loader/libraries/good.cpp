@@ -1,0 +1,3 @@
+#include "sample.hpp"
+
+OPENARCHIVER_PLUGIN(SamplePlugin);

@@ -1,0 +1,3 @@
+#include "sample.hpp"
+
+SAMPLE_STAMP;

@@ -1,0 +1,9 @@
+#include <stdexcept>
+
+#include "sample.hpp"
+
+SAMPLE_STAMP;
+
+OPENARCHIVER_EXPORT openarchiver::sdk::Plugin* openarchiver_create_plugin() {
+    throw std::runtime_error("no licence found");
+}

@@ -1,0 +1,7 @@
+#include "sample.hpp"
+
+SAMPLE_STAMP;
+
+OPENARCHIVER_EXPORT openarchiver::sdk::Plugin* openarchiver_create_plugin() {
+    throw 42;
+}
