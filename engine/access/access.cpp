@@ -1,6 +1,8 @@
 #include "access/access.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 #include <spdlog/spdlog.h>
 
@@ -139,6 +141,46 @@ Status ArchiveReader::read(catalog::CatalogReader& catalog, const catalog::Versi
                                   version.content, sink, std::move(stop));
 }
 
+namespace {
+
+/// A run of segments by one writer, up to `last`.
+struct Turn {
+    std::string writer;
+    sdk::Timestamp at;
+    std::uint64_t last = 0;
+};
+
+/// The order in which the segments that the catalog does not know were made.
+Result<std::vector<Turn>> turns_of(archive::SegmentLog& log, catalog::CatalogWriter& catalog,
+                                   const std::vector<std::string>& writers, std::stop_token stop) {
+    std::vector<Turn> turns;
+    for (const auto& writer : writers) {
+        OPENARCHIVER_TRY(const auto from, catalog.position(writer));
+        sdk::Timestamp last{};  // a clock that went back does not change a writer's own order
+        const auto note = [&](const archive::Segment& segment, const archive::LogPosition& position) {
+            last = std::max(last, segment.created_at);
+            turns.push_back({writer, last, position.sequence});
+            return Status();
+        };
+        OPENARCHIVER_TRY(const auto end, log.replay(writer, from, note, stop));
+        (void)end;
+    }
+    std::stable_sort(turns.begin(), turns.end(),
+                     [](const Turn& a, const Turn& b) { return a.at < b.at; });
+    // Neighbours of one writer are one turn.
+    std::vector<Turn> joined;
+    for (auto& turn : turns) {
+        if (!joined.empty() && joined.back().writer == turn.writer) {
+            joined.back().last = turn.last;
+        } else {
+            joined.push_back(std::move(turn));
+        }
+    }
+    return joined;
+}
+
+}  // namespace
+
 ArchiveWriter::~ArchiveWriter() = default;
 
 /// Everything but the catalog: locked, opened or made, leased.
@@ -178,14 +220,22 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
     return writer;
 }
 
-/// Applies what the log has and the catalog has not.
+/// Applies what the log has and the catalog has not. Writers took turns (the lease sees to that), so
+/// their segments are applied in the order in which they were made.
 Status ArchiveWriter::replay(catalog::CatalogWriter& catalog,
                              const std::function<void(const archive::LogPosition&)>& progress,
                              std::stop_token stop) {
     auto& log = archive_->log();
     OPENARCHIVER_TRY(const auto writers, log.writers(stop));
-    for (const auto& writer : writers) {
-        OPENARCHIVER_TRY(const auto from, catalog.position(writer));
+    std::vector<Turn> turns;
+    if (writers.size() == 1) {
+        turns.push_back({writers.front(), {}, std::numeric_limits<std::uint64_t>::max()});
+    } else {
+        OPENARCHIVER_TRY(turns, turns_of(log, catalog, writers, stop));
+    }
+    for (const auto& turn : turns) {
+        OPENARCHIVER_TRY(const auto from, catalog.position(turn.writer));
+        bool ended = false;
         const auto apply = [&](const archive::Segment& segment,
                                const archive::LogPosition& position) -> Status {
             std::vector<catalog::EventGroup> groups;
@@ -195,14 +245,20 @@ Status ArchiveWriter::replay(catalog::CatalogWriter& catalog,
                     groups.push_back(std::move(group));
                 }
             }
-            OPENARCHIVER_CHECK(catalog.apply(writer, position, groups));
+            OPENARCHIVER_CHECK(catalog.apply(turn.writer, position, groups));
             progress(position);
-            return {};
+            ended = position.sequence == turn.last;
+            return ended ? Status(Error{Errc::cancelled, "the next writer's turn"}) : Status();
         };
-        OPENARCHIVER_TRY(const auto end, log.replay(writer, from, apply, stop));
-        (void)end;
+        if (const auto end = log.replay(turn.writer, from, apply, stop); !end && !ended) {
+            return end.error();
+        }
     }
     return {};
+}
+
+Status ArchiveWriter::catch_up(std::stop_token stop) {
+    return replay(*catalog_, [](const auto&) {}, std::move(stop));
 }
 
 Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
@@ -223,7 +279,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
     OPENARCHIVER_TRY(writer->catalog_,
                      catalog::CatalogWriter::open(writer->catalog_folder_,
                                                   writer->archive_->marker().archive_id));
-    OPENARCHIVER_CHECK(writer->replay(*writer->catalog_, [](const auto&) {}, stop));
+    OPENARCHIVER_CHECK(writer->catch_up(stop));
     return writer;
 }
 

@@ -73,6 +73,10 @@ public:
         std::stop_token stop);
     ~ArchiveWriter();
 
+    /// Applies to the catalog what the log has and the catalog has not: after a commit that failed
+    /// half-way.
+    sdk::Status catch_up(std::stop_token stop);
+
     [[nodiscard]] archive::Archive& archive() { return *archive_; }
     [[nodiscard]] catalog::CatalogWriter& catalog() { return *catalog_; }
     [[nodiscard]] plugin::SecretVault& secrets() { return *vault_; }

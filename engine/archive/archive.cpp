@@ -53,8 +53,8 @@ std::string write_marker(const Archive::Marker& marker) {
     object["created_at"] = created_at;
     object["encryption"] = encryption;
     object["key_check"] = marker.key_check;
-    object["checksum"] = marker_checksum(marker.format, marker.archive_id, created_at, encryption,
-                                         marker.key_check);
+    object["checksum"] =
+        marker_checksum(marker.format, marker.archive_id, created_at, encryption, marker.key_check);
     return boost::json::serialize(object) + "\n";
 }
 
@@ -163,11 +163,12 @@ sdk::Result<Archive::Marker> Archive::read_marker(sdk::ObjectStore& store, std::
     OPENARCHIVER_CHECK(store.list("", "", foreign, std::move(stop)));
     if (!foreign.key().empty()) {
         return sdk::Error{.code = sdk::Errc::corrupt,
-                          .message = "the store holds no archive (there is no object `archive`), "
-                                     "but other objects (" +
-                                     foreign.key() +
-                                     "): they are not mixed; use an empty place, or bring the "
-                                     "object `archive` back"};
+                          .message =
+                              "the store holds no archive (there is no object `archive`), "
+                              "but other objects (" +
+                              foreign.key() +
+                              "): they are not mixed; use an empty place, or bring the "
+                              "object `archive` back"};
     }
     return sdk::Error{.code = sdk::Errc::not_found, .message = "the store holds no archive"};
 }
@@ -195,8 +196,7 @@ sdk::Result<std::unique_ptr<Archive>> Archive::create(std::unique_ptr<sdk::Objec
         wipe(*master);
     }
     OPENARCHIVER_CHECK(archive->save_keyring(stop));
-    sdk::Status put =
-        put_object(archive->store(), kMarkerKey, text, sdk::PutMode::if_absent, stop);
+    sdk::Status put = put_object(archive->store(), kMarkerKey, text, sdk::PutMode::if_absent, stop);
     if (!put) {
         // An attempt whose answer was lost may have made it.
         const auto there = read_object(archive->store(), kMarkerKey, kMaxMarkerSize, stop);
@@ -229,14 +229,14 @@ sdk::Result<std::unique_ptr<Archive>> Archive::open(std::unique_ptr<sdk::ObjectS
                                          " (check values): configure the archive's own key"};
         }
     }
-    const sdk::Result<std::string> object =
-        read_object(*store, kKeyringKey, kMaxKeyringSize, stop);
+    const sdk::Result<std::string> object = read_object(*store, kKeyringKey, kMaxKeyringSize, stop);
     if (!object) {
         if (object.error().code == sdk::Errc::not_found) {
             return sdk::Error{.code = sdk::Errc::corrupt,
-                              .message = "the archive's keyring is missing (object `keyring`): "
-                                         "without it nothing can be read; bring it back from a "
-                                         "copy of the archive"};
+                              .message =
+                                  "the archive's keyring is missing (object `keyring`): "
+                                  "without it nothing can be read; bring it back from a "
+                                  "copy of the archive"};
         }
         return object.error();
     }

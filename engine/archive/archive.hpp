@@ -3,11 +3,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <openarchiver/sdk/storage.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
-
-#include <openarchiver/sdk/storage.hpp>
 
 #include "archive/keyring.hpp"
 #include "archive/master_key.hpp"
@@ -52,17 +51,21 @@ public:
     Archive& operator=(const Archive&) = delete;
 
     [[nodiscard]] const Marker& marker() const { return marker_; }
+
     [[nodiscard]] sdk::ObjectStore& store() { return *store_; }
+
     [[nodiscard]] Keyring& keyring() { return keyring_; }
+
     [[nodiscard]] SegmentLog& log() { return log_; }
+
     [[nodiscard]] PackReader& packs() { return packs_; }
 
     /// Makes new keys durable; nothing to do when there are none. Safe for concurrent use.
     sdk::Status save_keyring(std::stop_token stop);
 
 private:
-    Archive(std::unique_ptr<sdk::ObjectStore> store, Marker marker,
-            std::optional<SecretKey> master, Keyring keyring);
+    Archive(std::unique_ptr<sdk::ObjectStore> store, Marker marker, std::optional<SecretKey> master,
+            Keyring keyring);
 
     std::unique_ptr<sdk::ObjectStore> store_;
     Marker marker_;

@@ -55,9 +55,9 @@ std::string to_hex(std::span<const std::byte> bytes) {
 sdk::Result<Digest> digest_from_hex(std::string_view hex) {
     Digest digest{};
     if (hex.size() != digest.size() * 2) {
-        return sdk::Error{.code = sdk::Errc::invalid_argument,
-                          .message = "a SHA-256 has 64 hexadecimal digits, not " +
-                                     std::to_string(hex.size())};
+        return sdk::Error{
+            .code = sdk::Errc::invalid_argument,
+            .message = "a SHA-256 has 64 hexadecimal digits, not " + std::to_string(hex.size())};
     }
     for (std::size_t i = 0; i < digest.size(); ++i) {
         const int high = hex_digit(hex[2 * i]);
@@ -109,6 +109,8 @@ Digest sha256(std::span<const std::byte> bytes) {
     return digest;
 }
 
-Digest sha256(std::string_view text) { return sha256(wire::bytes_of(text)); }
+Digest sha256(std::string_view text) {
+    return sha256(wire::bytes_of(text));
+}
 
 }  // namespace openarchiver::archive

@@ -3,11 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <openarchiver/sdk/result.hpp>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <openarchiver/sdk/result.hpp>
 
 namespace openarchiver::archive {
 

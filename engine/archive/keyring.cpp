@@ -175,8 +175,9 @@ sdk::Result<std::string> Keyring::seal(const std::optional<SecretKey>& master) c
         constexpr std::size_t kMaxId = std::numeric_limits<std::uint16_t>::max();
         if (account.first.size() > kMaxId || account.second.size() > kMaxId) {
             return sdk::Error{.code = sdk::Errc::invalid_argument,
-                              .message = "the id of a source or an account is longer than 65535 "
-                                         "bytes: its key can't be kept"};
+                              .message =
+                                  "the id of a source or an account is longer than 65535 "
+                                  "bytes: its key can't be kept"};
         }
         text_size += kEntryHeadSize + account.first.size() + account.second.size();
     }
@@ -226,8 +227,8 @@ sdk::Result<Keyring> Keyring::open(std::string_view object,
     if (format > kFormat) {
         return sdk::Error{.code = sdk::Errc::unsupported,
                           .message = "the keyring has format " + std::to_string(format) +
-                                     ", this engine reads up to format " +
-                                     std::to_string(kFormat) + ": use a newer engine"};
+                                     ", this engine reads up to format " + std::to_string(kFormat) +
+                                     ": use a newer engine"};
     }
     const auto cipher = wire::get<std::uint8_t>(bytes, 12);
     const auto payload = signed_part.subspan(kHeaderSize);

@@ -6,12 +6,11 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "archive/master_key.hpp"
 

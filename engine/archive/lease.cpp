@@ -77,7 +77,7 @@ std::optional<ProcessStatus> process_status(std::int64_t pid) {
 }
 
 std::string pid_namespace() {
-    struct stat status {};
+    struct stat status{};
     return ::stat("/proc/self/ns/pid", &status) == 0 ? std::to_string(status.st_ino) : "";
 }
 
@@ -204,19 +204,18 @@ struct Lease::State {
     }
 
     sdk::Status put(sdk::PutMode mode, std::stop_token stop) {
-        const std::int64_t began = milliseconds_since_boot();
-        OPENARCHIVER_CHECK(put_object(store, kKey, write_holder(self, clock), mode, stop));
-        renewed.store(began);
-        return {};
+        return put_object(store, kKey, write_holder(self, clock), mode, std::move(stop));
     }
 
     // Errors of the store are left to the next turn; held() notices when they last too long.
     void renew(std::stop_token stop) {
+        const std::int64_t began = milliseconds_since_boot();
         const auto text = read_object(store, kKey, kMaxSize, stop);
         if (!text) {
             if (text.error().code == sdk::Errc::not_found) {
-                const sdk::Status again = put(sdk::PutMode::if_absent, stop);
-                if (!again && again.error().code == sdk::Errc::already_exists) {
+                if (put(sdk::PutMode::if_absent, stop)) {
+                    renewed.store(began);
+                } else {
                     check_loss(stop);
                 }
             }
@@ -227,12 +226,34 @@ struct Lease::State {
             lost.store(true);
             return;
         }
-        static_cast<void>(put(sdk::PutMode::replace, stop));
+        const bool late = !fresh();
+        if (!put(sdk::PutMode::replace, stop)) {
+            return;
+        }
+        // So late that somebody else may be taking it over at this moment: who is last has it.
+        if (late) {
+            if (!wait(kSettle, stop)) {
+                return;
+            }
+            const auto ours = is_ours(stop);
+            if (!ours || !*ours) {
+                lost.store(ours.has_value());
+                return;
+            }
+        }
+        renewed.store(began);
+    }
+
+    [[nodiscard]] bool fresh() const {
+        constexpr std::int64_t kTrusted = std::chrono::milliseconds(kStaleAfter - kMargin).count();
+        return milliseconds_since_boot() - renewed.load() < kTrusted;
     }
 
     void check_loss(std::stop_token stop) {
-        if (const auto ours = is_ours(std::move(stop)); ours && !*ours) {
-            lost.store(true);
+        const auto text = read_object(store, kKey, kMaxSize, std::move(stop));
+        if (text) {
+            const auto holder = parse_holder(*text);
+            lost.store(!holder || holder->engine != self.engine);
         }
     }
 
@@ -267,6 +288,7 @@ sdk::Result<std::unique_ptr<Lease>> Lease::acquire(sdk::ObjectStore& store, sdk:
                                                    std::stop_token stop,
                                                    std::chrono::milliseconds renew_every) {
     auto state = std::make_unique<State>(store, clock);
+    state->renewed.store(milliseconds_since_boot());
     sdk::Status put = state->put(sdk::PutMode::if_absent, stop);
     if (!put && put.error().code != sdk::Errc::already_exists) {
         return std::move(put.error());
@@ -289,8 +311,7 @@ sdk::Result<std::unique_ptr<Lease>> Lease::acquire(sdk::ObjectStore& store, sdk:
                                      .boot_id = {},
                                      .process_start = 0,
                                      .renewed_at = info.modified_at.time_since_epoch().count()};
-                if (now - unknown.renewed_at <=
-                    std::chrono::milliseconds(kStaleAfter).count()) {
+                if (now - unknown.renewed_at <= std::chrono::milliseconds(kStaleAfter).count()) {
                     return in_use(unknown, now);
                 }
             } else if (same_system(*holder, state->self)
@@ -299,6 +320,7 @@ sdk::Result<std::unique_ptr<Lease>> Lease::acquire(sdk::ObjectStore& store, sdk:
                                  std::chrono::milliseconds(kStaleAfter).count()) {
                 return in_use(*holder, now);
             }
+            state->renewed.store(milliseconds_since_boot());
             OPENARCHIVER_CHECK(state->put(sdk::PutMode::replace, stop));
             if (!state->wait(kSettle, stop)) {
                 return sdk::Error{.code = sdk::Errc::cancelled,
@@ -307,11 +329,10 @@ sdk::Result<std::unique_ptr<Lease>> Lease::acquire(sdk::ObjectStore& store, sdk:
             OPENARCHIVER_TRY(const bool ours, state->is_ours(stop));
             if (!ours) {
                 return sdk::Error{.code = sdk::Errc::already_exists,
-                                  .message = "the archive is in use by another engine, which took "
-                                             "over its stale lease at the same moment"};
+                                  .message =
+                                      "the archive is in use by another engine, which took "
+                                      "over its stale lease at the same moment"};
             }
-        } else {
-            state->renewed.store(milliseconds_since_boot());
         }
     }
     state->start(renew_every);
@@ -329,8 +350,7 @@ Lease::~Lease() {
 }
 
 bool Lease::held() const {
-    constexpr std::int64_t kTrusted = std::chrono::milliseconds(kStaleAfter - kMargin).count();
-    return !state_->lost.load() && milliseconds_since_boot() - state_->renewed.load() < kTrusted;
+    return !state_->lost.load() && state_->fresh();
 }
 
 }  // namespace openarchiver::archive

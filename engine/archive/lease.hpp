@@ -2,17 +2,16 @@
 
 #include <chrono>
 #include <memory>
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/storage.hpp>
 #include <stop_token>
 #include <string>
 
-#include <openarchiver/sdk/host.hpp>
-#include <openarchiver/sdk/storage.hpp>
-
 namespace openarchiver::archive {
 
-/// The right to write to an archive, as an object in its store (`lease`), so that a second engine is
-/// refused wherever it runs and whatever catalog it uses. Renewed in the background; taken over at
-/// once from a dead process of this host, and from another host when it was not renewed for a
+/// The right to write to an archive, as an object in its store (`lease`), so that a second engine
+/// is refused wherever it runs and whatever catalog it uses. Renewed in the background; taken over
+/// at once from a dead process of this host, and from another host when it was not renewed for a
 /// minute.
 class Lease {
 public:
@@ -28,8 +27,8 @@ public:
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    /// False once somebody else took it, and while it could not be renewed for so long that somebody
-    /// else may: writing must end.
+    /// False once somebody else took it, and while it could not be renewed for so long that
+    /// somebody else may: writing must end.
     [[nodiscard]] bool held() const;
 
 private:

@@ -58,12 +58,15 @@ sdk::Error file_error(std::string_view what, const std::filesystem::path& file, 
 
 sdk::Error bad_key(std::string_view why) {
     return sdk::Error{.code = sdk::Errc::invalid_config,
-                      .message = "a master key is one line of base64 for 32 bytes (44 characters, "
-                                 "the last one \"=\"), but this " +
-                                 std::string(why)};
+                      .message =
+                          "a master key is one line of base64 for 32 bytes (44 characters, "
+                          "the last one \"=\"), but this " +
+                          std::string(why)};
 }
 
-void wipe_text(std::string& text) { wipe(std::as_writable_bytes(std::span(text))); }
+void wipe_text(std::string& text) {
+    wipe(std::as_writable_bytes(std::span(text)));
+}
 
 bool write_all(int file, std::string_view text) {
     while (!text.empty()) {
@@ -141,7 +144,7 @@ sdk::Result<SecretKey> load_master_key(const std::filesystem::path& file, std::s
     if (opened.get() < 0) {
         return file_error("can't open", file, errno);
     }
-    struct stat status {};
+    struct stat status{};
     if (::fstat(opened.get(), &status) != 0) {
         return file_error("can't examine", file, errno);
     }

@@ -3,10 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <openarchiver/sdk/result.hpp>
 #include <string>
 #include <string_view>
-
-#include <openarchiver/sdk/result.hpp>
 
 /// The master key: 32 random bytes that seal the keyring. Kept outside the archive by its owner.
 namespace openarchiver::archive {

@@ -2,12 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <openarchiver/sdk/bytes.hpp>
+#include <openarchiver/sdk/storage.hpp>
 #include <stop_token>
 #include <string>
 #include <string_view>
-
-#include <openarchiver/sdk/bytes.hpp>
-#include <openarchiver/sdk/storage.hpp>
 
 namespace openarchiver::archive {
 
@@ -17,6 +16,7 @@ public:
     explicit TextSource(std::string_view text) : text_(text) {}
 
     [[nodiscard]] std::uint64_t size() const override { return text_.size(); }
+
     sdk::Result<std::size_t> read(std::span<std::byte> buffer) override;
     sdk::Status rewind() override;
 

@@ -6,13 +6,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <openarchiver/sdk/bytes.hpp>
+#include <openarchiver/sdk/storage.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
-
-#include <openarchiver/sdk/bytes.hpp>
-#include <openarchiver/sdk/storage.hpp>
 
 #include "archive/digest.hpp"
 #include "archive/keyring.hpp"
@@ -57,8 +56,8 @@ public:
     explicit PackWriter(std::filesystem::path spool_folder);
     ~PackWriter();
 
-    /// Adds the whole of `content` (read from its first byte). Final placements are known at once;
-    /// the pack's id is known after finish().
+    /// Adds the whole of `content` (rewound first). Final placements are known at once; the pack's
+    /// id is known after finish(). An error leaves the pack as it was.
     sdk::Result<Placement> add(const AccountKey& account, sdk::ByteSource& content);
 
     [[nodiscard]] bool empty() const;
@@ -66,7 +65,8 @@ public:
     [[nodiscard]] std::uint64_t content_bytes() const;
 
     /// Closes the open frames, puts the pack durably into `store` and starts the next one. After an
-    /// error the pack is kept: call finish() again. Must not be called when empty().
+    /// error the pack is kept, and takes no more contents: call finish() again. Must not be called
+    /// when empty().
     sdk::Result<PackInfo> finish(sdk::ObjectStore& store, std::stop_token stop);
 
 private:
@@ -81,14 +81,16 @@ public:
     PackReader(sdk::ObjectStore& store, const Keyring& keyring, std::size_t cached_frames = 8);
     ~PackReader();
 
-    /// Writes the `size` bytes at `placement` to `sink` and checks that they are what `content` says
-    /// (SHA-256). `frames` are the pack's frames. corrupt: names the pack, the frame and what is
-    /// wrong; not_found: the pack is missing or the key was forgotten.
+    /// Writes the `size` bytes at `placement` to `sink` and checks that they are what `content`
+    /// says (SHA-256). A content is passed on frame by frame, each authenticated, and its SHA-256
+    /// is known only at the end: after an error the caller discards what the sink got. corrupt:
+    /// names the pack, the frame and what is wrong; not_found: the pack is missing or the key was
+    /// forgotten.
     sdk::Status read(const PackInfo& pack, const Placement& placement, std::uint64_t size,
                      const Digest& content, sdk::ByteSink& sink, std::stop_token stop);
 
     /// Reads the whole pack object and checks its name, its frames' headers, and that every frame
-    /// opens. For verify.
+    /// opens whose key was not forgotten. For verify.
     sdk::Status verify(const PackInfo& pack, std::stop_token stop);
 
 private:

@@ -113,14 +113,13 @@ std::span<const std::byte> FrameEncoder::encode(const AccountKey& account, std::
     const std::span<std::byte> stored(stored_);
     const std::span<std::byte> room = stored.subspan(kFrameHeaderSize, raw.size());
 
-    FrameHeader header{.key = account.id,
-                       .raw_size = static_cast<std::uint32_t>(raw.size()),
-                       .index = index};
+    FrameHeader header{
+        .key = account.id, .raw_size = static_cast<std::uint32_t>(raw.size()), .index = index};
     std::size_t size = raw.size();
     const bool probe = single_content && raw.size() > 2 * kProbeSize;
     if (!raw.empty() &&
-        (!probe || compressor_.compress(raw.first(kProbeSize),
-                                        room.first(kProbeSize - kProbeSize / 32)))) {
+        (!probe ||
+         compressor_.compress(raw.first(kProbeSize), room.first(kProbeSize - kProbeSize / 32)))) {
         // To be worth decompressing, it has to be smaller.
         if (const auto compressed = compressor_.compress(raw, room.first(raw.size() - 1))) {
             size = *compressed;

@@ -3,12 +3,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <openarchiver/sdk/result.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "archive/compression.hpp"
 #include "archive/pack.hpp"

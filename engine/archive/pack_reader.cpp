@@ -12,7 +12,9 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-std::string pack_name(const PackInfo& pack) { return "pack " + pack_key(pack.id); }
+std::string pack_name(const PackInfo& pack) {
+    return "pack " + pack_key(pack.id);
+}
 
 sdk::Error corrupt(std::string message) {
     return sdk::Error{.code = sdk::Errc::corrupt, .message = std::move(message)};
@@ -87,9 +89,8 @@ struct PackReader::State {
 
     std::shared_ptr<const Bytes> find(const CacheKey& key) {
         const std::lock_guard lock(mutex);
-        const auto found =
-            std::find_if(cache.begin(), cache.end(),
-                         [&](const CachedFrame& frame) { return frame.key == key; });
+        const auto found = std::find_if(cache.begin(), cache.end(),
+                                        [&](const CachedFrame& frame) { return frame.key == key; });
         if (found == cache.end()) {
             return nullptr;
         }
@@ -121,10 +122,10 @@ struct PackReader::State {
         }
         Bytes stored(static_cast<std::size_t>(wanted.stored_size));
         FrameSink sink(stored);
-        if (sdk::Status got = store.get(
-                pack_key(pack.id),
-                sdk::Range{.offset = wanted.offset, .length = wanted.stored_size}, sink,
-                std::move(stop));
+        if (sdk::Status got =
+                store.get(pack_key(pack.id),
+                          sdk::Range{.offset = wanted.offset, .length = wanted.stored_size}, sink,
+                          std::move(stop));
             !got) {
             if (got.error().code == sdk::Errc::invalid_argument) {
                 return corrupt(pack_name(pack) + " is shorter than its " +
@@ -153,7 +154,7 @@ struct PackReader::State {
     sdk::ObjectStore& store;
     const Keyring& keyring;
     const std::size_t cached_frames;
-    std::mutex mutex;  // guards everything below
+    std::mutex mutex;              // guards everything below
     std::list<CachedFrame> cache;  // the last used one first
     std::vector<std::unique_ptr<FrameDecoder>> decoders;
 };
@@ -246,8 +247,9 @@ public:
             return *std::move(failure_);
         }
         if (next_ != order_.size() || end_ != size_) {
-            return corrupt(pack_name(pack_) + " does not end with the last frame that the log "
-                                              "gives it");
+            return corrupt(pack_name(pack_) +
+                           " does not end with the last frame that the log "
+                           "gives it");
         }
         return {};
     }
@@ -285,12 +287,15 @@ private:
 
     void check_frame(std::uint32_t index) {
         const Frame& frame = pack_.frames[index];
-        const sdk::Result<AccountKey> key = keyring_.find(frame.key);
+        sdk::Result<AccountKey> key = keyring_.find(frame.key);
         if (!key) {
             return;  // forgotten: its bytes are what they were, which is all that can be told
         }
         if (sdk::Result<Bytes> raw = decoder_.decode(frame, index, *key, part_); !raw) {
             fail(in_frame(std::move(raw.error()), pack_, index));
+        }
+        if (key->key) {
+            wipe(*key->key);
         }
     }
 
@@ -319,8 +324,7 @@ private:
 sdk::Status PackReader::verify(const PackInfo& pack, std::stop_token stop) {
     auto decoder = state_->take_decoder();
     PackVerifier verifier(pack, state_->keyring, *decoder);
-    sdk::Status got =
-        state_->store.get(pack_key(pack.id), sdk::Range{}, verifier, std::move(stop));
+    sdk::Status got = state_->store.get(pack_key(pack.id), sdk::Range{}, verifier, std::move(stop));
     sdk::Status result = got ? verifier.result() : std::move(got);
     if (!result && result.error().code == sdk::Errc::not_found) {
         result.error().message = pack_name(pack) + " is missing: " + result.error().message;

@@ -15,10 +15,12 @@ namespace openarchiver::archive {
 
 namespace {
 
-// These calls fail only where OpenSSL lacks the algorithm or memory; going on unsealed is no choice.
+// These calls fail only where OpenSSL lacks the algorithm or memory; going on unsealed is no
+// choice.
 void require(bool condition) {
     if (!condition) {
-        std::fputs("openarchiver: OpenSSL can't encrypt with AES-256-GCM and HKDF-SHA256\n", stderr);
+        std::fputs("openarchiver: OpenSSL can't encrypt with AES-256-GCM and HKDF-SHA256\n",
+                   stderr);
         std::abort();
     }
 }
@@ -27,7 +29,9 @@ const unsigned char* octets(const std::byte* bytes) {
     return reinterpret_cast<const unsigned char*>(bytes);
 }
 
-unsigned char* octets(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+unsigned char* octets(std::byte* bytes) {
+    return reinterpret_cast<unsigned char*>(bytes);
+}
 
 int length_of(std::span<const std::byte> bytes) {
     require(bytes.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()));
@@ -127,8 +131,8 @@ Sealer::Sealer(Sealer&&) noexcept = default;
 Sealer& Sealer::operator=(Sealer&&) noexcept = default;
 Sealer::~Sealer() = default;
 
-void Sealer::seal(const SealParameters& parameters, Pieces authenticated,
-                  std::span<std::byte> text, std::span<std::byte, kTagSize> tag) {
+void Sealer::seal(const SealParameters& parameters, Pieces authenticated, std::span<std::byte> text,
+                  std::span<std::byte, kTagSize> tag) {
     contexts_->begin(parameters, 1);
     contexts_->authenticate(authenticated);
     contexts_->transform(text);
@@ -140,8 +144,8 @@ void Sealer::seal(const SealParameters& parameters, Pieces authenticated,
     contexts_->end();
 }
 
-bool Sealer::open(const SealParameters& parameters, Pieces authenticated,
-                  std::span<std::byte> text, std::span<const std::byte, kTagSize> tag) {
+bool Sealer::open(const SealParameters& parameters, Pieces authenticated, std::span<std::byte> text,
+                  std::span<const std::byte, kTagSize> tag) {
     contexts_->begin(parameters, 0);
     contexts_->authenticate(authenticated);
     contexts_->transform(text);
@@ -162,6 +166,8 @@ SecretKey derive_key(const SecretKey& key, std::span<const std::byte> salt,
     return derivation.derive(key, salt, purpose);
 }
 
-void wipe(std::span<std::byte> secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+void wipe(std::span<std::byte> secret) {
+    OPENSSL_cleanse(secret.data(), secret.size());
+}
 
 }  // namespace openarchiver::archive

@@ -28,8 +28,7 @@ sdk::Error damaged(std::string_view what) {
 }
 
 bool is_writer(std::string_view writer) {
-    return writer.size() == kWriterSize &&
-           std::all_of(writer.begin(), writer.end(), [](char c) {
+    return writer.size() == kWriterSize && std::all_of(writer.begin(), writer.end(), [](char c) {
                return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
            });
 }
@@ -97,8 +96,7 @@ sdk::Result<EventBlock> read_block(std::span<const std::byte> header,
     const auto compression = wire::get<std::uint8_t>(rest, 1);
     const auto raw_size = wire::get<std::uint32_t>(rest, 52);
     const auto payload_size = wire::get<std::uint32_t>(rest, 56);
-    const std::size_t overhead =
-        cipher == static_cast<std::uint8_t>(Cipher::none) ? 0 : kTagSize;
+    const std::size_t overhead = cipher == static_cast<std::uint8_t>(Cipher::none) ? 0 : kTagSize;
     if (cipher > static_cast<std::uint8_t>(Cipher::aes_256_gcm) ||
         compression > static_cast<std::uint8_t>(Compression::zstd) ||
         !wire::all_zero(rest.subspan(2, 2)) || !wire::all_zero(rest.subspan(60, 4)) ||
@@ -201,8 +199,8 @@ sdk::Result<Segment> decode_segment(std::string_view object, const Keyring& keyr
     if (const auto format = wire::get<std::uint32_t>(bytes, 8); format > kFormat) {
         return sdk::Error{.code = sdk::Errc::unsupported,
                           .message = "the segment has format " + std::to_string(format) +
-                                     ", this engine reads up to format " +
-                                     std::to_string(kFormat) + ": use a newer engine"};
+                                     ", this engine reads up to format " + std::to_string(kFormat) +
+                                     ": use a newer engine"};
     }
     Segment segment{.writer = std::string(object.substr(16, kWriterSize)),
                     .sequence = wire::get<std::uint64_t>(bytes, 32),

@@ -2,14 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <openarchiver/sdk/model.hpp>
+#include <openarchiver/sdk/storage.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/model.hpp>
-#include <openarchiver/sdk/storage.hpp>
 
 #include "archive/digest.hpp"
 #include "archive/keyring.hpp"
@@ -53,8 +52,8 @@ class SegmentLog {
 public:
     SegmentLog(sdk::ObjectStore& store, const Keyring& keyring);
 
-    /// Writes the segment after `position` durably and returns the new position. A put whose outcome
-    /// is unknown is settled by reading the object back.
+    /// Writes the segment after `position` durably and returns the new position. A put whose
+    /// outcome is unknown is settled by reading the object back.
     sdk::Result<LogPosition> append(std::string_view writer, const LogPosition& position,
                                     std::vector<EventBlock> blocks, sdk::Timestamp now,
                                     std::stop_token stop);
@@ -72,7 +71,8 @@ public:
         std::stop_token stop, std::uint64_t* beyond_gap = nullptr);
 
 private:
-    /// Attempts at one position that were put without learning whether they arrived: each still may.
+    /// Attempts at one position that were put without learning whether they arrived: each still
+    /// may.
     struct Unsettled {
         std::string key;
         Digest previous{};

@@ -50,6 +50,7 @@ public:
     }
 
     [[nodiscard]] std::uint64_t last() const { return last_; }
+
     [[nodiscard]] std::uint64_t beyond() const { return beyond_; }
 
 private:
@@ -105,10 +106,8 @@ sdk::Result<LogPosition> SegmentLog::append_segment(Segment segment, std::stop_t
         unsettled_->plain = plain;
         unsettled_->attempts.push_back(sha256(unsettled_->object));
     }
-    const LogPosition written{.sequence = segment.sequence,
-                              .digest = unsettled_->attempts.back()};
-    sdk::Status put =
-        put_object(store_, key, unsettled_->object, sdk::PutMode::if_absent, stop);
+    const LogPosition written{.sequence = segment.sequence, .digest = unsettled_->attempts.back()};
+    sdk::Status put = put_object(store_, key, unsettled_->object, sdk::PutMode::if_absent, stop);
     if (put) {
         unsettled_.reset();
         return written;
@@ -172,15 +171,14 @@ sdk::Result<LogPosition> SegmentLog::replay(
     std::stop_token stop, std::uint64_t* beyond_gap) {
     const std::string prefix = std::string(kLogPrefix) + std::string(writer) + "/";
     RunSink run(writer, from.sequence);
-    OPENARCHIVER_CHECK(store_.list(
-        prefix, from.sequence == 0 ? std::string() : segment_key(writer, from.sequence), run,
-        stop));
+    OPENARCHIVER_CHECK(
+        store_.list(prefix, from.sequence == 0 ? std::string() : segment_key(writer, from.sequence),
+                    run, stop));
     LogPosition position = from;
     while (position.sequence < run.last()) {
         const std::uint64_t sequence = position.sequence + 1;
         const std::string key = segment_key(writer, sequence);
-        OPENARCHIVER_TRY(const std::string object,
-                         read_object(store_, key, kMaxSegmentSize, stop));
+        OPENARCHIVER_TRY(const std::string object, read_object(store_, key, kMaxSegmentSize, stop));
         sdk::Result<Segment> segment = decode_segment(object, keyring_);
         if (!segment) {
             return in_object(std::move(segment.error()), key);
@@ -189,16 +187,16 @@ sdk::Result<LogPosition> SegmentLog::replay(
             return in_object(
                 sdk::Error{.code = sdk::Errc::corrupt,
                            .message = "it holds segment " + std::to_string(segment->sequence) +
-                                      " of writer " + segment->writer +
-                                      ": objects were exchanged"},
+                                      " of writer " + segment->writer + ": objects were exchanged"},
                 key);
         }
         if (segment->previous != position.digest) {
             return in_object(
-                sdk::Error{.code = sdk::Errc::corrupt,
-                           .message = "the chain is broken: it follows a segment with the SHA-256 " +
-                                      to_hex(segment->previous) + ", but the one before it has " +
-                                      to_hex(position.digest)},
+                sdk::Error{
+                    .code = sdk::Errc::corrupt,
+                    .message = "the chain is broken: it follows a segment with the SHA-256 " +
+                               to_hex(segment->previous) + ", but the one before it has " +
+                               to_hex(position.digest)},
                 key);
         }
         const LogPosition visited{.sequence = sequence, .digest = sha256(object)};

@@ -17,14 +17,13 @@ namespace {
 
 sdk::Error spool_error(std::string_view what, const std::filesystem::path& folder, int number) {
     const bool full = number == ENOSPC || number == EDQUOT || number == EFBIG;
-    return sdk::Error{
-        .code = full ? sdk::Errc::resource_exhausted
-                     : (number == EACCES || number == EPERM || number == EROFS
-                            ? sdk::Errc::permission_denied
-                            : sdk::Errc::unavailable),
-        .message = std::string(what) + " in the spool folder " + folder.string() + ": " +
-                   std::error_code(number, std::generic_category()).message() +
-                   (full ? "; free space there" : "")};
+    return sdk::Error{.code = full ? sdk::Errc::resource_exhausted
+                                   : (number == EACCES || number == EPERM || number == EROFS
+                                          ? sdk::Errc::permission_denied
+                                          : sdk::Errc::unavailable),
+                      .message = std::string(what) + " in the spool folder " + folder.string() +
+                                 ": " + std::error_code(number, std::generic_category()).message() +
+                                 (full ? "; free space there" : "")};
 }
 
 // A file without a name: whatever happens to the process, nothing is left of it.

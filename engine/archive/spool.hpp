@@ -3,16 +3,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <openarchiver/sdk/bytes.hpp>
 #include <span>
 #include <vector>
-
-#include <openarchiver/sdk/bytes.hpp>
 
 namespace openarchiver::archive {
 
 /// Bytes on their way: in memory up to a threshold, beyond it in an unlinked file, so that a large
-/// message costs disk and not memory, and nothing is left behind by a crash. Written once, then read
-/// any number of times. Used by one thread at a time.
+/// message costs disk and not memory, and nothing is left behind by a crash. Written once, then
+/// read any number of times. Used by one thread at a time.
 class Spool final : public sdk::ByteSource, public sdk::ByteSink {
 public:
     /// `folder` is where the file goes, if one is needed.
@@ -24,11 +23,13 @@ public:
     sdk::Status write(std::span<const std::byte> bytes) override;
 
     [[nodiscard]] std::uint64_t size() const override { return size_; }
+
     sdk::Result<std::size_t> read(std::span<std::byte> buffer) override;
     sdk::Status rewind() override;
 
     /// How much of it is memory now.
     [[nodiscard]] std::uint64_t memory() const { return memory_.capacity(); }
+
     /// The bytes, where all of them are in memory; empty otherwise.
     [[nodiscard]] std::span<const std::byte> in_memory() const;
 

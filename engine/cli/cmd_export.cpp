@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include "cli/verbs.hpp"
 #include "export/exporter.hpp"
 #include "export/time_filter.hpp"
+#include "service/sync_request.hpp"
 
 namespace openarchiver::cli {
 
@@ -78,8 +80,10 @@ void print_summary(Command& command, const exporter::Options& options,
 Outcome check_sources(Command& command, catalog::CatalogReader& catalog,
                       const std::vector<std::string>& sources) {
     for (const auto& id : sources) {
-        if (command.find_source(id) == nullptr && !catalog.source(id)) {
-            return {Origin::profile, command.unknown_source(id)};
+        const auto& configured = command.profile().sources;
+        if (std::ranges::find(configured, id, &profile::Source::id) == configured.end() &&
+            !catalog.source(id)) {
+            return {Origin::profile, service::unknown_source(command.profile(), id)};
         }
     }
     return ExitCode::done;

@@ -60,7 +60,11 @@ std::string_view to_text(catalog::HistoryKind kind) {
 }
 
 json::array path_value(const std::vector<std::string>& path) {
-    return {path.begin(), path.end()};
+    json::array names;
+    for (const auto& name : path) {
+        names.emplace_back(json::string(name));
+    }
+    return names;
 }
 
 std::string document(const Item& item) {

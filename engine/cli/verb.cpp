@@ -205,7 +205,8 @@ std::optional<Outcome> parse_command_line(int argument_count, char** arguments, 
     } catch (const CLI::ParseError& failure) {
         return usage_error(app, failure);
     }
-    globals.profile = profile.empty() ? profile_from_surroundings() : profile;
+    globals.profile =
+        profile.empty() ? profile_from_surroundings() : std::filesystem::path(profile);
     return std::nullopt;
 }
 

@@ -156,9 +156,11 @@ Status OutputFolder::remove_leftovers() {
         std::error_code error;
         const fs::path file = folder_ / fs::path(path);
         fs::remove(file, error);
-        // Folders that are empty now; the first one that is not stays, with those above it.
+        // Folders that are empty now; the first one that is not stays, with those above it. A
+        // Maildir may be empty, but not without its parts.
         for (fs::path parent = file.parent_path();
-             !error && parent != folder_ && fs::is_empty(parent, error) && !error;
+             !error && parent != folder_ && parent.filename() != "cur" &&
+             fs::is_empty(parent, error) && !error;
              parent = parent.parent_path()) {
             fs::remove(parent, error);
         }

@@ -95,6 +95,7 @@ std::optional<Error> Committer::failure() const {
 
 void Committer::run(std::stop_token stop) {
     Status status = [&]() -> Status {
+        OPENARCHIVER_CHECK(archive_.catch_up(stop));
         OPENARCHIVER_TRY(position_, archive_.catalog().position(archive_.catalog().writer_id()));
         std::chrono::steady_clock::time_point first_waiting{};
         while (true) {

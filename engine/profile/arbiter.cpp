@@ -27,15 +27,29 @@ std::string pointer_of(const std::vector<std::string>& context) {
     return pointer;
 }
 
+void compile(const boost::json::value& schema, valijson::Schema& compiled) {
+    valijson::SchemaParser parser;
+    parser.populateSchema(valijson::adapters::BoostJsonAdapter(schema), compiled);
+}
+
 }  // namespace
+
+std::optional<std::string> schema_fault(const boost::json::value& schema) {
+    try {
+        valijson::Schema compiled;
+        compile(schema, compiled);
+        return std::nullopt;
+    } catch (const std::exception& exception) {
+        return exception.what();
+    }
+}
 
 std::vector<Problem> arbitrate(const boost::json::value& schema,
                                const boost::json::value& document) {
     std::vector<Problem> problems;
     try {
         valijson::Schema compiled;
-        valijson::SchemaParser parser;
-        parser.populateSchema(valijson::adapters::BoostJsonAdapter(schema), compiled);
+        compile(schema, compiled);
         valijson::Validator validator;
         valijson::ValidationResults results;
         if (validator.validate(compiled, valijson::adapters::BoostJsonAdapter(document),

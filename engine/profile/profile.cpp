@@ -310,7 +310,7 @@ ProfileResult load_profile(const fs::path& file, const plugin::PluginHost* plugi
         return result;
     }
 
-    const json::value schema = merged_schema(plugins, problems);
+    const json::value schema = merged_schema(plugins);
     Findings findings = check_document(schema, *document, plugins);
     std::ranges::move(findings.problems, std::back_inserter(problems));
     if (!has_errors(problems)) {

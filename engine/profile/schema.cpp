@@ -4,6 +4,8 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "profile/schema_check.hpp"
+
 namespace openarchiver::profile {
 
 namespace {
@@ -100,16 +102,6 @@ void close_objects(json::value& schema) {
     }
 }
 
-json::array ids_of(const plugin::PluginHost& plugins, PluginKind kind) {
-    json::array ids;
-    for (const plugin::LoadedPlugin& loaded : plugins.loaded()) {
-        if (loaded.kind == kind) {
-            ids.emplace_back(loaded.info.id);
-        }
-    }
-    return ids;
-}
-
 std::string_view schema_text(const plugin::PluginHost& plugins,
                              const plugin::LoadedPlugin& loaded) {
     if (loaded.kind == PluginKind::provider) {
@@ -120,46 +112,52 @@ std::string_view schema_text(const plugin::PluginHost& plugins,
     return backend ? (*backend)->config_schema() : std::string_view();
 }
 
-/// `"if" the plugin is this one "then" its config is like this`.
-json::object branch(std::string_view key, const std::string& id, json::value config) {
-    json::object condition{{"properties", json::object{{key, json::object{{"const", id}}}}},
-                           {"required", json::array{key}}};
-    const json::value* required =
-        config.is_object() ? config.get_object().if_contains("required") : nullptr;
-    const bool needed = required && required->is_array() && !required->get_array().empty();
-    json::object consequence{{"properties", json::object{{"config", std::move(config)}}}};
-    if (needed) {
-        consequence["required"] = json::array{"config"};
+/// What holds for the owner of the plugin's configuration.
+json::object consequence(const plugin::LoadedPlugin& loaded, std::string_view text) {
+    const auto unusable = [&loaded](const std::string& why) {
+        return json::object{{"x-unusable", "the configuration schema of the " +
+                                               std::string(to_string(loaded.kind)) + " \"" +
+                                               loaded.info.id + "\" (" + loaded.file.string() +
+                                               ") can't be used: " + why}};
+    };
+    json::error_code error;
+    json::value config = json::parse({text.data(), text.size()}, error);
+    if (error || !config.is_object()) {
+        return unusable(error ? "not valid JSON: " + error.message() : "it is not a JSON object");
     }
-    return {{"if", std::move(condition)}, {"then", std::move(consequence)}};
+    config = adapted(config);
+    close_objects(config);
+    if (const auto fault = schema_fault(config)) {
+        return unusable(*fault);
+    }
+    json::object result;
+    const json::value* required = config.get_object().if_contains("required");
+    if (required != nullptr && required->is_array() && !required->get_array().empty()) {
+        result["required"] = json::array{"config"};
+    }
+    result["properties"] = json::object{{"config", std::move(config)}};
+    return result;
 }
 
+/// `if` the plugin is this one, `then` its configuration is like this.
 void merge(json::object& owner, std::string_view key, const plugin::PluginHost& plugins,
-           PluginKind kind, std::vector<Problem>& problems) {
+           PluginKind kind) {
     json::array branches;
+    json::array ids;
     for (const plugin::LoadedPlugin& loaded : plugins.loaded()) {
         if (loaded.kind != kind) {
             continue;
         }
-        json::error_code error;
-        json::value config = json::parse(schema_text(plugins, loaded), error);
-        if (error || !config.is_object()) {
-            problems.push_back({"",
-                                "the " + std::string(to_string(kind)) + " \"" + loaded.info.id +
-                                    "\" (" + loaded.file.string() +
-                                    ") declares a configuration schema that is not a JSON object" +
-                                    (error ? ": " + error.message() : std::string()),
-                                "report it to the plugin's author", Severity::error});
-            continue;
-        }
-        config = adapted(config);
-        close_objects(config);
-        branches.push_back(branch(key, loaded.info.id, std::move(config)));
+        const std::string& id = loaded.info.id;
+        ids.emplace_back(id);
+        json::object condition{{"properties", json::object{{key, json::object{{"const", id}}}}},
+                               {"required", json::array{key}}};
+        branches.push_back(
+            json::object{{"if", std::move(condition)},
+                         {"then", consequence(loaded, schema_text(plugins, loaded))}});
     }
-    if (json::array ids = ids_of(plugins, kind); !ids.empty()) {
+    if (!ids.empty()) {
         owner.at("properties").at(key).as_object()["enum"] = std::move(ids);
-    }
-    if (!branches.empty()) {
         owner["allOf"] = std::move(branches);
     }
 }
@@ -201,23 +199,22 @@ void append_indented(std::string& text, const json::value& value, std::size_t de
 
 }  // namespace
 
-json::value merged_schema(const plugin::PluginHost* plugins, std::vector<Problem>& problems) {
+json::value merged_schema(const plugin::PluginHost* plugins) {
     const std::string_view text = core_schema();
     json::value schema = json::parse({text.data(), text.size()});
     if (plugins != nullptr) {
         json::value& properties = schema.at("properties");
         merge(properties.at("archive").at("properties").at("storage").as_object(), "backend",
-              *plugins, PluginKind::storage_backend, problems);
+              *plugins, PluginKind::storage_backend);
         merge(properties.at("sources").at("items").as_object(), "provider", *plugins,
-              PluginKind::provider, problems);
+              PluginKind::provider);
     }
     return schema;
 }
 
 std::string profile_schema(const plugin::PluginHost* plugins) {
-    std::vector<Problem> problems;
     std::string text;
-    append_indented(text, merged_schema(plugins, problems), 0);
+    append_indented(text, merged_schema(plugins), 0);
     return text + '\n';
 }
 

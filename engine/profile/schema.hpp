@@ -2,7 +2,6 @@
 
 #include <boost/json/value.hpp>
 #include <string_view>
-#include <vector>
 
 #include "profile/profile.hpp"
 
@@ -12,9 +11,8 @@ namespace openarchiver::profile {
 [[nodiscard]] std::string_view core_schema() noexcept;
 
 /// The core schema with the configuration of each loaded plugin under an if/then on its id. Values
-/// marked `writeOnly` become secret references. A plugin whose schema can't be read adds a problem
-/// and is left out.
-[[nodiscard]] boost::json::value merged_schema(const plugin::PluginHost* plugins,
-                                               std::vector<Problem>& problems);
+/// marked `writeOnly` become secret references. For a plugin whose schema can't be used stands
+/// `"x-unusable"` with the reason: it matters only to a profile that names the plugin.
+[[nodiscard]] boost::json::value merged_schema(const plugin::PluginHost* plugins);
 
 }  // namespace openarchiver::profile

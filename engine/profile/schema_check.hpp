@@ -1,7 +1,9 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "profile/profile.hpp"
@@ -25,6 +27,9 @@ struct Findings {
 /// are poor, so it comes second.
 [[nodiscard]] std::vector<Problem> arbitrate(const boost::json::value& schema,
                                              const boost::json::value& document);
+
+/// Why the validator can't work with a schema; absent where it can.
+[[nodiscard]] std::optional<std::string> schema_fault(const boost::json::value& schema);
 
 /// Whether a secret has the form of a GUID, as the id of a secret has where its value is meant.
 [[nodiscard]] bool looks_like_secret_id(std::string_view secret);

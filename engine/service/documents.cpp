@@ -37,7 +37,7 @@ json::value last_error_value(const catalog::LastError& error) {
                         {"at", iso_time(error.at)}};
 }
 
-json::array path_value(const std::vector<std::string>& path) { return {path.begin(), path.end()}; }
+json::array path_value(const std::vector<std::string>& path) { return json::array(path.begin(), path.end()); }
 
 bool wanted(const std::vector<std::string>& filter, std::string_view value) {
     return filter.empty() || std::ranges::find(filter, value) != filter.end();

@@ -38,7 +38,7 @@ bool truth(const json::object& object, std::string_view name) {
 }
 
 json::array array_of(const std::vector<std::string>& values) {
-    return {values.begin(), values.end()};
+    return json::array(values.begin(), values.end());
 }
 
 }  // namespace

@@ -27,8 +27,11 @@ std::string readable(std::uint64_t bytes) {
 }  // namespace
 
 FreeSpaceGuard::FreeSpaceGuard(std::unique_ptr<sdk::ObjectStore> inner, std::uint64_t floor,
-                               sdk::Clock& clock)
-    : inner_(std::move(inner)), floor_(floor), clock_(clock) {}
+                               sdk::Clock& clock, std::string guarded_prefix)
+    : inner_(std::move(inner)),
+      floor_(floor),
+      clock_(clock),
+      guarded_prefix_(std::move(guarded_prefix)) {}
 
 std::optional<std::uint64_t> FreeSpaceGuard::free_bytes(std::stop_token stop) {
     if (!can_tell_) {
@@ -64,11 +67,13 @@ sdk::Status FreeSpaceGuard::reserve(std::uint64_t size, std::stop_token stop) {
     return {};
 }
 
-sdk::StorageCapabilities FreeSpaceGuard::capabilities() const { return inner_->capabilities(); }
+sdk::StorageCapabilities FreeSpaceGuard::capabilities() const {
+    return inner_->capabilities();
+}
 
 sdk::Status FreeSpaceGuard::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
                                 std::stop_token stop) {
-    if (mode != sdk::PutMode::replace) {
+    if (key.starts_with(guarded_prefix_)) {
         OPENARCHIVER_CHECK(reserve(source.size(), stop));
     }
     return inner_->put(key, source, mode, std::move(stop));

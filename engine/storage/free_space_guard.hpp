@@ -4,26 +4,27 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <stop_token>
-
 #include <openarchiver/sdk/host.hpp>
 #include <openarchiver/sdk/storage.hpp>
+#include <optional>
+#include <stop_token>
+#include <string>
 
 namespace openarchiver::storage {
 
-/// Refuses new objects (resource_exhausted) while the store has less free space than `floor`, so
-/// that the archive stops in order instead of filling the disk. Replacing an object is never
-/// refused: a lease has to be renewed and an account can be forgotten on a full disk, too. A store
-/// that can't tell its free space is not guarded.
+/// Refuses new packs (resource_exhausted) that would leave the store less free space than `floor`,
+/// so that the archive stops in order instead of filling the disk. The space below the floor is for
+/// the log, the lease and the keyring: what was taken in is recorded, and disposing and forgetting
+/// work on a full disk, too. A store that can't tell its free space is not guarded.
 class FreeSpaceGuard final : public sdk::ObjectStore {
 public:
     /// The store is asked again after so much time or so many bytes, whichever comes first.
     static constexpr std::chrono::seconds kAskEvery{2};
     static constexpr std::uint64_t kAskAfterBytes = 64U << 20;
 
-    FreeSpaceGuard(std::unique_ptr<sdk::ObjectStore> inner, std::uint64_t floor,
-                   sdk::Clock& clock);
+    /// Keys that begin with `guarded_prefix` are guarded.
+    FreeSpaceGuard(std::unique_ptr<sdk::ObjectStore> inner, std::uint64_t floor, sdk::Clock& clock,
+                   std::string guarded_prefix = "packs/");
 
     [[nodiscard]] sdk::StorageCapabilities capabilities() const override;
     sdk::Status put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
@@ -44,6 +45,7 @@ private:
     std::unique_ptr<sdk::ObjectStore> inner_;
     const std::uint64_t floor_;
     sdk::Clock& clock_;
+    const std::string guarded_prefix_;
 
     std::mutex mutex_;  // guards everything below
     bool can_tell_ = true;

@@ -35,6 +35,7 @@ public:
     }
 
     [[nodiscard]] std::uint64_t count() const { return count_; }
+
     [[nodiscard]] bool refused() const { return refused_; }
 
 private:
@@ -55,6 +56,7 @@ public:
     }
 
     [[nodiscard]] const std::string& last() const { return last_; }
+
     [[nodiscard]] bool ended() const { return ended_; }
 
 private:
@@ -74,8 +76,9 @@ bool RetryingStore::wait(unsigned next, const sdk::Error& error, std::stop_token
     }
     // 200 ms, 400 ms, 800 ms, ...
     const unsigned doublings = std::min(next - 2, 20U);
-    std::chrono::milliseconds delay = jittered(std::min(
-        options_.longest_delay, std::chrono::milliseconds(options_.first_delay.count() << doublings)));
+    std::chrono::milliseconds delay =
+        jittered(std::min(options_.longest_delay,
+                          std::chrono::milliseconds(options_.first_delay.count() << doublings)));
     if (error.retry_after) {
         if (*error.retry_after > options_.longest_retry_after) {
             return false;
@@ -99,7 +102,9 @@ auto RetryingStore::repeat(const std::stop_token& stop, const Call& call) const 
     }
 }
 
-sdk::StorageCapabilities RetryingStore::capabilities() const { return inner_->capabilities(); }
+sdk::StorageCapabilities RetryingStore::capabilities() const {
+    return inner_->capabilities();
+}
 
 sdk::Status RetryingStore::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
                                std::stop_token stop) {

@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <stop_token>
-
 #include <openarchiver/sdk/storage.hpp>
+#include <stop_token>
 
 namespace openarchiver::storage {
 

@@ -251,6 +251,13 @@ Result<Affected> LiveCatalog::not_in(const ReplayedCatalog& replayed) {
     });
 }
 
+Status LiveCatalog::release() {
+    return translated("reading the catalog", [&]() -> Status {
+        state_->session << "COMMIT", now;
+        return {};
+    });
+}
+
 Result<Affected> LiveCatalog::in_pack(const archive::Digest& pack) {
     return translated("reading the catalog", [&]() -> Result<Affected> {
         return state_->refs(

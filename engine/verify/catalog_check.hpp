@@ -57,6 +57,8 @@ public:
     sdk::Status compare(const ReplayedCatalog& replayed, std::vector<Finding>& findings);
     /// The items of which this catalog knows versions that the damaged log does not tell.
     sdk::Result<Affected> not_in(const ReplayedCatalog& replayed);
+    /// Lets the moment go: from now on the catalog is read as it is.
+    sdk::Status release();
     /// The items with a content in this pack.
     sdk::Result<Affected> in_pack(const archive::Digest& pack);
 

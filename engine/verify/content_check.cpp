@@ -1,6 +1,7 @@
 #include "verify/content_check.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,18 +94,13 @@ struct ContentCheck::State {
         });
     }
 
-    Status add_items(Integer content, Affected& affected) {
+    Status add_items(Integer content, std::set<std::string>& items) {
         return translated("reading the replayed catalog", [&]() -> Status {
             std::vector<std::string> refs;
-            session << "SELECT DISTINCT i.ref FROM versions v JOIN items i ON i.item=v.item"
-                       " WHERE v.content=? ORDER BY 1",
+            session << "SELECT i.ref FROM versions v JOIN items i ON i.item=v.item"
+                       " WHERE v.content=?",
                 bind(content), into(refs), now;
-            for (auto& ref : refs) {
-                // One item may have several contents in a pack.
-                if (std::ranges::find(affected.refs, ref) == affected.refs.end()) {
-                    affected.add(std::move(ref));
-                }
-            }
+            items.insert(refs.begin(), refs.end());
             return {};
         });
     }
@@ -133,6 +129,7 @@ struct ContentCheck::State {
             }
         }
         const bool present = sound || finding.kind != FindingKind::pack_missing;
+        std::set<std::string> items;
         OPENARCHIVER_TRY(const auto all, contents(pack.id));
         for (const auto& content : all) {
             if (forgotten(pack, content)) {
@@ -140,7 +137,7 @@ struct ContentCheck::State {
                 continue;
             }
             if (!present) {
-                OPENARCHIVER_CHECK(add_items(content.key, finding.affected));
+                OPENARCHIVER_CHECK(add_items(content.key, items));
                 continue;
             }
             const auto read = archive.packs().read(pack, content.placement, content.size,
@@ -157,9 +154,12 @@ struct ContentCheck::State {
                 finding.kind = FindingKind::content_damaged;
                 finding.message = read.error().message;
             }
-            OPENARCHIVER_CHECK(add_items(content.key, finding.affected));
+            OPENARCHIVER_CHECK(add_items(content.key, items));
         }
-        if (!sound || finding.affected.count > 0) {
+        for (const auto& ref : items) {
+            finding.affected.add(ref);
+        }
+        if (!sound || !items.empty()) {
             report.findings.push_back(std::move(finding));
         }
         ++report.packs_checked;
@@ -203,6 +203,9 @@ Status ContentCheck::run(const std::function<void()>& progress, std::stop_token 
             return Error{.code = Errc::cancelled, .message = "the verify was interrupted"};
         }
         state.named.push_back(pack.id);
+        if (pack.frames.empty()) {
+            return {};  // the segment that described it is damaged, which is a finding of its own
+        }
         if (belongs_to(state.report.part, pack.id)) {
             OPENARCHIVER_CHECK(state.check(pack, stop));
             progress();

@@ -1,9 +1,8 @@
 #pragma once
 
+#include <openarchiver/sdk/error.hpp>
 #include <string>
 #include <utility>
-
-#include <openarchiver/sdk/error.hpp>
 
 namespace openarchiver::microsoft365 {
 

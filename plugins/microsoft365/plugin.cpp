@@ -8,10 +8,10 @@ namespace {
 class Microsoft365Plugin final : public sdk::Plugin {
 public:
     [[nodiscard]] sdk::PluginInfo info() const override {
-        return {.id = "microsoft365",
-                .version = OPENARCHIVER_SDK_VERSION,
-                .title = "Microsoft 365"};
+        return {
+            .id = "microsoft365", .version = OPENARCHIVER_SDK_VERSION, .title = "Microsoft 365"};
     }
+
     [[nodiscard]] sdk::Provider* provider() override { return &provider_; }
 
 private:

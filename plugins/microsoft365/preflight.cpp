@@ -90,9 +90,9 @@ void Preflight::observe(const std::optional<sdk::Error>& error) {
         network_.answered = true;
         network_.untrusted = error;
     } else if (error->code == Errc::cancelled) {
-        network_.unreachable = failure(Errc::timed_out, "no answer within " +
-                                                            std::to_string(kTimeForAll.count()) +
-                                                            " seconds");
+        network_.unreachable =
+            failure(Errc::timed_out,
+                    "no answer within " + std::to_string(kTimeForAll.count()) + " seconds");
     } else if (error->code != Errc::invalid_config && error->code != Errc::rate_limited) {
         network_.unreachable = error;
     }
@@ -146,10 +146,10 @@ void Preflight::check_users(const std::stop_token& stop) {
         return;
     }
     observe(error);
-    users_ = failed(users_, *error,
-                    error->code == Errc::permission_denied
-                        ? how_to_grant("User.Read.All", kUserRead)
-                        : "Try again once the service answers.");
+    users_ =
+        failed(users_, *error,
+               error->code == Errc::permission_denied ? how_to_grant("User.Read.All", kUserRead)
+                                                      : "Try again once the service answers.");
 }
 
 void Preflight::check_mailbox(const std::stop_token& stop) {
@@ -182,8 +182,8 @@ void Preflight::check_mailbox(const std::stop_token& stop) {
             mailbox_refused_ = mailbox_refused_ || verdict == MailboxVerdict::denied;
             refusal = to_error(*answer->failure, Subject::mailbox, request.what);
         } else if (verdict == MailboxVerdict::nothing) {
-            mailbox_ = failed(mailbox_,
-                              to_error(*answer->failure, Subject::mailbox, request.what), {});
+            mailbox_ =
+                failed(mailbox_, to_error(*answer->failure, Subject::mailbox, request.what), {});
             return;
         }
     }
@@ -200,8 +200,8 @@ void Preflight::check_mailbox(const std::stop_token& stop) {
 }
 
 std::vector<Check> Preflight::conclude() const {
-    return {reachable(), trusted(), clock(),  token_,  mail_consent(),
-            users_consent(), users_, mailbox_, expiry()};
+    return {reachable(),     trusted(), clock(),  token_,  mail_consent(),
+            users_consent(), users_,    mailbox_, expiry()};
 }
 
 Check Preflight::reachable() const {
@@ -215,9 +215,9 @@ Check Preflight::reachable() const {
         return conclusion(check, CheckOutcome::unknown, "nothing was sent");
     }
     return conclusion(check, CheckOutcome::pass,
-                      have_token_ ? settings_.authority.url() + " and " + settings_.graph.url() +
-                                        " answer"
-                                  : settings_.authority.url() + " answers");
+                      have_token_
+                          ? settings_.authority.url() + " and " + settings_.graph.url() + " answer"
+                          : settings_.authority.url() + " answers");
 }
 
 Check Preflight::trusted() const {
@@ -306,10 +306,10 @@ Check Preflight::expiry() const {
         return conclusion(check, CheckOutcome::fail, "the client secret expired on " + date, renew,
                           Errc::unauthenticated);
     }
-    return conclusion(check, CheckOutcome::pass,
-                      "the client secret expires on " + date + ", in " +
-                          std::to_string(left.count()) + " days",
-                      left <= kReminder ? renew : std::string());
+    return conclusion(
+        check, CheckOutcome::pass,
+        "the client secret expires on " + date + ", in " + std::to_string(left.count()) + " days",
+        left <= kReminder ? renew : std::string());
 }
 
 }  // namespace openarchiver::microsoft365

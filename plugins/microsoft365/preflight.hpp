@@ -1,11 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <openarchiver/sdk/provider.hpp>
 #include <stop_token>
 #include <string>
 #include <vector>
-
-#include <openarchiver/sdk/provider.hpp>
 
 #include "auth/token_source.hpp"
 #include "graph/graph_client.hpp"
@@ -36,6 +35,7 @@ private:
         std::optional<sdk::Error> unreachable;
         std::optional<sdk::Error> untrusted;
     };
+
     void observe(const std::optional<sdk::Error>& error);
 
     void check_token(const std::stop_token& stop);

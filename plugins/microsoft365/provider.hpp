@@ -1,9 +1,8 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
-
 #include <openarchiver/sdk/provider.hpp>
+#include <string_view>
 
 namespace openarchiver::microsoft365 {
 

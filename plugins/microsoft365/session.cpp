@@ -15,9 +15,8 @@ namespace {
 using sdk::Errc;
 
 /// The directory counts otherwise than mailboxes do; only its pauses matter here.
-constexpr LimiterSettings kDirectoryLimits{.concurrent = 16,
-                                           .window_requests = 1'000'000,
-                                           .window = std::chrono::seconds(10)};
+constexpr LimiterSettings kDirectoryLimits{
+    .concurrent = 16, .window_requests = 1'000'000, .window = std::chrono::seconds(10)};
 
 /// No exception leaves the plugin: what is left to throw is memory and threads.
 template <typename Call>
@@ -62,8 +61,9 @@ sdk::SessionLimits Session::limits() const {
 
 sdk::Result<std::vector<sdk::Check>> Session::check(std::stop_token stop) {
     return guarded([&]() -> sdk::Result<std::vector<sdk::Check>> {
-        return Preflight(settings_, graph_, tokens_, directory_, host_,
-                         [this](const std::string& id) -> RequestLimiter& { return limiter_of(id); })
+        return Preflight(
+                   settings_, graph_, tokens_, directory_, host_,
+                   [this](const std::string& id) -> RequestLimiter& { return limiter_of(id); })
             .run(stop);
     });
 }
@@ -80,8 +80,7 @@ sdk::Result<sdk::Listing> Session::discover(const std::optional<sdk::Cursor>& cu
 
 sdk::Result<sdk::FolderListing> Session::list_folders(const std::string& account_id,
                                                       const std::optional<sdk::Cursor>& cursor,
-                                                      sdk::FolderSink& sink,
-                                                      std::stop_token stop) {
+                                                      sdk::FolderSink& sink, std::stop_token stop) {
     return guarded([&] {
         return folder_lister_.list(limiter_of(account_id), account_id, cursor, sink, stop);
     });
@@ -109,7 +108,8 @@ sdk::Status Session::probe(const std::string& account_id, std::stop_token stop) 
     return guarded([&]() -> sdk::Status {
         GraphRequest request;
         request.what = "probing the mailbox";
-        request.target = "/v1.0/users/" + percent_encode(account_id) + "/mailFolders/inbox?$select=id";
+        request.target =
+            "/v1.0/users/" + percent_encode(account_id) + "/mailFolders/inbox?$select=id";
         OPENARCHIVER_TRY(const GraphAnswer answer,
                          graph_.fetch(limiter_of(account_id), request, Patience::refuse, stop));
         if (!answer.failure) {

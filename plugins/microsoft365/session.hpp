@@ -3,9 +3,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
-
 #include <openarchiver/sdk/provider.hpp>
+#include <string>
 
 #include "auth/token_source.hpp"
 #include "graph/graph_client.hpp"

@@ -182,9 +182,9 @@ public:
             return otherwise;
         }
         if (!value->is_int64() || value->get_int64() < 1 || value->get_int64() > highest) {
-            return failure(Errc::invalid_config, std::string(name) +
-                                                     " must be a whole number from 1 to " +
-                                                     std::to_string(highest));
+            return failure(
+                Errc::invalid_config,
+                std::string(name) + " must be a whole number from 1 to " + std::to_string(highest));
         }
         return static_cast<std::uint32_t>(value->get_int64());
     }
@@ -300,8 +300,7 @@ sdk::Result<Settings> parse_settings(std::string_view text,
     OPENARCHIVER_TRY(settings.accounts, reader.selection("accounts"));
     OPENARCHIVER_TRY(settings.folders, reader.selection("folders"));
     OPENARCHIVER_TRY(settings.requests_per_account, reader.number("requests_per_account", 4, 4));
-    OPENARCHIVER_TRY(settings.accounts_in_parallel,
-                     reader.number("accounts_in_parallel", 32, 128));
+    OPENARCHIVER_TRY(settings.accounts_in_parallel, reader.number("accounts_in_parallel", 32, 128));
     OPENARCHIVER_TRY(const std::string expires, reader.text("client_secret_expires"));
     OPENARCHIVER_TRY(settings.client_secret_expires, parse_date(expires));
     return settings;

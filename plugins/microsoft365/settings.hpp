@@ -3,12 +3,11 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "http/origin.hpp"
 

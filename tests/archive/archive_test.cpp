@@ -1,6 +1,7 @@
+#include "archive/archive.hpp"
+
 #include <catch2/catch.hpp>
 
-#include "archive/archive.hpp"
 #include "memory_store.hpp"
 #include "support.hpp"
 

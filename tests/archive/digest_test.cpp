@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "archive/digest.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace openarchiver;
 

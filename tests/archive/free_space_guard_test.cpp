@@ -1,7 +1,8 @@
+#include "storage/free_space_guard.hpp"
+
 #include <catch2/catch.hpp>
 
 #include "memory_store.hpp"
-#include "storage/free_space_guard.hpp"
 #include "support.hpp"
 
 using namespace openarchiver;
@@ -13,10 +14,13 @@ namespace {
 constexpr std::uint64_t kMiB = 1U << 20;
 
 struct Fixture {
-    sdk::Status put(std::string key, std::uint64_t size = 1,
-                    sdk::PutMode mode = sdk::PutMode::if_absent) {
+    sdk::Status put(const std::string& pack, std::uint64_t size = 1) {
+        return put_object("packs/" + pack, size);
+    }
+
+    sdk::Status put_object(const std::string& key, std::uint64_t size) {
         test::StringSource source(std::string(static_cast<std::size_t>(size), 'x'));
-        return guard.put(key, source, mode, {});
+        return guard.put(key, source, sdk::PutMode::if_absent, {});
     }
 
     void free(std::uint64_t bytes) {
@@ -30,7 +34,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("A new object is refused when it would leave less than the floor") {
+TEST_CASE("A new pack is refused when it would leave less than the floor") {
     Fixture fixture;
     fixture.free(120 * kMiB);
     const auto put = fixture.put("key");
@@ -47,10 +51,13 @@ TEST_CASE("A new object is refused when it would leave less than the floor") {
     CHECK_FALSE(fixture.put("one byte more", 1));
 }
 
-TEST_CASE("What replaces an object passes on a full disk") {
+TEST_CASE("The log, the lease and the keyring pass on a full disk") {
     Fixture fixture;
     fixture.free(0);
-    CHECK(fixture.put("lease", 100, sdk::PutMode::replace));
+    CHECK(fixture.put_object("log/abcdefgh01234567/00000000000000000001", 100));
+    CHECK(fixture.put_object("lease", 100));
+    CHECK(fixture.put_object("keyring", 100));
+    CHECK(fixture.contents.capacity_calls == 0);
     CHECK_FALSE(fixture.put("pack", 100));
 }
 

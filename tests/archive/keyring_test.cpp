@@ -1,7 +1,8 @@
+#include "archive/keyring.hpp"
+
 #include <catch2/catch.hpp>
 
 #include "archive/digest.hpp"
-#include "archive/keyring.hpp"
 #include "support.hpp"
 
 using namespace openarchiver;

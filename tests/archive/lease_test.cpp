@@ -1,3 +1,5 @@
+#include "archive/lease.hpp"
+
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -6,7 +8,6 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-#include "archive/lease.hpp"
 #include "memory_store.hpp"
 #include "support.hpp"
 
@@ -65,6 +66,7 @@ public:
     }
 
     [[nodiscard]] const std::string& lease() const { return lease_; }
+
     [[nodiscard]] pid_t process() const { return process_; }
 
 private:

@@ -1,9 +1,10 @@
+#include "archive/master_key.hpp"
+
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "archive/master_key.hpp"
 #include "support.hpp"
 
 using namespace openarchiver;
@@ -24,9 +25,9 @@ TEST_CASE("A master key is read back from its text") {
 
 TEST_CASE("A text that is no master key is refused without being repeated") {
     const std::string good = format_master_key(test::key_of(0x5a));
-    const auto bad = GENERATE_COPY(std::string(), std::string("short"), good.substr(1),
-                                   good + good, "!" + good.substr(1),
-                                   good.substr(0, 43) + "A", good.substr(0, 42) + "b=");
+    const auto bad =
+        GENERATE_COPY(std::string(), std::string("short"), good.substr(1), good + good,
+                      "!" + good.substr(1), good.substr(0, 43) + "A", good.substr(0, 42) + "b=");
     const auto parsed = parse_master_key(bad);
     REQUIRE_FALSE(parsed);
     CHECK(parsed.error().code == sdk::Errc::invalid_config);
@@ -42,7 +43,7 @@ TEST_CASE("A new key file is private, never overwritten, and loads as the same k
 
     const auto created = archive::create_master_key(file);
     REQUIRE(created);
-    struct stat status {};
+    struct stat status{};
     REQUIRE(::stat(file.c_str(), &status) == 0);
     CHECK((status.st_mode & 0777U) == 0600U);
     CHECK(archive::create_master_key(file).error().code == sdk::Errc::already_exists);

@@ -5,12 +5,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <openarchiver/sdk/storage.hpp>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <openarchiver/sdk/storage.hpp>
 
 namespace openarchiver::test {
 
@@ -50,9 +49,8 @@ public:
         std::string bytes(static_cast<std::size_t>(source.size()), '\0');
         std::size_t size = 0;
         while (size < bytes.size()) {
-            OPENARCHIVER_TRY(
-                const std::size_t got,
-                source.read(std::as_writable_bytes(std::span(bytes)).subspan(size)));
+            OPENARCHIVER_TRY(const std::size_t got,
+                             source.read(std::as_writable_bytes(std::span(bytes)).subspan(size)));
             if (got == 0) {
                 return sdk::Error{.code = sdk::Errc::internal, .message = "the source ended"};
             }
@@ -100,8 +98,8 @@ public:
         const auto delivered = broken != 0 ? all.first(std::min(broken, all.size())) : all;
         // In pieces of an odd size, as a network delivers them.
         for (std::size_t at = 0; at < delivered.size(); at += 4099) {
-            OPENARCHIVER_CHECK(
-                sink.write(delivered.subspan(at, std::min<std::size_t>(4099, delivered.size() - at))));
+            OPENARCHIVER_CHECK(sink.write(
+                delivered.subspan(at, std::min<std::size_t>(4099, delivered.size() - at))));
         }
         if (broken != 0) {
             return sdk::Error{.code = sdk::Errc::unavailable, .message = "connection lost"};

@@ -66,8 +66,7 @@ TEST_CASE("Any flipped bit of a pack is noticed") {
             std::string text;
             const auto read = fixture.read(pack, content, text);
             const archive::Frame& frame = pack.frames[content.placement.frame];
-            const bool hit =
-                bit / 8 >= frame.offset && bit / 8 < frame.offset + frame.stored_size;
+            const bool hit = bit / 8 >= frame.offset && bit / 8 < frame.offset + frame.stored_size;
             if (!hit) {
                 REQUIRE(read);
             } else if (read) {

@@ -19,8 +19,8 @@ struct Packed {
 inline sdk::Status read_back(archive::PackReader& reader, const archive::PackInfo& pack,
                              const Packed& content, std::string& text) {
     StringSink sink;
-    sdk::Status read = reader.read(pack, content.placement, content.bytes.size(), content.digest,
-                                   sink, {});
+    sdk::Status read =
+        reader.read(pack, content.placement, content.bytes.size(), content.digest, sink, {});
     text = std::move(sink.text);
     return read;
 }

@@ -105,8 +105,8 @@ TEST_CASE("An encrypted pack shows nothing of its contents") {
     REQUIRE(test::add(writer, keyring.account_key("s", "a"), "a recognisable text"));
     const auto pack = writer.finish(store, {});
     REQUIRE(pack);
-    const bool shown = contents.objects.at(archive::pack_key(pack->id)).find("recognisable") !=
-                       std::string::npos;
+    const bool shown =
+        contents.objects.at(archive::pack_key(pack->id)).find("recognisable") != std::string::npos;
     CHECK(shown != encrypted);
 }
 
@@ -139,8 +139,12 @@ TEST_CASE("A pack survives a store that fails") {
         }
         return {};
     };
-    SECTION("before the object is there") { contents.before_put = fail; }
-    SECTION("after it") { contents.after_put = fail; }
+    SECTION("before the object is there") {
+        contents.before_put = fail;
+    }
+    SECTION("after it") {
+        contents.after_put = fail;
+    }
     CHECK(writer.finish(store, {}).error().code == sdk::Errc::unavailable);
     CHECK_FALSE(writer.empty());
     CHECK(test::add(writer, key, "more").error().code == sdk::Errc::invalid_argument);
@@ -270,8 +274,7 @@ TEST_CASE("Many threads read from one reader") {
     PackReader reader(store, keyring, 3);
     std::vector<Packed> added;
     for (std::uint32_t i = 0; i < 200; ++i) {
-        added.push_back(*test::add(writer,
-                                   keyring.account_key("s", std::to_string(i % 10)),
+        added.push_back(*test::add(writer, keyring.account_key("s", std::to_string(i % 10)),
                                    test::prose(1000 + i, i)));
     }
     const auto pack = writer.finish(store, {});
@@ -325,8 +328,8 @@ public:
         std::string buffer(1 << 16, '\0');
         std::uint64_t left = range.length.value_or(~0ULL);
         while (left > 0) {
-            file.read(buffer.data(), static_cast<std::streamsize>(
-                                         std::min<std::uint64_t>(left, buffer.size())));
+            file.read(buffer.data(),
+                      static_cast<std::streamsize>(std::min<std::uint64_t>(left, buffer.size())));
             const auto got = static_cast<std::size_t>(file.gcount());
             if (got == 0) {
                 break;

@@ -1,8 +1,9 @@
+#include "storage/retrying_store.hpp"
+
 #include <catch2/catch.hpp>
 #include <thread>
 
 #include "memory_store.hpp"
-#include "storage/retrying_store.hpp"
 #include "support.hpp"
 
 using namespace openarchiver;
@@ -147,7 +148,8 @@ TEST_CASE("A listing that breaks off reports each object once") {
 
         sdk::StorageCapabilities capabilities() const override { return inner_.capabilities(); }
 
-        sdk::Status put(std::string_view, sdk::ByteSource&, sdk::PutMode, std::stop_token) override {
+        sdk::Status put(std::string_view, sdk::ByteSource&, sdk::PutMode,
+                        std::stop_token) override {
             return {};
         }
 

@@ -57,7 +57,9 @@ struct Fixture {
     std::uint64_t beyond = 0;
 };
 
-sdk::Error lost() { return {.code = sdk::Errc::unavailable, .message = "connection lost"}; }
+sdk::Error lost() {
+    return {.code = sdk::Errc::unavailable, .message = "connection lost"};
+}
 
 }  // namespace
 
@@ -91,12 +93,12 @@ TEST_CASE("A log is replayed in order, from the start or from a position") {
 TEST_CASE("A replay ends with the error of its visitor") {
     Fixture fixture;
     REQUIRE(fixture.append("1"));
-    const auto end = fixture.log.replay(
-        kWriter, {},
-        [](const Segment&, const LogPosition&) -> sdk::Status {
-            return sdk::Error{.code = sdk::Errc::cancelled, .message = "enough"};
-        },
-        {});
+    const auto end =
+        fixture.log.replay(kWriter, {},
+                           [](const Segment&, const LogPosition&) -> sdk::Status {
+                               return sdk::Error{.code = sdk::Errc::cancelled, .message = "enough"};
+                           },
+                           {});
     CHECK(end.error().code == sdk::Errc::cancelled);
 }
 
@@ -148,9 +150,9 @@ TEST_CASE("A segment that does not follow its predecessor breaks the chain") {
         CHECK(fixture.replay().error().code == sdk::Errc::corrupt);
     }
     SECTION("a position that is not the store's") {
-        CHECK(fixture.replay({.sequence = 2, .digest = archive::sha256("elsewhere")})
-                  .error()
-                  .code == sdk::Errc::corrupt);
+        CHECK(
+            fixture.replay({.sequence = 2, .digest = archive::sha256("elsewhere")}).error().code ==
+            sdk::Errc::corrupt);
     }
 }
 
@@ -210,8 +212,8 @@ TEST_CASE("A log that another engine writes is noticed and left as it is") {
     REQUIRE(fixture.append("1"));
     SegmentLog other(fixture.store, fixture.keyring);
     REQUIRE(other.append(kWriter, fixture.positions[std::string(kWriter)],
-                         {{.key = fixture.keyring.archive_key(), .events = "theirs"}},
-                         test::at(1), {}));
+                         {{.key = fixture.keyring.archive_key(), .events = "theirs"}}, test::at(1),
+                         {}));
     const auto position = fixture.append("ours");
     REQUIRE_FALSE(position);
     CHECK(position.error().code == sdk::Errc::already_exists);

@@ -1,6 +1,7 @@
+#include "archive/segment.hpp"
+
 #include <catch2/catch.hpp>
 
-#include "archive/segment.hpp"
 #include "support.hpp"
 
 using namespace openarchiver;
@@ -142,9 +143,15 @@ TEST_CASE("Blocks can't be exchanged, within a segment or between segments") {
 TEST_CASE("What is no segment is not encoded") {
     Keyring keyring = Keyring::create(true);
     Segment segment = make(keyring);
-    SECTION("a writer of another shape") { segment.writer = "Writer"; }
-    SECTION("number 0") { segment.sequence = 0; }
-    SECTION("no blocks") { segment.blocks.clear(); }
+    SECTION("a writer of another shape") {
+        segment.writer = "Writer";
+    }
+    SECTION("number 0") {
+        segment.sequence = 0;
+    }
+    SECTION("no blocks") {
+        segment.blocks.clear();
+    }
     CHECK(archive::encode_segment(segment).error().code == sdk::Errc::invalid_argument);
 }
 

@@ -1,6 +1,7 @@
+#include "archive/spool.hpp"
+
 #include <catch2/catch.hpp>
 
-#include "archive/spool.hpp"
 #include "support.hpp"
 
 using namespace openarchiver;
@@ -28,8 +29,8 @@ TEST_CASE("A spool gives back what was written, in memory or beyond the threshol
     const std::string bytes = test::noise(size, 7);
     archive::Spool spool(folder.path / "made at need", 4096);
     for (std::size_t at = 0; at < size; at += 1234) {
-        REQUIRE(spool.write(std::as_bytes(std::span(bytes)).subspan(
-            at, std::min<std::size_t>(1234, size - at))));
+        REQUIRE(spool.write(
+            std::as_bytes(std::span(bytes)).subspan(at, std::min<std::size_t>(1234, size - at))));
     }
     CHECK(spool.size() == size);
     CHECK(read_all(spool) == bytes);

@@ -6,16 +6,15 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <openarchiver/sdk/bytes.hpp>
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/model.hpp>
 #include <optional>
 #include <random>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <openarchiver/sdk/bytes.hpp>
-#include <openarchiver/sdk/host.hpp>
-#include <openarchiver/sdk/model.hpp>
 
 #include "archive/master_key.hpp"
 
@@ -74,7 +73,8 @@ public:
 class TemporaryFolder {
 public:
     TemporaryFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "openarchiver-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "openarchiver-XXXXXX").string();
         path = ::mkdtemp(name.data());
     }
 
@@ -102,8 +102,8 @@ inline std::string noise(std::size_t size, std::uint32_t seed) {
 /// Bytes that do, somewhat like mail.
 inline std::string prose(std::size_t size, std::uint32_t seed) {
     static constexpr std::string_view kSyllables[] = {
-        "ar", "chi", "ve", "the ", "mes", "sage ", "of ", "re", "port ", "in", "voice ",
-        "to", "day ", "num", "ber ", "is ", "a ", "de", "li", "very ", "\r\n"};
+        "ar", "chi",  "ve",  "the ", "mes", "sage ", "of ", "re", "port ", "in",  "voice ",
+        "to", "day ", "num", "ber ", "is ", "a ",    "de",  "li", "very ", "\r\n"};
     std::mt19937 generator(seed);
     std::uniform_int_distribution<std::size_t> pick(0, std::size(kSyllables) - 1);
     std::string bytes;

@@ -364,7 +364,8 @@ TEST_CASE("Maildir++ subfolders form a tree with readable names", "[conformance]
 
 TEST_CASE("Bytes come as they are in the file", "[conformance][mailfiles]") {
     Mail mail;
-    const std::string odd("a\r\nb\nc\rd\0e\xff\xfe no end", 22);
+    constexpr char kOdd[] = "a\r\nb\nc\rd\0e\xff\xfe no end";
+    const std::string odd(kOdd, sizeof kOdd - 1);
     make_eml_tree(mail.folder);
     write_file(mail.folder / "odd.eml", odd);
     const auto session = mail.open();

@@ -1,10 +1,10 @@
 #include "app.hpp"
 
+#include <algorithm>
+
 #include "routes.hpp"
 #include "text.hpp"
 #include "time_text.hpp"
-
-#include <algorithm>
 
 namespace graph_simulator {
 namespace {
@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kVersion = "/v1.0";
 constexpr std::size_t kBatchAtOnce = 4;
 constexpr std::string_view kDiagnostics =
-    R"({"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"5","ScaleUnit":"001","RoleInstance":"SIM0"}})";
+    R"({"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"5",)"
+    R"("ScaleUnit":"001","RoleInstance":"SIM0"}})";
 
 void add_common_headers(Reply& reply, const Call& call) {
     reply.headers.set("request-id", call.request_id);
@@ -81,22 +82,27 @@ void App::start(Request&& request, Responder respond, const std::vector<std::str
     const std::string_view rest = std::string_view(request.target).substr(kVersion.size());
     const auto mark = rest.find('?');
     call.path = rest.substr(0, mark);
-    if (mark != std::string_view::npos) call.query_text = rest.substr(mark + 1);
+    if (mark != std::string_view::npos)
+        call.query_text = rest.substr(mark + 1);
     call.request = std::move(request);
     call.request_id = fresh_guid();
     call.route = parse_route(call.path);
-    if (!call.route.user.empty()) call.user = world_.tenant.find_user(call.route.user);
+    if (!call.route.user.empty())
+        call.user = world_.tenant.find_user(call.route.user);
     LogRecord& record = flight->record;
     record.time_ms = now_milliseconds();
     record.method = call.request.method;
     record.route = call.route.name();
     record.path = call.request.target;
     record.batch = flight->inner;
-    if (call.user != nullptr) record.user = call.user->upn;
+    if (call.user != nullptr)
+        record.user = call.user->upn;
 
     try {
-        if (flight->inner) call.roles = *roles;
-        else authorise(call);
+        if (flight->inner)
+            call.roles = *roles;
+        else
+            authorise(call);
         call.query = Query::parse(call.query_text);
         call.preferences = parse_preferences(call.request.headers);
     } catch (const GraphError& error) {
@@ -115,7 +121,8 @@ void App::start(Request&& request, Responder respond, const std::vector<std::str
     if (call.user != nullptr && !call.route.message.empty()) {
         if (const Message* found = Tenant::find_message(*call.user, call.route.message)) {
             message = Tenant::message_id(*call.user, *found, true);
-            if (call.route.kind == RouteKind::Value) record.message = message;
+            if (call.route.kind == RouteKind::Value)
+                record.message = message;
         }
     }
     flight->fault = world_.faults.match(
@@ -127,18 +134,20 @@ void App::start(Request&& request, Responder respond, const std::vector<std::str
 void App::authorise(Call& call) const {
     const auto refuse = [](std::string message) {
         return GraphError{
-            401, "InvalidAuthenticationToken", std::move(message),
+            401,
+            "InvalidAuthenticationToken",
+            std::move(message),
             {{"WWW-Authenticate",
               "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/"
               "oauth2/authorize\", client_id=\"00000003-0000-0000-c000-000000000000\""}}};
     };
     const std::string* header = call.request.headers.find("Authorization");
-    if (header == nullptr) throw refuse("Access token is empty.");
+    if (header == nullptr)
+        throw refuse("Access token is empty.");
     if (!istarts_with(*header, "Bearer ")) {
         throw refuse("The authorization scheme is not supported; Bearer is required.");
     }
-    const AccessToken* token =
-        world_.access_tokens.find(trim(std::string_view(*header).substr(7)));
+    const AccessToken* token = world_.access_tokens.find(trim(std::string_view(*header).substr(7)));
     if (token == nullptr) {
         throw refuse("IDX14100: JWT is not well formed, or it was not issued for this tenant.");
     }
@@ -156,8 +165,10 @@ void App::take_off(const FlightPtr& flight) {
             static_cast<std::uint64_t>(settings.latency_jitter_ms) + 1));
     }
     flight->record.fault = flight->fault.rule;
-    if (flight->fault.action != nullptr) delay += flight->fault.action->delay_ms;
-    if (delay <= 0) return proceed(flight);
+    if (flight->fault.action != nullptr)
+        delay += flight->fault.action->delay_ms;
+    if (delay <= 0)
+        return proceed(flight);
     scheduler_.after(delay, [this, flight] { proceed(flight); });
 }
 
@@ -193,7 +204,8 @@ void App::finish(const FlightPtr& flight, Reply&& reply) {
     // Just before the last bytes go out: a client that waits for its answer never finds the
     // place of its previous request still taken.
     const auto release = [this, flight] {
-        if (flight->slot) world_.limits.release(*flight->slot);
+        if (flight->slot)
+            world_.limits.release(*flight->slot);
         flight->slot.reset();
     };
     reply.before_last_write = release;
@@ -203,8 +215,7 @@ void App::finish(const FlightPtr& flight, Reply&& reply) {
         record.status = status;
         record.bytes = bytes;
         record.complete = complete;
-        record.duration_ms =
-            static_cast<double>(steady_microseconds() - flight->started) / 1000.0;
+        record.duration_ms = static_cast<double>(steady_microseconds() - flight->started) / 1000.0;
         world_.log.add(std::move(record));
     };
     const Responder respond = std::move(flight->respond);
@@ -232,9 +243,11 @@ Reply App::error_reply(const Flight& flight, const GraphError& error) const {
 Reply App::throttled(const Flight& flight, const Limits::Ticket& ticket) {
     const Settings& settings = world_.settings;
     const bool concurrency = ticket.admission == Admission::Concurrency;
-    GraphError error{429, "ApplicationThrottled",
+    GraphError error{429,
+                     "ApplicationThrottled",
                      concurrency ? "Application is over its MailboxConcurrency limit."
-                                 : "Application is over its RequestsPerWindow limit.", {}};
+                                 : "Application is over its RequestsPerWindow limit.",
+                     {}};
     if (settings.retry_after_header) {
         std::int64_t seconds = settings.retry_after_min;
         const std::int64_t span = settings.retry_after_max - settings.retry_after_min;
@@ -261,18 +274,19 @@ void App::run_batch_items(const std::shared_ptr<Batch>& batch) {
     const std::size_t at_once = batch->sequential ? 1 : kBatchAtOnce;
     const auto state_of = [&](const std::string& id) {
         for (std::size_t i = 0; i < batch->items.size(); ++i) {
-            if (iequals(batch->items[i].id, id)) return batch->states[i];
+            if (iequals(batch->items[i].id, id))
+                return batch->states[i];
         }
         return 424;
     };
     const auto done = [this, batch](std::size_t index, Reply&& reply) {
         BatchItem& item = batch->items[index];
         batch->states[index] = reply.status;
-        batch->responses.push_back(
-            batch_response(item, reply, world_.settings.batch_value_raw));
+        batch->responses.push_back(batch_response(item, reply, world_.settings.batch_value_raw));
     };
     for (std::size_t i = 0; i < batch->items.size() && batch->running < at_once; ++i) {
-        if (batch->states[i] != 0) continue;
+        if (batch->states[i] != 0)
+            continue;
         bool ready = true;
         bool failed = false;
         for (const std::string& id : batch->items[i].depends_on) {
@@ -280,7 +294,8 @@ void App::run_batch_items(const std::shared_ptr<Batch>& batch) {
             ready = ready && state > 1;
             failed = failed || state >= 400;
         }
-        if (!ready) continue;
+        if (!ready)
+            continue;
         if (failed) {
             Reply reply;
             reply.status = 424;
@@ -289,26 +304,36 @@ void App::run_batch_items(const std::shared_ptr<Batch>& batch) {
         }
         batch->states[i] = 1;
         ++batch->running;
-        start(std::move(batch->items[i].request),
-              [this, batch, done, i](Reply&& reply) {
-                  if (reply.stream != nullptr) {
-                      reply.body = drain(*reply.stream);
-                      reply.stream.reset();
-                  }
-                  if (reply.before_last_write) reply.before_last_write();
-                  const std::uint64_t bytes = reply.body.size();
-                  const auto logged = std::move(reply.done);
-                  done(i, std::move(reply));
-                  if (logged) logged(bytes, true);
-                  --batch->running;
-                  // Not from here: with many items that would nest deeply.
-                  scheduler_.after(0, [this, batch] { run_batch_items(batch); });
-              },
-              &batch->outer->call.roles);
+        start(
+            std::move(batch->items[i].request),
+            [this, batch, done, i](Reply&& reply) {
+                // An item has no connection of its own to break: it times out at the gateway.
+                if (reply.fault.end != TransportFault::End::None) {
+                    reply.status = 504;
+                    reply.body.clear();
+                    reply.stream.reset();
+                }
+                if (reply.stream != nullptr) {
+                    reply.body = drain(*reply.stream);
+                    reply.stream.reset();
+                }
+                if (reply.before_last_write)
+                    reply.before_last_write();
+                const std::uint64_t bytes = reply.body.size();
+                const auto logged = std::move(reply.done);
+                done(i, std::move(reply));
+                if (logged)
+                    logged(bytes, true);
+                --batch->running;
+                // Not from here: with many items that would nest deeply.
+                scheduler_.after(0, [this, batch] { run_batch_items(batch); });
+            },
+            &batch->outer->call.roles);
     }
     const bool finished = std::all_of(batch->states.begin(), batch->states.end(),
                                       [](int state) { return state > 1; });
-    if (!finished || batch->outer == nullptr) return;
+    if (!finished || batch->outer == nullptr)
+        return;
     const FlightPtr outer = std::move(batch->outer);
     Reply reply;
     reply.headers.set("Content-Type", "application/json");

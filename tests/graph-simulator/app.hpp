@@ -1,16 +1,17 @@
 // One request from arrival to answer: authentication, limits, faults, latency, handler, log.
 #pragma once
 
+#include <memory>
+
 #include "http_types.hpp"
 #include "world.hpp"
-
-#include <memory>
 
 namespace graph_simulator {
 
 class App : public RequestHandler {
 public:
     App(World& world, Scheduler& scheduler) : world_(world), scheduler_(scheduler) {}
+
     void handle(Request&& request, Responder respond) override;
 
 private:

@@ -1,9 +1,5 @@
 #include "assertion.hpp"
 
-#include "bytes.hpp"
-#include "json_text.hpp"
-#include "text.hpp"
-
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -13,10 +9,16 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "bytes.hpp"
+#include "json_text.hpp"
+#include "text.hpp"
+
 namespace graph_simulator {
 namespace {
 
-X509* as_x509(void* certificate) { return static_cast<X509*>(certificate); }
+X509* as_x509(void* certificate) {
+    return static_cast<X509*>(certificate);
+}
 
 std::string thumbprint(X509* certificate, const EVP_MD* digest) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
@@ -27,7 +29,8 @@ std::string thumbprint(X509* certificate, const EVP_MD* digest) {
 
 bool verify(X509* certificate, bool pss, std::string_view text, std::string_view signature) {
     EVP_PKEY* key = X509_get0_pubkey(certificate);
-    if (key == nullptr || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) return false;
+    if (key == nullptr || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
+        return false;
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
                                                                           EVP_MD_CTX_free);
     EVP_PKEY_CTX* key_context = nullptr;
@@ -45,10 +48,12 @@ bool verify(X509* certificate, bool pss, std::string_view text, std::string_view
 
 bool parse_object(std::string_view encoded, json::object& out) {
     const auto text = base64url_decode(encoded);
-    if (!text) return false;
+    if (!text)
+        return false;
     boost::system::error_code error;
     json::value value = json::parse(view(*text), error);
-    if (error || !value.is_object()) return false;
+    if (error || !value.is_object())
+        return false;
     out = std::move(value.as_object());
     return true;
 }
@@ -68,7 +73,9 @@ AssertionVerifier::AssertionVerifier(const std::string& certificate_file) {
     sha1_thumbprint_ = thumbprint(certificate, EVP_sha1());
 }
 
-AssertionVerifier::~AssertionVerifier() { X509_free(as_x509(certificate_)); }
+AssertionVerifier::~AssertionVerifier() {
+    X509_free(as_x509(certificate_));
+}
 
 AssertionProblem AssertionVerifier::check(std::string_view assertion, std::string_view audience,
                                           std::string_view client_id, std::int64_t now) {
@@ -84,13 +91,14 @@ AssertionProblem AssertionVerifier::check(std::string_view assertion, std::strin
     }
     const std::string long_print = text_or(header, "x5t#S256", "");
     const std::string short_print = text_or(header, "x5t", "");
-    const bool known = long_print.empty() ? short_print == sha1_thumbprint_
-                                          : long_print == sha256_thumbprint_;
+    const bool known =
+        long_print.empty() ? short_print == sha1_thumbprint_ : long_print == sha256_thumbprint_;
     if (!known) {
-        return {700027, "The certificate with identifier used to sign the client assertion is not "
-                        "registered on application. [Reason - The key was not found., Thumbprint "
-                        "of key used by client: '" + (long_print.empty() ? short_print : long_print) +
-                        "']"};
+        return {700027,
+                "The certificate with identifier used to sign the client assertion is not "
+                "registered on application. [Reason - The key was not found., Thumbprint "
+                "of key used by client: '" +
+                    (long_print.empty() ? short_print : long_print) + "']"};
     }
     const auto signature = base64url_decode(parts[2]);
     const std::string_view text = assertion.substr(0, parts[0].size() + 1 + parts[1].size());

@@ -1,10 +1,10 @@
 #include "auth.hpp"
 
+#include <algorithm>
+
 #include "bytes.hpp"
 #include "json_text.hpp"
 #include "time_text.hpp"
-
-#include <algorithm>
 
 namespace graph_simulator {
 namespace {

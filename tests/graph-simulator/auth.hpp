@@ -33,10 +33,12 @@ public:
 private:
     struct Hash {
         using is_transparent = void;
+
         std::size_t operator()(std::string_view text) const {
             return std::hash<std::string_view>{}(text);
         }
     };
+
     std::unordered_map<std::string, AccessToken, Hash, std::equal_to<>> tokens_;
 };
 

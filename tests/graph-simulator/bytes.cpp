@@ -33,8 +33,10 @@ std::string encode(std::string_view bytes, std::string_view alphabet, bool pad) 
         const std::uint32_t group = at(i) << 16U | (left == 2 ? at(i + 1) << 8U : 0U);
         out.push_back(alphabet[group >> 18U]);
         out.push_back(alphabet[group >> 12U & 63U]);
-        if (left == 2) out.push_back(alphabet[group >> 6U & 63U]);
-        if (pad) out.append(3 - left, '=');
+        if (left == 2)
+            out.push_back(alphabet[group >> 6U & 63U]);
+        if (pad)
+            out.append(3 - left, '=');
     }
     return out;
 }
@@ -58,7 +60,8 @@ std::optional<std::string> decode(std::string_view text, const Table& table, boo
     for (const char c : text) {
         const int value = table[static_cast<unsigned char>(c)];
         if (value < 0) {
-            if (skip_others) continue;
+            if (skip_others)
+                continue;
             return std::nullopt;
         }
         group = group << 6U | static_cast<std::uint32_t>(value);
@@ -70,8 +73,10 @@ std::optional<std::string> decode(std::string_view text, const Table& table, boo
             have = 0;
         }
     }
-    if (have == 1 && !skip_others) return std::nullopt;
-    if (have == 2) out.push_back(static_cast<char>(group >> 4U & 255U));
+    if (have == 1 && !skip_others)
+        return std::nullopt;
+    if (have == 2)
+        out.push_back(static_cast<char>(group >> 4U & 255U));
     if (have == 3) {
         out.push_back(static_cast<char>(group >> 10U & 255U));
         out.push_back(static_cast<char>(group >> 2U & 255U));
@@ -86,12 +91,18 @@ std::string_view without_padding(std::string_view text) {
 
 }  // namespace
 
-std::string base64_encode(std::string_view bytes) { return encode(bytes, kStandard, true); }
-std::string base64url_encode(std::string_view bytes) { return encode(bytes, kUrlSafe, false); }
+std::string base64_encode(std::string_view bytes) {
+    return encode(bytes, kStandard, true);
+}
+
+std::string base64url_encode(std::string_view bytes) {
+    return encode(bytes, kUrlSafe, false);
+}
 
 std::optional<std::string> base64_decode(std::string_view text) {
     static const Table table = make_table(kStandard);
-    if (text.size() % 4 != 0) return std::nullopt;
+    if (text.size() % 4 != 0)
+        return std::nullopt;
     return decode(without_padding(text), table, false);
 }
 
@@ -123,7 +134,10 @@ Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
         throw std::runtime_error("SHA-256 is not available");
     }
 }
-Sha256::~Sha256() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
+
+Sha256::~Sha256() {
+    EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_));
+}
 
 void Sha256::update(std::string_view bytes) {
     EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), bytes.data(), bytes.size());
@@ -162,12 +176,16 @@ std::string guid_from(Random& random) {
     out.reserve(36);
     std::uint64_t word = 0;
     for (int i = 0; i < 32; ++i) {
-        if (i % 16 == 0) word = random.next();
-        if (i == 8 || i == 12 || i == 16 || i == 20) out.push_back('-');
+        if (i % 16 == 0)
+            word = random.next();
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            out.push_back('-');
         auto digit = static_cast<unsigned>(word & 15U);
         word >>= 4U;
-        if (i == 12) digit = 4;
-        if (i == 16) digit = 8U | (digit & 3U);
+        if (i == 12)
+            digit = 4;
+        if (i == 16)
+            digit = 8U | (digit & 3U);
         out.push_back(kDigits[digit]);
     }
     return out;

@@ -39,6 +39,7 @@ std::string hmac_sha256(std::string_view key, std::string_view bytes);
 class Random {
 public:
     explicit Random(std::uint64_t seed) : state_(seed) {}
+
     std::uint64_t next() {
         state_ += 0x9E3779B97F4A7C15ULL;
         std::uint64_t z = state_;
@@ -46,7 +47,9 @@ public:
         z = (z ^ (z >> 27U)) * 0x94D049BB133111EBULL;
         return z ^ (z >> 31U);
     }
+
     std::uint64_t below(std::uint64_t bound) { return bound == 0 ? 0 : next() % bound; }
+
     double unit() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }
 
 private:

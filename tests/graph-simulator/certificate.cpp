@@ -17,7 +17,8 @@ using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 constexpr long kValidSeconds = 30L * 24 * 3600;
 
 void check(bool good) {
-    if (!good) throw std::runtime_error("cannot make a certificate");
+    if (!good)
+        throw std::runtime_error("cannot make a certificate");
 }
 
 void add_extension(X509* certificate, X509* issuer, int kind, const char* value) {

@@ -1,12 +1,12 @@
 #include "content.hpp"
 
-#include "text.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+
+#include "text.hpp"
 
 namespace graph_simulator {
 namespace {
@@ -16,7 +16,9 @@ constexpr std::size_t kHeaderRoom = 65536;
 class FileSource : public BodySource {
 public:
     explicit FileSource(const std::string& path) : file_(path, std::ios::binary) {}
+
     bool good() const { return file_.is_open(); }
+
     std::size_t read(char* out, std::size_t room) override {
         file_.read(out, static_cast<std::streamsize>(room));
         return static_cast<std::size_t>(file_.gcount());
@@ -29,6 +31,7 @@ private:
 class MemorySource : public BodySource {
 public:
     explicit MemorySource(std::string_view bytes) : bytes_(bytes) {}
+
     std::size_t read(char* out, std::size_t room) override {
         const std::size_t take = std::min(room, bytes_.size() - at_);
         std::memcpy(out, bytes_.data() + at_, take);
@@ -77,13 +80,15 @@ std::string ContentStore::path(const Content& content) const {
 
 std::uint64_t ContentStore::size(const Content& content, const ContentOwner& owner) const {
     switch (content.kind) {
-        case Content::Kind::Memory: return bytes_[content.index].size();
+        case Content::Kind::Memory:
+            return bytes_[content.index].size();
         case Content::Kind::File: {
             std::error_code error;
             const auto size = std::filesystem::file_size(paths_[content.index], error);
             return error ? 0 : size;
         }
-        case Content::Kind::Generated: break;
+        case Content::Kind::Generated:
+            break;
     }
     return make_mail(mail_request(content, owner)).size;
 }
@@ -91,21 +96,24 @@ std::uint64_t ContentStore::size(const Content& content, const ContentOwner& own
 std::string ContentStore::sha256_hex(const Content& content, const ContentOwner& owner) const {
     const bool generated = content.kind == Content::Kind::Generated;
     const std::uint64_t flags = (content.draft ? 2U : 0U) | (content.sent_by_owner ? 1U : 0U);
-    const std::uint64_t key = mix(mix(content.seed, content.exact_size),
-                                  std::hash<std::string>{}(owner.address) ^ flags);
+    const std::uint64_t key =
+        mix(mix(content.seed, content.exact_size), std::hash<std::string>{}(owner.address) ^ flags);
     if (generated) {
         const auto found = digests_.find(key);
-        if (found != digests_.end()) return found->second;
+        if (found != digests_.end())
+            return found->second;
     }
     const auto source = open(content, owner);
-    if (source == nullptr) return {};
+    if (source == nullptr)
+        return {};
     Sha256 digest;
     std::array<char, 65536> buffer{};
     while (const std::size_t got = source->read(buffer.data(), buffer.size())) {
         digest.update({buffer.data(), got});
     }
     std::string text = hex(digest.finish());
-    if (generated) digests_.emplace(key, text);
+    if (generated)
+        digests_.emplace(key, text);
     return text;
 }
 
@@ -142,13 +150,16 @@ Summary ContentStore::summary(const Content& content, const ContentOwner& owner)
 std::unique_ptr<BodySource> ContentStore::open(const Content& content,
                                                const ContentOwner& owner) const {
     switch (content.kind) {
-        case Content::Kind::Memory: return std::make_unique<MemorySource>(bytes_[content.index]);
+        case Content::Kind::Memory:
+            return std::make_unique<MemorySource>(bytes_[content.index]);
         case Content::Kind::File: {
             auto source = std::make_unique<FileSource>(paths_[content.index]);
-            if (!source->good()) return nullptr;
+            if (!source->good())
+                return nullptr;
             return source;
         }
-        case Content::Kind::Generated: break;
+        case Content::Kind::Generated:
+            break;
     }
     return open_mail(make_mail(mail_request(content, owner)));
 }

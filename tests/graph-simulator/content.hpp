@@ -1,16 +1,16 @@
 // Where a message's bytes come from: a seed, a file or memory.
 #pragma once
 
-#include "bytes.hpp"
-#include "http_types.hpp"
-#include "mail_generator.hpp"
-#include "mime.hpp"
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include "bytes.hpp"
+#include "http_types.hpp"
+#include "mail_generator.hpp"
+#include "mime.hpp"
 
 namespace graph_simulator {
 
@@ -19,7 +19,7 @@ struct Content {
     Kind kind = Kind::Generated;
     bool draft = false;
     bool sent_by_owner = false;
-    std::uint32_t index = 0;       // of the file or the bytes
+    std::uint32_t index = 0;  // of the file or the bytes
     std::uint64_t seed = 0;
     std::int64_t received = 0;
     std::uint64_t exact_size = 0;

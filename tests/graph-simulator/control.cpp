@@ -1,9 +1,8 @@
 // The control endpoint: settings, log, metrics and dispatch. No authentication: loopback only.
-#include "routes.hpp"
-
-#include "text.hpp"
-
 #include <stdexcept>
+
+#include "routes.hpp"
+#include "text.hpp"
 
 namespace graph_simulator {
 namespace {
@@ -17,21 +16,27 @@ Reply plain(const json::object& body, int status = 200) {
 }
 
 json::object body_of(const Request& request) {
-    if (request.body.empty()) return {};
+    if (request.body.empty())
+        return {};
     boost::system::error_code error;
     json::value value = json::parse(view(request.body), error);
-    if (error || !value.is_object()) throw std::invalid_argument("the body is not a JSON object");
+    if (error || !value.is_object())
+        throw std::invalid_argument("the body is not a JSON object");
     return std::move(value.as_object());
 }
 
 Reply dispatch(World& world, const Request& request, std::string_view path, const Query& query,
                const std::function<void()>& shut_down) {
     const std::string_view name = path.substr(std::string_view("/control/").size());
-    if (name == "faults" || name.starts_with("faults/")) return control_faults(world, request, name);
+    if (name == "faults" || name.starts_with("faults/"))
+        return control_faults(world, request, name);
     if (request.method == "GET") {
-        if (name == "tenant") return control_tenant(world, query);
-        if (name == "settings") return plain(world.settings.to_json());
-        if (name == "metrics") return plain(world.log.metrics());
+        if (name == "tenant")
+            return control_tenant(world, query);
+        if (name == "settings")
+            return plain(world.settings.to_json());
+        if (name == "metrics")
+            return plain(world.log.metrics());
         if (name == "log") {
             const auto since = query.number("since", 0).value_or(0);
             const auto limit = query.number("limit", 1).value_or(200000);
@@ -39,24 +44,33 @@ Reply dispatch(World& world, const Request& request, std::string_view path, cons
                                            static_cast<std::uint64_t>(limit)));
         }
     }
-    if (request.method != "POST") throw std::invalid_argument("no such control call");
+    if (request.method != "POST")
+        throw std::invalid_argument("no such control call");
     const json::object body = body_of(request);
     if (name == "settings") {
         world.settings.apply(body);
         return plain(world.settings.to_json());
     }
-    if (name == "expire-tokens") world.access_tokens.expire_all();
-    else if (name == "reset-metrics") world.log.reset_metrics();
-    else if (name == "reset-limits") world.limits.forget();
-    else if (name == "rotate-secret") world.options.client_secret = text_or(body, "secret", "");
-    else if (name == "shutdown") shut_down();
-    else return control_mutation(world, name, body);
+    if (name == "expire-tokens")
+        world.access_tokens.expire_all();
+    else if (name == "reset-metrics")
+        world.log.reset_metrics();
+    else if (name == "reset-limits")
+        world.limits.forget();
+    else if (name == "rotate-secret")
+        world.options.client_secret = text_or(body, "secret", "");
+    else if (name == "shutdown")
+        shut_down();
+    else
+        return control_mutation(world, name, body);
     return plain({{"ok", true}});
 }
 
 }  // namespace
 
-bool is_control_path(std::string_view path) { return path.starts_with("/control/"); }
+bool is_control_path(std::string_view path) {
+    return path.starts_with("/control/");
+}
 
 Reply control(World& world, const Request& request, std::string_view path, std::string_view query,
               const std::function<void()>& shut_down) {

@@ -1,8 +1,8 @@
 // POST, GET and DELETE /control/faults.
-#include "routes.hpp"
-
 #include <cstdlib>
 #include <stdexcept>
+
+#include "routes.hpp"
 
 namespace graph_simulator {
 
@@ -11,11 +11,13 @@ Reply control_faults(World& world, const Request& request, std::string_view path
     if (request.method == "POST") {
         boost::system::error_code error;
         const json::value value = json::parse(view(request.body), error);
-        if (error) throw std::invalid_argument("the body is not JSON");
+        if (error)
+            throw std::invalid_argument("the body is not JSON");
         if (value.is_array()) {
             json::array ids;
             for (const json::value& each : value.as_array()) {
-                if (!each.is_object()) throw std::invalid_argument("a rule must be an object");
+                if (!each.is_object())
+                    throw std::invalid_argument("a rule must be an object");
                 ids.push_back(world.faults.add(each.as_object()));
             }
             out["ids"] = std::move(ids);

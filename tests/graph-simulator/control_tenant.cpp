@@ -1,13 +1,12 @@
 // The truth about the tenant, and the calls that change it.
-#include "routes.hpp"
-
-#include "text.hpp"
-#include "time_text.hpp"
-
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
+
+#include "routes.hpp"
+#include "text.hpp"
+#include "time_text.hpp"
 
 namespace graph_simulator {
 namespace {
@@ -19,19 +18,26 @@ struct TruthOptions {
 
 std::string_view state_name(MailboxState state) {
     switch (state) {
-        case MailboxState::Enabled: return "enabled";
-        case MailboxState::None: return "none";
-        case MailboxState::Invalid: return "invalid";
-        case MailboxState::Policy: return "policy";
-        case MailboxState::Quota: return "quota";
+        case MailboxState::Enabled:
+            return "enabled";
+        case MailboxState::None:
+            return "none";
+        case MailboxState::Invalid:
+            return "invalid";
+        case MailboxState::Policy:
+            return "policy";
+        case MailboxState::Quota:
+            return "quota";
     }
     return "";
 }
 
 MailboxState state_from(std::string_view name) {
-    for (const MailboxState state : {MailboxState::Enabled, MailboxState::None, MailboxState::Invalid,
-                                     MailboxState::Policy, MailboxState::Quota}) {
-        if (state_name(state) == name) return state;
+    for (const MailboxState state :
+         {MailboxState::Enabled, MailboxState::None, MailboxState::Invalid, MailboxState::Policy,
+          MailboxState::Quota}) {
+        if (state_name(state) == name)
+            return state;
     }
     throw std::invalid_argument("mailbox must be enabled, none, invalid, policy or quota");
 }
@@ -78,8 +84,8 @@ std::string user_head(const World& world, const User& user) {
         each["id"] = view(user.ids.folder(folder.number));
         each["name"] = view(folder.name);
         each["path"] = view(Tenant::folder_path(user, folder));
-        each["parent"] = folder.parent == kNone ? json::value()
-                                                : view(user.ids.folder(folder.parent));
+        each["parent"] =
+            folder.parent == kNone ? json::value() : view(user.ids.folder(folder.parent));
         each["well_known"] = view(folder.well_known);
         each["hidden"] = folder.hidden;
         each["search"] = folder.search;
@@ -116,8 +122,8 @@ public:
             each["removed"] = group.removed;
             groups.push_back(std::move(each));
         }
-        pending_ = "{\"tenant\":\"" + world.options.tenant + "\",\"groups\":" +
-                   json::serialize(groups) + ",\"users\":[";
+        pending_ = "{\"tenant\":\"" + world.options.tenant +
+                   "\",\"groups\":" + json::serialize(groups) + ",\"users\":[";
     }
 
     std::size_t read(char* out, std::size_t room) override {
@@ -135,7 +141,8 @@ public:
 private:
     void produce() {
         const auto& users = world_.tenant.users();
-        while (!inside_ && user_ < users.size() && options_.user && *options_.user != user_) ++user_;
+        while (!inside_ && user_ < users.size() && options_.user && *options_.user != user_)
+            ++user_;
         if (!inside_ && user_ >= users.size()) {
             pending_ += "]}\n";
             finished_ = true;
@@ -155,7 +162,8 @@ private:
             ++user_;
             return;
         }
-        if (message_ > 0) pending_ += ",";
+        if (message_ > 0)
+            pending_ += ",";
         pending_ +=
             json::serialize(message_truth(world_, user, user.messages[message_], options_.digests));
         ++message_;
@@ -175,27 +183,31 @@ private:
 User& require_user(World& world, const json::object& body) {
     const std::string name = text_or(body, "user", "");
     User* user = world.tenant.find_user(name);
-    if (user == nullptr) throw std::invalid_argument("no such user: " + name);
+    if (user == nullptr)
+        throw std::invalid_argument("no such user: " + name);
     return *user;
 }
 
 Folder& require_folder_by_any(User& user, const std::string& name) {
     Folder* folder = Tenant::find_folder_by_any(user, name);
-    if (folder == nullptr) throw std::invalid_argument("no such folder: " + name);
+    if (folder == nullptr)
+        throw std::invalid_argument("no such folder: " + name);
     return *folder;
 }
 
 Message& require_live_message(User& user, const json::object& body) {
     const std::string id = text_or(body, "message", "");
     Message* message = Tenant::find_message(user, id);
-    if (message == nullptr || message->deleted) throw std::invalid_argument("no such message: " + id);
+    if (message == nullptr || message->deleted)
+        throw std::invalid_argument("no such message: " + id);
     return *message;
 }
 
 json::object deliver(World& world, const json::object& body) {
     User& user = require_user(world, body);
     Folder& folder = require_folder_by_any(user, text_or(body, "folder", "inbox"));
-    if (folder.search) throw std::invalid_argument("a search folder holds no mail of its own");
+    if (folder.search)
+        throw std::invalid_argument("a search folder holds no mail of its own");
     const bool draft = flag_or(body, "draft", folder.well_known == "drafts");
     const std::int64_t count = number_or(body, "count", 1);
     const std::string when = text_or(body, "received", "");
@@ -205,7 +217,8 @@ json::object deliver(World& world, const json::object& body) {
         Content content;
         if (body.contains("mime_base64")) {
             auto bytes = base64_decode(text_or(body, "mime_base64", ""));
-            if (!bytes) throw std::invalid_argument("mime_base64 is not base64");
+            if (!bytes)
+                throw std::invalid_argument("mime_base64 is not base64");
             content = world.tenant.contents().add_bytes(std::move(*bytes));
         } else if (body.contains("file")) {
             const std::string path = text_or(body, "file", "");
@@ -219,7 +232,8 @@ json::object deliver(World& world, const json::object& body) {
         }
         const Message& message = world.tenant.deliver(user, folder, content, received, draft);
         // A digest of something huge would hold up everybody: only on request.
-        messages.push_back(message_truth(world, user, message, flag_or(body, "sha256", count <= 1000)));
+        messages.push_back(
+            message_truth(world, user, message, flag_or(body, "sha256", count <= 1000)));
     }
     return {{"messages", std::move(messages)}};
 }
@@ -229,7 +243,8 @@ json::object on_message(World& world, std::string_view path, const json::object&
     Message& message = require_live_message(user, body);
     if (path == "move") {
         Folder& target = require_folder_by_any(user, text_or(body, "folder", ""));
-        if (target.search) throw std::invalid_argument("cannot move into a search folder");
+        if (target.search)
+            throw std::invalid_argument("cannot move into a search folder");
         world.tenant.move(user, message, target, world.settings.immutable_loss);
     } else if (path == "delete") {
         if (flag_or(body, "to_trash", false)) {
@@ -241,7 +256,8 @@ json::object on_message(World& world, std::string_view path, const json::object&
     } else if (path == "touch") {
         world.tenant.touch(user, message);
     } else {
-        if (!message.draft) throw std::invalid_argument("the message is not a draft");
+        if (!message.draft)
+            throw std::invalid_argument("the message is not a draft");
         world.tenant.send_draft(user, message);
     }
     return message_truth(world, user, message, false);
@@ -255,7 +271,8 @@ json::object on_folder(World& world, const json::object& body) {
         return require_folder_by_any(user, text_or(body, "parent", "msgfolderroot")).number;
     };
     if (op == "create") {
-        if (name.empty()) throw std::invalid_argument("a folder needs a name");
+        if (name.empty())
+            throw std::invalid_argument("a folder needs a name");
         Folder& folder = world.tenant.add_folder(user, name, parent());
         folder.hidden = flag_or(body, "hidden", false);
         return {{"id", view(user.ids.folder(folder.number))}};
@@ -268,7 +285,8 @@ json::object on_folder(World& world, const json::object& body) {
         const std::uint32_t to =
             op == "move" ? parent() : require_folder_by_any(user, "deleteditems").number;
         for (std::uint32_t at = to; at != kNone; at = user.folders[at].parent) {
-            if (at == folder.number) throw std::invalid_argument("a folder cannot hold itself");
+            if (at == folder.number)
+                throw std::invalid_argument("a folder cannot hold itself");
         }
         folder.parent = to;
         world.tenant.folder_changed(user, folder);
@@ -281,12 +299,18 @@ json::object on_folder(World& world, const json::object& body) {
 }
 
 void set_user(World& world, User& user, const json::object& body) {
-    if (body.contains("upn")) user.upn = text_or(body, "upn", user.upn);
-    if (body.contains("mail")) user.mail = text_or(body, "mail", "");
-    if (body.contains("name")) user.name = text_or(body, "name", user.name);
-    if (body.contains("department")) user.department = text_or(body, "department", "");
-    if (body.contains("purpose")) user.purpose = text_or(body, "purpose", user.purpose);
-    if (body.contains("type")) user.type = text_or(body, "type", "");
+    if (body.contains("upn"))
+        user.upn = text_or(body, "upn", user.upn);
+    if (body.contains("mail"))
+        user.mail = text_or(body, "mail", "");
+    if (body.contains("name"))
+        user.name = text_or(body, "name", user.name);
+    if (body.contains("department"))
+        user.department = text_or(body, "department", "");
+    if (body.contains("purpose"))
+        user.purpose = text_or(body, "purpose", user.purpose);
+    if (body.contains("type"))
+        user.type = text_or(body, "type", "");
     user.enabled = flag_or(body, "enabled", user.enabled);
     user.licensed = flag_or(body, "licensed", user.licensed);
     if (body.contains("mailbox")) {
@@ -315,9 +339,8 @@ json::object on_user(World& world, const json::object& body) {
         const MailboxState state = state_from(text_or(body, "mailbox", "enabled"));
         User& user = world.tenant.add_user(name, upn, state);
         if (!user.folders.empty()) {
-            world.tenant.fill_mailbox(
-                user, static_cast<std::uint64_t>(std::max<std::int64_t>(
-                          0, number_or(body, "messages", 0))));
+            world.tenant.fill_mailbox(user, static_cast<std::uint64_t>(std::max<std::int64_t>(
+                                                0, number_or(body, "messages", 0))));
         }
         json::object rest = body;
         for (const char* name_done : {"upn", "name", "mailbox"}) rest.erase(name_done);
@@ -325,8 +348,10 @@ json::object on_user(World& world, const json::object& body) {
         return {{"id", view(user.id)}, {"upn", view(user.upn)}};
     }
     User& user = require_user(world, body);
-    if (op == "remove") world.tenant.remove_user(user, flag_or(body, "for_good", false));
-    else if (op == "restore") world.tenant.restore_user(user);
+    if (op == "remove")
+        world.tenant.remove_user(user, flag_or(body, "for_good", false));
+    else if (op == "restore")
+        world.tenant.restore_user(user);
     else if (op == "rename" || op == "set") {
         set_user(world, user, body);
         if (op == "rename" && body.contains("upn") && !body.contains("mail")) {
@@ -360,7 +385,8 @@ json::object on_group(World& world, const json::object& body) {
         for (const json::value& each : users->as_array()) {
             const std::string name = each.is_string() ? str(each.as_string()) : "";
             const User* user = world.tenant.find_user(name);
-            if (user == nullptr) throw std::invalid_argument("no such user: " + name);
+            if (user == nullptr)
+                throw std::invalid_argument("no such user: " + name);
             found->users.push_back(user->number);
         }
     }
@@ -375,7 +401,8 @@ json::object expire_delta(World& world, const json::object& body) {
     }
     User& user = require_user(world, body);
     const std::string folder = text_or(body, "folder", "");
-    world.tenant.expire_delta(user, folder.empty() ? nullptr : &require_folder_by_any(user, folder));
+    world.tenant.expire_delta(user,
+                              folder.empty() ? nullptr : &require_folder_by_any(user, folder));
     return {{"ok", true}};
 }
 
@@ -386,7 +413,8 @@ Reply control_tenant(World& world, const Query& query) {
     options.digests = query.get("sha256") == "1" || query.get("sha256") == "true";
     if (const std::string* name = query.find("user")) {
         const User* user = world.tenant.find_user(*name);
-        if (user == nullptr) throw std::invalid_argument("no such user: " + *name);
+        if (user == nullptr)
+            throw std::invalid_argument("no such user: " + *name);
         options.user = user->number;
     }
     Reply reply;
@@ -397,14 +425,20 @@ Reply control_tenant(World& world, const Query& query) {
 
 Reply control_mutation(World& world, std::string_view path, const json::object& body) {
     json::object out;
-    if (path == "deliver") out = deliver(world, body);
+    if (path == "deliver")
+        out = deliver(world, body);
     else if (path == "move" || path == "delete" || path == "touch" || path == "send-draft") {
         out = on_message(world, path, body);
-    } else if (path == "folders") out = on_folder(world, body);
-    else if (path == "users") out = on_user(world, body);
-    else if (path == "groups") out = on_group(world, body);
-    else if (path == "expire-delta") out = expire_delta(world, body);
-    else throw std::invalid_argument("no such control call");
+    } else if (path == "folders")
+        out = on_folder(world, body);
+    else if (path == "users")
+        out = on_user(world, body);
+    else if (path == "groups")
+        out = on_group(world, body);
+    else if (path == "expire-delta")
+        out = expire_delta(world, body);
+    else
+        throw std::invalid_argument("no such control call");
     Reply reply;
     reply.body = json::serialize(out);
     reply.headers.set("Content-Type", "application/json");

@@ -1,9 +1,9 @@
 #include "delta_token.hpp"
 
-#include "bytes.hpp"
-
 #include <cstring>
 #include <type_traits>
+
+#include "bytes.hpp"
 
 namespace graph_simulator {
 namespace {
@@ -23,9 +23,11 @@ std::string DeltaTokens::write(DeltaToken token) {
 }
 
 std::optional<DeltaToken> DeltaTokens::read(std::string_view text) const {
-    if (!text.starts_with(kPrefix)) return std::nullopt;
+    if (!text.starts_with(kPrefix))
+        return std::nullopt;
     const auto bytes = base64url_decode(text.substr(kPrefix.size()));
-    if (!bytes || bytes->size() != sizeof(DeltaToken) + kMacSize) return std::nullopt;
+    if (!bytes || bytes->size() != sizeof(DeltaToken) + kMacSize)
+        return std::nullopt;
     const std::string_view state = std::string_view(*bytes).substr(0, sizeof(DeltaToken));
     if (hmac_sha256(key_, state).substr(0, kMacSize) != bytes->substr(sizeof(DeltaToken))) {
         return std::nullopt;

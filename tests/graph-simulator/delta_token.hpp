@@ -10,6 +10,7 @@ namespace graph_simulator {
 
 struct DeltaToken {
     enum Kind : std::uint8_t { Messages = 1, Folders = 2, Users = 3 };
+
     std::uint8_t kind = Messages;
     std::uint8_t initial = 1;      // first round: nothing removed is reported
     std::uint8_t after_empty = 0;  // the empty page has been sent
@@ -24,17 +25,18 @@ struct DeltaToken {
     std::uint32_t position = 0;
     std::uint32_t round_start = 0;
     std::uint32_t emitted = 0;
-    std::uint32_t select = 0;      // index of the remembered $select
+    std::uint32_t select = 0;  // index of the remembered $select
     std::uint32_t top = 0;
     std::int64_t filter_time = 0;
     std::int64_t last_received = 0;  // of an ordered walk
     std::uint32_t last_number = 0;
-    std::uint32_t serial = 0;        // makes each link different
+    std::uint32_t serial = 0;  // makes each link different
 };
 
 class DeltaTokens {
 public:
     explicit DeltaTokens(std::string key) : key_(std::move(key)) {}
+
     std::string write(DeltaToken token);
     std::optional<DeltaToken> read(std::string_view text) const;
 

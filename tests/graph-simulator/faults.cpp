@@ -1,29 +1,34 @@
 #include "faults.hpp"
 
-#include "text.hpp"
-#include "time_text.hpp"
-
 #include <algorithm>
 #include <stdexcept>
+
+#include "text.hpp"
+#include "time_text.hpp"
 
 namespace graph_simulator {
 namespace {
 
 bool route_matches(std::string_view rule, std::string_view route) {
-    if (rule == "any" || rule == route) return true;
+    if (rule == "any" || rule == route)
+        return true;
     // "users" and "folders" stand for their families; the exact names remain available.
-    if (rule == "users") return route == "user" || route == "users_delta";
-    if (rule == "folders") return route == "folders_delta";
+    if (rule == "users")
+        return route == "user" || route == "users_delta";
+    if (rule == "folders")
+        return route == "folders_delta";
     return false;
 }
 
 bool rule_matches(const FaultRule& rule, const FaultTarget& target) {
-    if (!route_matches(rule.route, target.route)) return false;
+    if (!route_matches(rule.route, target.route))
+        return false;
     if (!rule.user.empty() && !iequals(rule.user, target.user_id) &&
         !iequals(rule.user, target.user_name)) {
         return false;
     }
-    if (!rule.message.empty() && rule.message != target.message) return false;
+    if (!rule.message.empty() && rule.message != target.message)
+        return false;
     return rule.path_contains.empty() ||
            target.path.find(rule.path_contains) != std::string_view::npos;
 }
@@ -36,7 +41,8 @@ json::object parse_page(const std::string& body) {
 
 void edit_page(Reply& reply, const FaultAction& action) {
     json::object page = parse_page(reply.body);
-    if (page.empty()) return;
+    if (page.empty())
+        return;
     constexpr std::string_view kNext = "@odata.nextLink";
     constexpr std::string_view kDelta = "@odata.deltaLink";
     if (!action.next_link.empty()) {
@@ -65,14 +71,22 @@ void edit_page(Reply& reply, const FaultAction& action) {
 
 std::string default_code(int status) {
     switch (status) {
-        case 401: return "InvalidAuthenticationToken";
-        case 403: return "ErrorAccessDenied";
-        case 404: return "ErrorItemNotFound";
-        case 410: return "SyncStateNotFound";
-        case 429: return "ApplicationThrottled";
-        case 500: return "ErrorInternalServerError";
-        case 503: return "ServiceUnavailable";
-        default: return "UnknownError";
+        case 401:
+            return "InvalidAuthenticationToken";
+        case 403:
+            return "ErrorAccessDenied";
+        case 404:
+            return "ErrorItemNotFound";
+        case 410:
+            return "SyncStateNotFound";
+        case 429:
+            return "ApplicationThrottled";
+        case 500:
+            return "ErrorInternalServerError";
+        case 503:
+            return "ServiceUnavailable";
+        default:
+            return "UnknownError";
     }
 }
 
@@ -90,14 +104,17 @@ void replace_reply(Reply& reply, const FaultAction& action, const std::string& r
                     "</title></head><body><h1>The service is unavailable.</h1></body></html>";
     } else if (!action.empty_body) {
         json::object inner = {{"date", plain_time(now_seconds())}, {"request-id", request_id}};
-        if (!action.inner_code.empty()) inner["code"] = view(action.inner_code);
+        if (!action.inner_code.empty())
+            inner["code"] = view(action.inner_code);
         const std::string code = action.code.empty() ? default_code(made.status) : action.code;
         json::object error = {{"code", code}, {"message", view(action.message)}};
         error["innerError"] = std::move(inner);
         made.body = json::serialize(json::object{{"error", std::move(error)}});
     }
-    if (!action.content_type.empty()) type = action.content_type;
-    if (!made.body.empty()) made.headers.set("Content-Type", type);
+    if (!action.content_type.empty())
+        type = action.content_type;
+    if (!made.body.empty())
+        made.headers.set("Content-Type", type);
     reply = std::move(made);
 }
 
@@ -106,8 +123,8 @@ void set_transport(Reply& reply, const FaultAction& action) {
         reply.fault.end = TransportFault::End::Stall;
         reply.fault.before_head = true;
     } else if (action.no_response) {
-        reply.fault.end = action.reset_after_bytes ? TransportFault::End::Reset
-                                                   : TransportFault::End::Close;
+        reply.fault.end =
+            action.reset_after_bytes ? TransportFault::End::Reset : TransportFault::End::Close;
         reply.fault.before_head = true;
     } else if (action.reset_after_bytes) {
         reply.fault.end = TransportFault::End::Reset;
@@ -131,7 +148,8 @@ std::optional<std::uint64_t> bytes_of(const json::value& value, std::string_view
 }
 
 std::string text_of(const json::value& value, std::string_view name) {
-    if (!value.is_string()) throw std::invalid_argument("'" + std::string(name) + "' must be text");
+    if (!value.is_string())
+        throw std::invalid_argument("'" + std::string(name) + "' must be text");
     return str(value.as_string());
 }
 
@@ -145,29 +163,47 @@ bool read_flag(FaultAction& action, std::string_view name, const json::value& va
                    : name == "duplicate_items"  ? &action.duplicate_items
                    : name == "empty_body"       ? &action.empty_body
                                                 : nullptr;
-    if (target == nullptr) return false;
-    if (!value.is_bool()) throw std::invalid_argument("'" + std::string(name) + "' must be a boolean");
+    if (target == nullptr)
+        return false;
+    if (!value.is_bool())
+        throw std::invalid_argument("'" + std::string(name) + "' must be a boolean");
     *target = value.as_bool();
     return true;
 }
 
 void read_action(FaultAction& action, std::string_view name, const json::value& value) {
-    if (read_flag(action, name, value)) return;
-    if (name == "status") action.status = static_cast<int>(*bytes_of(value, name));
-    else if (name == "code") action.code = text_of(value, name);
-    else if (name == "message") action.message = text_of(value, name);
-    else if (name == "inner_code") action.inner_code = text_of(value, name);
-    else if (name == "body") action.body = text_of(value, name);
-    else if (name == "body_base64") action.body = base64_decode_lenient(text_of(value, name));
-    else if (name == "content_type") action.content_type = text_of(value, name);
-    else if (name == "delay_ms") action.delay_ms = static_cast<std::int64_t>(*bytes_of(value, name));
-    else if (name == "reset_after_bytes") action.reset_after_bytes = bytes_of(value, name);
-    else if (name == "close_after_bytes") action.close_after_bytes = bytes_of(value, name);
-    else if (name == "stall_after_bytes") action.stall_after_bytes = bytes_of(value, name);
-    else if (name == "short_content_length") action.short_content_length = bytes_of(value, name);
-    else if (name == "truncate_body") action.truncate_body = bytes_of(value, name);
-    else if (name == "redirect") action.redirect = text_of(value, name);
-    else if (name == "next_link") action.next_link = text_of(value, name);
+    if (read_flag(action, name, value))
+        return;
+    if (name == "status")
+        action.status = static_cast<int>(*bytes_of(value, name));
+    else if (name == "code")
+        action.code = text_of(value, name);
+    else if (name == "message")
+        action.message = text_of(value, name);
+    else if (name == "inner_code")
+        action.inner_code = text_of(value, name);
+    else if (name == "body")
+        action.body = text_of(value, name);
+    else if (name == "body_base64")
+        action.body = base64_decode_lenient(text_of(value, name));
+    else if (name == "content_type")
+        action.content_type = text_of(value, name);
+    else if (name == "delay_ms")
+        action.delay_ms = static_cast<std::int64_t>(*bytes_of(value, name));
+    else if (name == "reset_after_bytes")
+        action.reset_after_bytes = bytes_of(value, name);
+    else if (name == "close_after_bytes")
+        action.close_after_bytes = bytes_of(value, name);
+    else if (name == "stall_after_bytes")
+        action.stall_after_bytes = bytes_of(value, name);
+    else if (name == "short_content_length")
+        action.short_content_length = bytes_of(value, name);
+    else if (name == "truncate_body")
+        action.truncate_body = bytes_of(value, name);
+    else if (name == "redirect")
+        action.redirect = text_of(value, name);
+    else if (name == "next_link")
+        action.next_link = text_of(value, name);
     else if (name == "headers" && value.is_object()) {
         for (const auto& [key, text] : value.as_object()) {
             action.headers.add(str(key), text_of(text, name));
@@ -178,14 +214,22 @@ void read_action(FaultAction& action, std::string_view name, const json::value& 
 }
 
 void read_match(FaultRule& rule, std::string_view name, const json::value& value) {
-    if (name == "route") rule.route = text_of(value, name);
-    else if (name == "user") rule.user = text_of(value, name);
-    else if (name == "message") rule.message = text_of(value, name);
-    else if (name == "path_contains") rule.path_contains = text_of(value, name);
-    else if (name == "nth") rule.nth = *bytes_of(value, name);
-    else if (name == "every") rule.every = *bytes_of(value, name);
-    else if (name == "probability" && value.is_number()) rule.probability = value.to_number<double>();
-    else throw std::invalid_argument("unknown fault match '" + std::string(name) + "'");
+    if (name == "route")
+        rule.route = text_of(value, name);
+    else if (name == "user")
+        rule.user = text_of(value, name);
+    else if (name == "message")
+        rule.message = text_of(value, name);
+    else if (name == "path_contains")
+        rule.path_contains = text_of(value, name);
+    else if (name == "nth")
+        rule.nth = *bytes_of(value, name);
+    else if (name == "every")
+        rule.every = *bytes_of(value, name);
+    else if (name == "probability" && value.is_number())
+        rule.probability = value.to_number<double>();
+    else
+        throw std::invalid_argument("unknown fault match '" + std::string(name) + "'");
 }
 
 }  // namespace
@@ -240,12 +284,17 @@ json::array FaultPlan::to_json() const {
 
 FaultPlan::Hit FaultPlan::match(const FaultTarget& target) {
     for (auto& [rule, action] : rules_) {
-        if (!rule_matches(rule, target)) continue;
-        if (rule.times != 0 && rule.fired >= rule.times) continue;
+        if (!rule_matches(rule, target))
+            continue;
+        if (rule.times != 0 && rule.fired >= rule.times)
+            continue;
         ++rule.matched;
-        if (rule.nth != 0 && rule.matched != rule.nth) continue;
-        if (rule.every != 0 && rule.matched % rule.every != 0) continue;
-        if (rule.probability < 1.0 && random_.unit() >= rule.probability) continue;
+        if (rule.nth != 0 && rule.matched != rule.nth)
+            continue;
+        if (rule.every != 0 && rule.matched % rule.every != 0)
+            continue;
+        if (rule.probability < 1.0 && random_.unit() >= rule.probability)
+            continue;
         ++rule.fired;
         return {rule.id, action};
     }
@@ -253,8 +302,10 @@ FaultPlan::Hit FaultPlan::match(const FaultTarget& target) {
 }
 
 void damage_reply(Reply& reply, const FaultAction& action, const std::string& request_id) {
-    if (action.replaces_reply()) replace_reply(reply, action, request_id);
-    else if (action.edits_page()) edit_page(reply, action);
+    if (action.replaces_reply())
+        replace_reply(reply, action, request_id);
+    else if (action.edits_page())
+        edit_page(reply, action);
     if (action.truncate_body) {
         if (reply.stream != nullptr) {
             reply.body = drain(*reply.stream);

@@ -1,17 +1,17 @@
 // Rules that make requests fail in chosen ways.
 #pragma once
 
-#include "bytes.hpp"
-#include "http_types.hpp"
-#include "json_text.hpp"
-#include "settings.hpp"
-
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "bytes.hpp"
+#include "http_types.hpp"
+#include "json_text.hpp"
+#include "settings.hpp"
 
 namespace graph_simulator {
 
@@ -70,9 +70,12 @@ struct FaultRule {
 class FaultPlan {
 public:
     explicit FaultPlan(std::uint64_t seed) : random_(seed) {}
+
     // Throws std::invalid_argument for unknown members.
     std::uint64_t add(const json::object& rule);
+
     void clear() { rules_.clear(); }
+
     bool remove(std::uint64_t id);
     json::array to_json() const;
 
@@ -80,6 +83,7 @@ public:
         std::uint64_t rule = 0;
         std::shared_ptr<const FaultAction> action;  // null: no fault
     };
+
     Hit match(const FaultTarget& target);
 
 private:

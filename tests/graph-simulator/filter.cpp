@@ -1,10 +1,10 @@
 #include "filter.hpp"
 
-#include "odata.hpp"
-#include "text.hpp"
-
 #include <algorithm>
 #include <cctype>
+
+#include "odata.hpp"
+#include "text.hpp"
 
 namespace graph_simulator {
 
@@ -31,7 +31,9 @@ struct Token {
 };
 
 GraphError syntax_error(std::string_view text) {
-    return {400, "BadRequest", "Invalid filter clause: syntax error near '" + std::string(text) + "'.",
+    return {400,
+            "BadRequest",
+            "Invalid filter clause: syntax error near '" + std::string(text) + "'.",
             {}};
 }
 
@@ -46,10 +48,13 @@ std::vector<Token> tokens_of(std::string_view text) {
             std::string value;
             ++i;
             while (true) {
-                if (i >= text.size()) throw syntax_error("'");
+                if (i >= text.size())
+                    throw syntax_error("'");
                 if (text[i] == '\'') {
-                    if (i + 1 < text.size() && text[i + 1] == '\'') ++i;
-                    else break;
+                    if (i + 1 < text.size() && text[i + 1] == '\'')
+                        ++i;
+                    else
+                        break;
                 }
                 value.push_back(text[i++]);
             }
@@ -60,7 +65,8 @@ std::vector<Token> tokens_of(std::string_view text) {
             ++i;
         } else {
             const std::size_t start = i;
-            while (i < text.size() && std::string_view(" (),'").find(text[i]) == std::string_view::npos) {
+            while (i < text.size() &&
+                   std::string_view(" (),'").find(text[i]) == std::string_view::npos) {
                 ++i;
             }
             tokens.push_back({Token::Kind::Word, std::string(text.substr(start, i - start))});
@@ -71,12 +77,18 @@ std::vector<Token> tokens_of(std::string_view text) {
 }
 
 json::value literal(const Token& token) {
-    if (token.kind == Token::Kind::String) return json::value(view(token.text));
-    if (token.kind != Token::Kind::Word) throw syntax_error(token.text);
-    if (token.text == "true") return true;
-    if (token.text == "false") return false;
-    if (token.text == "null") return nullptr;
-    if (std::isdigit(static_cast<unsigned char>(token.text[0])) == 0) throw syntax_error(token.text);
+    if (token.kind == Token::Kind::String)
+        return json::value(view(token.text));
+    if (token.kind != Token::Kind::Word)
+        throw syntax_error(token.text);
+    if (token.text == "true")
+        return true;
+    if (token.text == "false")
+        return false;
+    if (token.text == "null")
+        return nullptr;
+    if (std::isdigit(static_cast<unsigned char>(token.text[0])) == 0)
+        throw syntax_error(token.text);
     return json::value(view(token.text));  // numbers and times compare as text of one notation
 }
 
@@ -88,37 +100,47 @@ public:
 
     NodePtr parse() {
         NodePtr root = either();
-        if (peek().kind != Token::Kind::End) throw syntax_error(peek().text);
+        if (peek().kind != Token::Kind::End)
+            throw syntax_error(peek().text);
         return root;
     }
+
     std::vector<std::string> operators;
     std::vector<std::string> properties;
 
 private:
     const Token& peek() const { return tokens_[at_]; }
+
     const Token& take() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
+
     bool take_word(std::string_view word) {
-        if (peek().kind != Token::Kind::Word || peek().text != word) return false;
+        if (peek().kind != Token::Kind::Word || peek().text != word)
+            return false;
         take();
         return true;
     }
+
     void expect(std::string_view symbol) {
-        if (peek().kind != Token::Kind::Symbol || peek().text != symbol) throw syntax_error(peek().text);
+        if (peek().kind != Token::Kind::Symbol || peek().text != symbol)
+            throw syntax_error(peek().text);
         take();
     }
 
     NodePtr either() {
-        if (++depth_ > kMaxDepth) throw syntax_error("too deep");
+        if (++depth_ > kMaxDepth)
+            throw syntax_error("too deep");
         NodePtr left = both();
         while (take_word("or")) left = join(Node::Kind::Or, std::move(left), both());
         --depth_;
         return left;
     }
+
     NodePtr both() {
         NodePtr left = unary();
         while (take_word("and")) left = join(Node::Kind::And, std::move(left), unary());
         return left;
     }
+
     static NodePtr join(Node::Kind kind, NodePtr left, NodePtr right) {
         auto node = std::make_unique<Node>();
         node->kind = kind;
@@ -126,9 +148,11 @@ private:
         node->children.push_back(std::move(right));
         return node;
     }
+
     NodePtr unary() {
         if (take_word("not")) {
-            if (++depth_ > kMaxDepth) throw syntax_error("too deep");
+            if (++depth_ > kMaxDepth)
+                throw syntax_error("too deep");
             operators.emplace_back("not");
             auto node = std::make_unique<Node>();
             node->kind = Node::Kind::Not;
@@ -144,10 +168,13 @@ private:
         }
         return comparison();
     }
+
     std::string property(std::string_view text) {
         if (!variable_.empty()) {
-            if (text == variable_) return {};
-            if (text.starts_with(variable_ + "/")) return std::string(text.substr(variable_.size() + 1));
+            if (text == variable_)
+                return {};
+            if (text.starts_with(variable_ + "/"))
+                return std::string(text.substr(variable_.size() + 1));
         }
         if (std::find(known_.begin(), known_.end(), text) == known_.end()) {
             throw bad_request("Invalid filter clause: Could not find a property named '" +
@@ -156,18 +183,22 @@ private:
         properties.emplace_back(text);
         return std::string(text);
     }
+
     NodePtr comparison() {
         const Token first = take();
-        if (first.kind != Token::Kind::Word) throw syntax_error(first.text);
+        if (first.kind != Token::Kind::Word)
+            throw syntax_error(first.text);
         if (first.text == "startswith" || first.text == "startsWith" || first.text == "endswith" ||
             first.text == "endsWith" || first.text == "contains") {
             return call(lower(first.text));
         }
-        if (first.text.ends_with("/any")) return any(first.text.substr(0, first.text.size() - 4));
+        if (first.text.ends_with("/any"))
+            return any(first.text.substr(0, first.text.size() - 4));
         auto node = std::make_unique<Node>();
         node->property = property(first.text);
         const Token op = take();
-        if (op.kind != Token::Kind::Word) throw syntax_error(op.text);
+        if (op.kind != Token::Kind::Word)
+            throw syntax_error(op.text);
         node->name = op.text;
         operators.push_back(op.text);
         if (op.text == "in") {
@@ -182,12 +213,14 @@ private:
             return node;
         }
         static constexpr std::string_view kOperators[] = {"eq", "ne", "gt", "ge", "lt", "le"};
-        if (std::find(std::begin(kOperators), std::end(kOperators), op.text) == std::end(kOperators)) {
+        if (std::find(std::begin(kOperators), std::end(kOperators), op.text) ==
+            std::end(kOperators)) {
             throw syntax_error(op.text);
         }
         node->values.push_back(literal(take()));
         return node;
     }
+
     NodePtr call(std::string name) {
         auto node = std::make_unique<Node>();
         node->kind = Node::Kind::Call;
@@ -197,10 +230,12 @@ private:
         node->property = property(take().text);
         expect(",");
         node->values.push_back(literal(take()));
-        if (!node->values[0].is_string()) throw syntax_error("(");
+        if (!node->values[0].is_string())
+            throw syntax_error("(");
         expect(")");
         return node;
     }
+
     NodePtr any(std::string_view collection) {
         auto node = std::make_unique<Node>();
         node->kind = Node::Kind::Any;
@@ -216,7 +251,8 @@ private:
         }
         variable_ = word.text.substr(0, colon);
         word.text.erase(0, colon + 1);
-        if (word.text.empty()) take();
+        if (word.text.empty())
+            take();
         node->children.push_back(either());
         variable_.clear();
         expect(")");
@@ -237,22 +273,31 @@ std::string folded(const json::value& value) {
 
 bool compare(const std::string& op, const json::value& left, const json::value& right) {
     const bool equal = left.kind() == right.kind() && folded(left) == folded(right);
-    if (op == "eq") return equal;
-    if (op == "ne") return !equal;
-    if (!left.is_string() || !right.is_string()) return false;
+    if (op == "eq")
+        return equal;
+    if (op == "ne")
+        return !equal;
+    if (!left.is_string() || !right.is_string())
+        return false;
     const int order = folded(left).compare(folded(right));
-    if (op == "gt") return order > 0;
-    if (op == "ge") return order >= 0;
-    if (op == "lt") return order < 0;
+    if (op == "gt")
+        return order > 0;
+    if (op == "ge")
+        return order >= 0;
+    if (op == "lt")
+        return order < 0;
     return order <= 0;
 }
 
 bool matches_text(const std::string& name, const json::value& value, const json::value& argument) {
-    if (!value.is_string()) return false;
+    if (!value.is_string())
+        return false;
     const std::string text = folded(value);
     const std::string part = folded(argument);
-    if (name == "startswith") return text.starts_with(part);
-    if (name == "endswith") return text.ends_with(part);
+    if (name == "startswith")
+        return text.starts_with(part);
+    if (name == "endswith")
+        return text.ends_with(part);
     return text.find(part) != std::string::npos;
 }
 
@@ -262,28 +307,31 @@ bool evaluate(const Node& node, const Filter::Lookup& lookup) {
             return evaluate(*node.children[0], lookup) && evaluate(*node.children[1], lookup);
         case Node::Kind::Or:
             return evaluate(*node.children[0], lookup) || evaluate(*node.children[1], lookup);
-        case Node::Kind::Not: return !evaluate(*node.children[0], lookup);
+        case Node::Kind::Not:
+            return !evaluate(*node.children[0], lookup);
         case Node::Kind::Compare:
             return compare(node.name, lookup(node.property), node.values[0]);
         case Node::Kind::In: {
             const json::value value = lookup(node.property);
-            return std::any_of(node.values.begin(), node.values.end(), [&](const json::value& each) {
-                return compare("eq", value, each);
-            });
+            return std::any_of(node.values.begin(), node.values.end(),
+                               [&](const json::value& each) { return compare("eq", value, each); });
         }
         case Node::Kind::Call:
             return matches_text(node.name, lookup(node.property), node.values[0]);
         case Node::Kind::Any: {
             const json::value list = lookup(node.property);
-            if (!list.is_array()) return false;
+            if (!list.is_array())
+                return false;
             for (const json::value& element : list.as_array()) {
                 const Filter::Lookup inner = [&](std::string_view name) -> json::value {
-                    if (name.empty()) return element;
+                    if (name.empty())
+                        return element;
                     const json::value* member =
                         element.is_object() ? element.as_object().if_contains(view(name)) : nullptr;
                     return member == nullptr ? json::value() : *member;
                 };
-                if (evaluate(*node.children[0], inner)) return true;
+                if (evaluate(*node.children[0], inner))
+                    return true;
             }
             return false;
         }
@@ -308,7 +356,9 @@ Filter Filter::parse(std::string_view text, std::span<const std::string_view> kn
     return filter;
 }
 
-bool Filter::matches(const Lookup& lookup) const { return evaluate(*root_, lookup); }
+bool Filter::matches(const Lookup& lookup) const {
+    return evaluate(*root_, lookup);
+}
 
 bool Filter::uses(std::string_view name) const {
     return std::find(operators_.begin(), operators_.end(), name) != operators_.end();

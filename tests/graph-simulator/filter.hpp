@@ -1,14 +1,14 @@
 // $filter: a parser and evaluator for the operators Graph documents.
 #pragma once
 
-#include "json_text.hpp"
-
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "json_text.hpp"
 
 namespace graph_simulator {
 
@@ -24,9 +24,12 @@ public:
     Filter& operator=(Filter&&) noexcept;
 
     bool matches(const Lookup& lookup) const;
+
     // Operators and functions used, lower case: eq, ne, startswith ...
     const std::vector<std::string>& operators() const { return operators_; }
+
     const std::vector<std::string>& properties() const { return properties_; }
+
     bool uses(std::string_view name) const;
 
     // The only form message delta takes: receivedDateTime ge X or gt X.
@@ -34,6 +37,7 @@ public:
         bool inclusive = true;
         std::string time;
     };
+
     bool is_since(Since& since) const;
 
     struct Node;

@@ -1,8 +1,8 @@
 #include "http_types.hpp"
 
-#include "text.hpp"
-
 #include <array>
+
+#include "text.hpp"
 
 namespace graph_simulator {
 
@@ -18,7 +18,8 @@ void Headers::set(std::string_view name, std::string value) {
 
 const std::string* Headers::find(std::string_view name) const {
     for (const Header& header : list_) {
-        if (iequals(header.name, name)) return &header.value;
+        if (iequals(header.name, name))
+            return &header.value;
     }
     return nullptr;
 }
@@ -26,8 +27,10 @@ const std::string* Headers::find(std::string_view name) const {
 std::string Headers::joined(std::string_view name) const {
     std::string out;
     for (const Header& header : list_) {
-        if (!iequals(header.name, name)) continue;
-        if (!out.empty()) out += ", ";
+        if (!iequals(header.name, name))
+            continue;
+        if (!out.empty())
+            out += ", ";
         out += header.value;
     }
     return out;
@@ -35,35 +38,64 @@ std::string Headers::joined(std::string_view name) const {
 
 std::string_view reason_phrase(int status) {
     switch (status) {
-        case 200: return "OK";
-        case 201: return "Created";
-        case 202: return "Accepted";
-        case 204: return "No Content";
-        case 301: return "Moved Permanently";
-        case 302: return "Found";
-        case 307: return "Temporary Redirect";
-        case 308: return "Permanent Redirect";
-        case 400: return "Bad Request";
-        case 401: return "Unauthorized";
-        case 403: return "Forbidden";
-        case 404: return "Not Found";
-        case 405: return "Method Not Allowed";
-        case 409: return "Conflict";
-        case 410: return "Gone";
-        case 412: return "Precondition Failed";
-        case 413: return "Payload Too Large";
-        case 415: return "Unsupported Media Type";
-        case 423: return "Locked";
-        case 424: return "Failed Dependency";
-        case 429: return "Too Many Requests";
-        case 500: return "Internal Server Error";
-        case 501: return "Not Implemented";
-        case 502: return "Bad Gateway";
-        case 503: return "Service Unavailable";
-        case 504: return "Gateway Timeout";
-        case 507: return "Insufficient Storage";
-        case 509: return "Bandwidth Limit Exceeded";
-        default: return "Status";
+        case 200:
+            return "OK";
+        case 201:
+            return "Created";
+        case 202:
+            return "Accepted";
+        case 204:
+            return "No Content";
+        case 301:
+            return "Moved Permanently";
+        case 302:
+            return "Found";
+        case 307:
+            return "Temporary Redirect";
+        case 308:
+            return "Permanent Redirect";
+        case 400:
+            return "Bad Request";
+        case 401:
+            return "Unauthorized";
+        case 403:
+            return "Forbidden";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 409:
+            return "Conflict";
+        case 410:
+            return "Gone";
+        case 412:
+            return "Precondition Failed";
+        case 413:
+            return "Payload Too Large";
+        case 415:
+            return "Unsupported Media Type";
+        case 423:
+            return "Locked";
+        case 424:
+            return "Failed Dependency";
+        case 429:
+            return "Too Many Requests";
+        case 500:
+            return "Internal Server Error";
+        case 501:
+            return "Not Implemented";
+        case 502:
+            return "Bad Gateway";
+        case 503:
+            return "Service Unavailable";
+        case 504:
+            return "Gateway Timeout";
+        case 507:
+            return "Insufficient Storage";
+        case 509:
+            return "Bandwidth Limit Exceeded";
+        default:
+            return "Status";
     }
 }
 

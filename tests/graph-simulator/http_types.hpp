@@ -34,9 +34,11 @@ public:
     void add(std::string name, std::string value) {
         list_.push_back({std::move(name), std::move(value)});
     }
+
     void set(std::string_view name, std::string value);
     const std::string* find(std::string_view name) const;
     std::string joined(std::string_view name) const;  // all values, with ", " between
+
     const std::vector<Header>& list() const { return list_; }
 
 private:
@@ -65,7 +67,7 @@ struct Reply {
     int status = 200;
     Headers headers;
     std::string body;
-    std::unique_ptr<BodySource> stream;     // instead of `body`, sent chunked
+    std::unique_ptr<BodySource> stream;        // instead of `body`, sent chunked
     std::optional<std::uint64_t> stream_size;  // when known; used for a declared length only
     std::uint32_t chunk_size = 16384;
     bool close_connection = false;

@@ -36,19 +36,24 @@ std::optional<std::uint32_t> parse_letters(std::string_view text) {
             bits |= 1U << i;
             c = static_cast<char>(c - 'a' + 'A');
         }
-        if (c < 'A' || c > 'Z') return std::nullopt;
+        if (c < 'A' || c > 'Z')
+            return std::nullopt;
         rest = rest * 26 + static_cast<std::uint64_t>(c - 'A');
     }
-    if (rest >= 1ULL << (32U - kCaseBits)) return std::nullopt;
+    if (rest >= 1ULL << (32U - kCaseBits))
+        return std::nullopt;
     return static_cast<std::uint32_t>(rest << kCaseBits) | bits;
 }
 
 // What stands between `prefix` and the tail, when the length fits.
 std::optional<std::string_view> middle(std::string_view id, std::string_view prefix,
                                        std::size_t width) {
-    if (id.size() != prefix.size() + width + kTail.size()) return std::nullopt;
-    if (id.substr(0, prefix.size()) != prefix) return std::nullopt;
-    if (id.substr(prefix.size() + width) != kTail) return std::nullopt;
+    if (id.size() != prefix.size() + width + kTail.size())
+        return std::nullopt;
+    if (id.substr(0, prefix.size()) != prefix)
+        return std::nullopt;
+    if (id.substr(prefix.size() + width) != kTail)
+        return std::nullopt;
     return id.substr(prefix.size(), width);
 }
 
@@ -86,15 +91,18 @@ std::optional<std::uint32_t> MailboxIds::parse_folder(std::string_view id) const
 std::optional<MessageRef> MailboxIds::parse_message(std::string_view id) const {
     if (const auto body = middle(id, immutable_prefix_, kNumberWidth)) {
         const auto number = parse_letters(*body);
-        if (!number) return std::nullopt;
+        if (!number)
+            return std::nullopt;
         return MessageRef{*number, true, 0, 0};
     }
     const auto body = middle(id, mutable_prefix_, kNumberWidth + kFolderWidth + kMovesWidth);
-    if (!body) return std::nullopt;
+    if (!body)
+        return std::nullopt;
     const auto number = parse_letters(body->substr(0, kNumberWidth));
     const auto folder = parse_letters(body->substr(kNumberWidth, kFolderWidth));
     const auto moves = parse_letters(body->substr(kNumberWidth + kFolderWidth));
-    if (!number || !folder || !moves) return std::nullopt;
+    if (!number || !folder || !moves)
+        return std::nullopt;
     return MessageRef{*number, false, *folder, *moves};
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <boost/json.hpp>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,7 +15,12 @@ std::int64_t number_or(const json::object& object, std::string_view name, std::i
 double real_or(const json::object& object, std::string_view name, double other);
 bool flag_or(const json::object& object, std::string_view name, bool other);
 
-inline std::string str(json::string_view text) { return {text.data(), text.size()}; }
-inline json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string str(json::string_view text) {
+    return {text.data(), text.size()};
+}
+
+inline json::string_view view(std::string_view text) {
+    return {text.data(), text.size()};
+}
 
 }  // namespace graph_simulator

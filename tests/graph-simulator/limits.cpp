@@ -2,8 +2,7 @@
 
 namespace graph_simulator {
 
-Limits::Ticket Limits::admit(std::uint32_t mailbox, std::int64_t now_us,
-                             const Settings& settings) {
+Limits::Ticket Limits::admit(std::uint32_t mailbox, std::int64_t now_us, const Settings& settings) {
     Mailbox& state = mailboxes_[mailbox];
     Ticket ticket;
     if (settings.limits) {
@@ -38,13 +37,15 @@ Limits::Ticket Limits::admit(std::uint32_t mailbox, std::int64_t now_us,
         }
     }
     ticket.in_flight = state.in_flight + 1;
-    if (ticket.admission == Admission::Granted) ++state.in_flight;
+    if (ticket.admission == Admission::Granted)
+        ++state.in_flight;
     return ticket;
 }
 
 void Limits::release(std::uint32_t mailbox) {
     Mailbox& state = mailboxes_[mailbox];
-    if (state.in_flight > 0) --state.in_flight;
+    if (state.in_flight > 0)
+        --state.in_flight;
 }
 
 void Limits::forget() {

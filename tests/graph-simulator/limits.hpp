@@ -1,11 +1,11 @@
 // Outlook's limits for one app and mailbox: requests at a time, and requests in a sliding window.
 #pragma once
 
-#include "settings.hpp"
-
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
+
+#include "settings.hpp"
 
 namespace graph_simulator {
 
@@ -30,6 +30,7 @@ private:
         std::vector<std::int64_t> times;
         std::size_t next = 0;
     };
+
     std::unordered_map<std::uint32_t, Mailbox> mailboxes_;
 };
 

@@ -1,13 +1,13 @@
 #include "mail_generator.hpp"
 
-#include "bytes.hpp"
-#include "text.hpp"
-#include "time_text.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
+
+#include "bytes.hpp"
+#include "text.hpp"
+#include "time_text.hpp"
 
 namespace graph_simulator {
 namespace {
@@ -17,11 +17,11 @@ constexpr std::array<std::string_view, 24> kGiven = {
     "Ines", "Jonas", "Katja", "Lars",   "Marta", "Nils",  "Olga",  "Pavel",
     "Ruth", "Sven",  "Tanja", "Uwe",    "Vera",  "Wanda", "Xaver", "Yara"};
 constexpr std::array<std::string_view, 24> kFamily = {
-    "Kos",    "Lind",  "Moreau", "Novak", "Okafor", "Petrov", "Quist",  "Rossi",
-    "Sato",   "Tamm",  "Ulrich", "Vidal", "Weber",  "Young",  "Zeman",  "Adler",
+    "Kos",    "Lind",  "Moreau", "Novak", "Okafor",  "Petrov", "Quist",  "Rossi",
+    "Sato",   "Tamm",  "Ulrich", "Vidal", "Weber",   "Young",  "Zeman",  "Adler",
     "Berger", "Costa", "Dubois", "Egger", "Fischer", "Garcia", "Hansen", "Ito"};
 constexpr std::array<std::string_view, 8> kDomains = {
-    "fabrikam.example", "northwind.example", "adatum.example",    "litware.example",
+    "fabrikam.example", "northwind.example", "adatum.example",     "litware.example",
     "tailspin.example", "wingtip.example",   "newsletter.example", "tickets.example"};
 constexpr std::array<std::string_view, 48> kWords = {
     "the",      "report",  "and",     "please", "review",   "attached", "meeting", "to",
@@ -30,11 +30,19 @@ constexpr std::array<std::string_view, 48> kWords = {
     "approval", "order",   "this",    "number", "change",   "request",  "from",    "support",
     "ticket",   "that",    "release", "will",   "team",     "by",       "date",    "supplier",
     "be",       "payment", "draft",   "as",     "version",  "comments", "you",     "today"};
-constexpr std::array<std::string_view, 12> kTopics = {
-    "Quarterly report",      "Invoice",           "Meeting on Thursday",
-    "Gr\xC3\xBC\xC3\x9F" "e aus M\xC3\xBCnchen", "Order confirmation", "Re: Contract draft",
-    "Project status",        "Travel request",    "\xE8\xAD\xB0\xE4\xBA\x8B\xE9\x8C\xB2",
-    "Your ticket",           "Weekly digest",     "Rechnung f\xC3\xBCr September"};
+constexpr std::array<std::string_view, 12> kTopics = {"Quarterly report",
+                                                      "Invoice",
+                                                      "Meeting on Thursday",
+                                                      "Gr\xC3\xBC\xC3\x9F"
+                                                      "e aus M\xC3\xBCnchen",
+                                                      "Order confirmation",
+                                                      "Re: Contract draft",
+                                                      "Project status",
+                                                      "Travel request",
+                                                      "\xE8\xAD\xB0\xE4\xBA\x8B\xE9\x8C\xB2",
+                                                      "Your ticket",
+                                                      "Weekly digest",
+                                                      "Rechnung f\xC3\xBCr September"};
 
 constexpr std::size_t kLineLength = 72;
 constexpr std::size_t kBase64Line = 76;
@@ -57,7 +65,8 @@ std::uint64_t base64_size(std::uint64_t characters) {
 std::uint64_t base64_characters(std::uint64_t room) {
     std::uint64_t characters = room / (kBase64Line + 2) * kBase64Line;
     const std::uint64_t left = room % (kBase64Line + 2);
-    if (left > 6) characters += (left - 2) / 4 * 4;
+    if (left > 6)
+        characters += (left - 2) / 4 * 4;
     return characters;
 }
 
@@ -72,18 +81,24 @@ public:
             plan_.segments.push_back({Segment::Kind::Literal, std::move(text), 0, length});
         }
     }
+
     void words(std::uint64_t seed, std::uint64_t length) {
-        plan_.segments.push_back({Segment::Kind::Words, {}, seed, std::max<std::uint64_t>(length, 2)});
+        plan_.segments.push_back(
+            {Segment::Kind::Words, {}, seed, std::max<std::uint64_t>(length, 2)});
     }
+
     void base64(std::uint64_t seed, std::uint64_t characters) {
-        if (characters == 0) return;
+        if (characters == 0)
+            return;
         plan_.segments.push_back({Segment::Kind::Base64, {}, seed, base64_size(characters)});
     }
+
     std::uint64_t size() const {
         std::uint64_t total = 0;
         for (const Segment& segment : plan_.segments) total += segment.length;
         return total;
     }
+
     MailPlan finish() {
         plan_.size = size();
         return std::move(plan_);
@@ -100,7 +115,8 @@ public:
     std::size_t read(char* out, std::size_t room) override {
         std::size_t written = 0;
         while (written < room) {
-            if (line_at_ == line_.size() && !next_line()) break;
+            if (line_at_ == line_.size() && !next_line())
+                break;
             const std::size_t take = std::min(room - written, line_.size() - line_at_);
             std::memcpy(out + written, line_.data() + line_at_, take);
             line_at_ += take;
@@ -124,12 +140,19 @@ private:
             ++index_;
             enter();
         }
-        if (index_ >= plan_.segments.size()) return false;
+        if (index_ >= plan_.segments.size())
+            return false;
         Segment& segment = plan_.segments[index_];
         switch (segment.kind) {
-            case Segment::Kind::Literal: line_ = std::move(segment.text); break;
-            case Segment::Kind::Words: word_line(); break;
-            case Segment::Kind::Base64: base64_lines(); break;
+            case Segment::Kind::Literal:
+                line_ = std::move(segment.text);
+                break;
+            case Segment::Kind::Words:
+                word_line();
+                break;
+            case Segment::Kind::Base64:
+                base64_lines();
+                break;
         }
         left_ -= line_.size();
         return true;
@@ -140,12 +163,15 @@ private:
         while (line_.size() < kLineLength - 12) {
             const std::uint64_t word = random_.next();
             line_ += kWords[word % kWords.size()];
-            if ((word >> 60U) == 0) line_.push_back('.');
+            if ((word >> 60U) == 0)
+                line_.push_back('.');
             line_.push_back(' ');
         }
         line_.pop_back();
-        if (line_.size() + 2 >= left_) line_.resize(left_ - 2, '.');
-        else if (line_.size() + 3 == left_) line_.push_back('.');
+        if (line_.size() + 2 >= left_)
+            line_.resize(left_ - 2, '.');
+        else if (line_.size() + 3 == left_)
+            line_.push_back('.');
         line_ += "\r\n";
     }
 
@@ -185,8 +211,8 @@ std::string tag(Random& random) {
 }
 
 std::string host_name(Random& random) {
-    return "PR0" + std::to_string(random.below(9)) + "MB" + std::to_string(1000 + random.below(9000)) +
-           ".eurprd05.prod.outlook.example";
+    return "PR0" + std::to_string(random.below(9)) + "MB" +
+           std::to_string(1000 + random.below(9000)) + ".eurprd05.prod.outlook.example";
 }
 
 void write_headers(PlanBuilder& out, Random& random, const MailRequest& request,
@@ -195,9 +221,9 @@ void write_headers(PlanBuilder& out, Random& random, const MailRequest& request,
     if (!request.draft) {
         const int hops = 2 + static_cast<int>(random.below(3));
         for (int hop = 0; hop < hops; ++hop) {
-            text += "Received: from " + host_name(random) + " (2603:10a6:" +
-                    std::to_string(random.below(90) + 10) + "::" +
-                    std::to_string(random.below(99)) + ")\r\n by " + host_name(random) +
+            text += "Received: from " + host_name(random) +
+                    " (2603:10a6:" + std::to_string(random.below(90) + 10) +
+                    "::" + std::to_string(random.below(99)) + ")\r\n by " + host_name(random) +
                     " with HTTPS; " + mail_date(request.received - hop) + "\r\n";
         }
         text += "Authentication-Results: spf=pass (sender IP is 192.0.2." +
@@ -205,8 +231,9 @@ void write_headers(PlanBuilder& out, Random& random, const MailRequest& request,
                 envelope.from_address.substr(envelope.from_address.find('@') + 1) +
                 "; dkim=pass (signature was verified);dmarc=pass action=none\r\n";
         if (random.below(2) == 0) {
-            text += "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; s=selector1;\r\n"
-                    " h=From:Date:Subject:Message-ID:Content-Type:MIME-Version; b=";
+            text +=
+                "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; s=selector1;\r\n"
+                " h=From:Date:Subject:Message-ID:Content-Type:MIME-Version; b=";
             for (int line = 0; line < 4; ++line) {
                 std::string bytes;
                 for (int i = 0; i < 6; ++i) {
@@ -233,29 +260,33 @@ void write_headers(PlanBuilder& out, Random& random, const MailRequest& request,
                 "\r\n";
     }
     if (!request.draft) {
-        text += "Accept-Language: en-US, de-DE\r\nContent-Language: en-US\r\n"
-                "X-MS-Has-Attach: " + std::string(envelope.attachments ? "yes" : "") +
-                "\r\nX-MS-Exchange-Organization-SCL: " + std::to_string(random.below(3)) +
-                "\r\nX-MS-TNEF-Correlator:\r\n";
+        text +=
+            "Accept-Language: en-US, de-DE\r\nContent-Language: en-US\r\n"
+            "X-MS-Has-Attach: " +
+            std::string(envelope.attachments ? "yes" : "") +
+            "\r\nX-MS-Exchange-Organization-SCL: " + std::to_string(random.below(3)) +
+            "\r\nX-MS-TNEF-Correlator:\r\n";
     }
     text += "MIME-Version: 1.0\r\n";
     out.literal(std::move(text));
 }
 
 void text_part(PlanBuilder& out, Random& random, std::uint64_t length) {
-    out.literal("Content-Type: text/plain; charset=\"utf-8\"\r\n"
-                "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-                "Gr=C3=BC=C3=9Fe,\r\n\r\n");
+    out.literal(
+        "Content-Type: text/plain; charset=\"utf-8\"\r\n"
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+        "Gr=C3=BC=C3=9Fe,\r\n\r\n");
     out.words(random.next(), length);
 }
 
 void html_part(PlanBuilder& out, Random& random, std::uint64_t length) {
-    out.literal("Content-Type: text/html; charset=\"us-ascii\"\r\n"
-                "Content-Transfer-Encoding: 7bit\r\n\r\n"
-                "<html><head>\r\n<meta http-equiv=\"Content-Type\" content=\"text/html\">\r\n"
-                "<style>\r\np.MsoNormal, li.MsoNormal { margin: 0cm; font-size: 11.0pt;\r\n"
-                " font-family: \"Calibri\", sans-serif; }\r\n</style></head>\r\n"
-                "<body lang=\"EN-US\">\r\n");
+    out.literal(
+        "Content-Type: text/html; charset=\"us-ascii\"\r\n"
+        "Content-Transfer-Encoding: 7bit\r\n\r\n"
+        "<html><head>\r\n<meta http-equiv=\"Content-Type\" content=\"text/html\">\r\n"
+        "<style>\r\np.MsoNormal, li.MsoNormal { margin: 0cm; font-size: 11.0pt;\r\n"
+        " font-family: \"Calibri\", sans-serif; }\r\n</style></head>\r\n"
+        "<body lang=\"EN-US\">\r\n");
     while (length > 0) {
         const std::uint64_t part = std::min<std::uint64_t>(length, 600 + random.below(900));
         out.literal("<p class=\"MsoNormal\"><span lang=\"EN-US\">\r\n");
@@ -280,12 +311,13 @@ struct FileType {
     std::string_view extension;
     std::string_view type;
 };
-constexpr std::array<FileType, 5> kFileTypes = {{
-    {"pdf", "application/pdf"},
-    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
-    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
-    {"png", "image/png"},
-    {"zip", "application/zip"}}};
+
+constexpr std::array<FileType, 5> kFileTypes = {
+    {{"pdf", "application/pdf"},
+     {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+     {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+     {"png", "image/png"},
+     {"zip", "application/zip"}}};
 
 void attachment(PlanBuilder& out, std::uint64_t seed, std::uint64_t characters) {
     Random random(seed);
@@ -294,8 +326,9 @@ void attachment(PlanBuilder& out, std::uint64_t seed, std::uint64_t characters) 
                              std::to_string(random.below(1000)) + "." + std::string(file.extension);
     out.literal("Content-Type: " + std::string(file.type) + "; name=\"" + name + "\"\r\n" +
                 "Content-Description: " + name + "\r\n" +
-                "Content-Disposition: attachment; filename=\"" + name + "\"; size=" +
-                std::to_string(characters / 4 * 3) + "\r\nContent-Transfer-Encoding: base64\r\n\r\n");
+                "Content-Disposition: attachment; filename=\"" + name +
+                "\"; size=" + std::to_string(characters / 4 * 3) +
+                "\r\nContent-Transfer-Encoding: base64\r\n\r\n");
     out.base64(random.next(), characters);
 }
 
@@ -356,9 +389,8 @@ Envelope make_envelope(const MailRequest& request) {
     Envelope envelope;
     const std::string other = person_name(random.below(500));
     const std::string domain(kDomains[random.below(kDomains.size())]);
-    const std::string address =
-        lower(other.substr(0, other.find(' '))) + "." +
-        lower(other.substr(other.find(' ') + 1)) + "@" + domain;
+    const std::string address = lower(other.substr(0, other.find(' '))) + "." +
+                                lower(other.substr(other.find(' ') + 1)) + "@" + domain;
     const bool own = request.sent_by_owner || request.draft;
     envelope.from_name = own ? request.owner_name : other;
     envelope.from_address = own ? request.owner_address : address;
@@ -366,8 +398,8 @@ Envelope make_envelope(const MailRequest& request) {
     envelope.to_address = own ? address : request.owner_address;
     envelope.subject = std::string(kTopics[random.below(kTopics.size())]) + " " +
                        std::to_string(1000 + random.below(9000));
-    envelope.message_id = "<" + tag(random).substr(0, 28) +
-                          "@" + (own ? "contoso.example" : "mail." + domain) + ">";
+    envelope.message_id =
+        "<" + tag(random).substr(0, 28) + "@" + (own ? "contoso.example" : "mail." + domain) + ">";
     if (random.below(3) == 0) {
         envelope.in_reply_to = "<" + std::to_string(random.next()) + "@mail." + domain + ">";
     }
@@ -381,7 +413,8 @@ MailPlan make_mail(const MailRequest& request) {
     Random random(mix(request.seed, 2));
     PlanBuilder out;
     write_headers(out, random, request, envelope);
-    if (request.exact_size != 0) return exact(std::move(out), request, random);
+    if (request.exact_size != 0)
+        return exact(std::move(out), request, random);
     if (envelope.attachments) {
         mixed(out, random);
     } else if (const std::uint64_t kind = random.below(10); kind < 2) {

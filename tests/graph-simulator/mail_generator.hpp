@@ -2,12 +2,12 @@
 // size; the bytes are produced while they are read, so a message of any size needs no memory.
 #pragma once
 
-#include "http_types.hpp"
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "http_types.hpp"
 
 namespace graph_simulator {
 

@@ -1,11 +1,4 @@
 // graph-simulator: a simulated Microsoft 365 tenant on the loopback address.
-#include "app.hpp"
-#include "certificate.hpp"
-#include "json_text.hpp"
-#include "options.hpp"
-#include "server.hpp"
-#include "world.hpp"
-
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -15,13 +8,21 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "app.hpp"
+#include "certificate.hpp"
+#include "json_text.hpp"
+#include "options.hpp"
+#include "server.hpp"
+#include "world.hpp"
+
 namespace {
 
 using namespace graph_simulator;
 
 std::string read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
-    if (!file) throw std::runtime_error("cannot read " + path);
+    if (!file)
+        throw std::runtime_error("cannot read " + path);
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -34,17 +35,21 @@ CertificateSet certificates(const Options& options) {
 }
 
 void write_authority(const Options& options, const CertificateSet& set) {
-    if (options.write_ca.empty()) return;
+    if (options.write_ca.empty())
+        return;
     std::ofstream file(options.write_ca, std::ios::binary);
     file << set.authority;
     file.close();
-    if (!file) throw std::runtime_error("cannot write " + options.write_ca);
+    if (!file)
+        throw std::runtime_error("cannot write " + options.write_ca);
 }
 
 int run(const Options& options) {
     if (options.die_with_parent) {
+        const pid_t parent = getppid();
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() == 1) return 0;  // it has died already
+        if (getppid() != parent)
+            return 0;  // it died in between
     }
     World world(options);
     Server server;

@@ -21,7 +21,7 @@ std::string decode_quoted_printable(std::string_view text, bool underscore_is_sp
             i += 1;
         } else if (const auto byte =
                        percent_decode("%" + std::string(text.substr(i + 1, 2)), false)) {
-            *byte == "%" ? out.push_back('=') : void(out += *byte);
+            out += *byte;
             i += 2;
         } else {
             out.push_back('=');
@@ -37,7 +37,8 @@ std::string decode_words(std::string_view text) {
         const auto mark = start == std::string_view::npos ? start : text.find('?', start + 2);
         const auto coded = mark == std::string_view::npos ? mark : text.find('?', mark + 1);
         const auto end = coded == std::string_view::npos ? coded : text.find("?=", coded + 1);
-        if (end == std::string_view::npos) return out + std::string(text);
+        if (end == std::string_view::npos)
+            return out + std::string(text);
         out += text.substr(0, start);
         const std::string_view coding = text.substr(mark + 1, coded - mark - 1);
         const std::string_view body = text.substr(coded + 1, end - coded - 1);
@@ -59,7 +60,8 @@ Entity divide(std::string_view text) {
     if (crlf != std::string_view::npos && crlf < lf) {
         return {text.substr(0, crlf + 2), text.substr(crlf + 4)};
     }
-    if (lf != std::string_view::npos) return {text.substr(0, lf + 1), text.substr(lf + 2)};
+    if (lf != std::string_view::npos)
+        return {text.substr(0, lf + 1), text.substr(lf + 2)};
     return {text, {}};
 }
 
@@ -68,12 +70,15 @@ std::string field(std::string_view head, std::string_view name) {
     std::string value;
     bool inside = false;
     for (std::string_view line : split(head, '\n')) {
-        if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+        if (!line.empty() && line.back() == '\r')
+            line.remove_suffix(1);
         if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) {
-            if (inside) value += " " + std::string(trim(line));
+            if (inside)
+                value += " " + std::string(trim(line));
             continue;
         }
-        if (inside) break;
+        if (inside)
+            break;
         const auto colon = line.find(':');
         if (colon != std::string_view::npos && iequals(trim(line.substr(0, colon)), name)) {
             value = trim(line.substr(colon + 1));
@@ -111,14 +116,17 @@ void collect(std::string_view text, int depth, std::vector<MimePart>& parts) {
         auto start = entity.body.find(mark);
         while (start != std::string_view::npos) {
             start += mark.size();
-            if (entity.body.substr(start, 2) == "--") return;
+            if (entity.body.substr(start, 2) == "--")
+                return;
             start = entity.body.find('\n', start);
-            if (start == std::string_view::npos) return;
+            if (start == std::string_view::npos)
+                return;
             ++start;
             const auto next = entity.body.find("\n" + mark, start == 0 ? 0 : start - 1);
             std::string_view part = entity.body.substr(
                 start, next == std::string_view::npos ? next : (next < start ? 0 : next - start));
-            if (!part.empty() && part.back() == '\r') part.remove_suffix(1);
+            if (!part.empty() && part.back() == '\r')
+                part.remove_suffix(1);
             collect(part, depth + 1, parts);
             start = next == std::string_view::npos ? next : next + 1;
         }
@@ -126,11 +134,13 @@ void collect(std::string_view text, int depth, std::vector<MimePart>& parts) {
     }
     MimePart part;
     part.type = lower(trim(std::string_view(type).substr(0, type.find(';'))));
-    if (part.type.empty()) part.type = "text/plain";
+    if (part.type.empty())
+        part.type = "text/plain";
     const std::string disposition = field(entity.head, "Content-Disposition");
     part.disposition = lower(trim(std::string_view(disposition).substr(0, disposition.find(';'))));
     part.name = decode_words(parameter(disposition, "filename"));
-    if (part.name.empty()) part.name = decode_words(parameter(type, "name"));
+    if (part.name.empty())
+        part.name = decode_words(parameter(type, "name"));
     part.content_id = field(entity.head, "Content-ID");
     part.encoding = lower(field(entity.head, "Content-Transfer-Encoding"));
     part.body = entity.body;
@@ -140,8 +150,10 @@ void collect(std::string_view text, int depth, std::vector<MimePart>& parts) {
 }  // namespace
 
 std::string MimePart::decoded() const {
-    if (encoding == "base64") return base64_decode_lenient(body);
-    if (encoding == "quoted-printable") return decode_quoted_printable(body, false);
+    if (encoding == "base64")
+        return base64_decode_lenient(body);
+    if (encoding == "quoted-printable")
+        return decode_quoted_printable(body, false);
     return std::string(body);
 }
 

@@ -13,8 +13,8 @@ struct MimePart {
     std::string name;         // file name, UTF-8
     std::string disposition;  // lower case
     std::string content_id;
-    std::string encoding;     // lower case
-    std::string_view body;    // still encoded
+    std::string encoding;   // lower case
+    std::string_view body;  // still encoded
 
     std::string decoded() const;
     bool is_attachment() const;

@@ -1,25 +1,30 @@
 #include "odata.hpp"
 
-#include "text.hpp"
-
 #include <algorithm>
 #include <charconv>
 
+#include "text.hpp"
+
 namespace graph_simulator {
 
-GraphError bad_request(std::string message) { return {400, "BadRequest", std::move(message), {}}; }
+GraphError bad_request(std::string message) {
+    return {400, "BadRequest", std::move(message), {}};
+}
 
 Query Query::parse(std::string_view raw) {
     Query query;
-    if (raw.empty()) return query;
+    if (raw.empty())
+        return query;
     for (const std::string_view part : split(raw, '&')) {
-        if (part.empty()) continue;
+        if (part.empty())
+            continue;
         const auto equals = part.find('=');
         auto name = percent_decode(part.substr(0, equals), true);
         auto value = equals == std::string_view::npos
                          ? std::optional<std::string>(std::string())
                          : percent_decode(part.substr(equals + 1), true);
-        if (!name || !value) throw bad_request("The query string has a malformed escape.");
+        if (!name || !value)
+            throw bad_request("The query string has a malformed escape.");
         if (query.find(*name) != nullptr) {
             throw bad_request("Query option '" + *name + "' was specified more than once.");
         }
@@ -30,7 +35,8 @@ Query Query::parse(std::string_view raw) {
 
 const std::string* Query::find(std::string_view name) const {
     for (const auto& [key, value] : options_) {
-        if (key == name) return &value;
+        if (key == name)
+            return &value;
     }
     return nullptr;
 }
@@ -42,9 +48,12 @@ std::string Query::get(std::string_view name) const {
 
 bool Query::is_true(std::string_view name) const {
     const std::string* value = find(name);
-    if (value == nullptr) return false;
-    if (iequals(*value, "true")) return true;
-    if (iequals(*value, "false")) return false;
+    if (value == nullptr)
+        return false;
+    if (iequals(*value, "true"))
+        return true;
+    if (iequals(*value, "false"))
+        return false;
     throw bad_request("Invalid value '" + *value + "' for query option '" + std::string(name) +
                       "'. Expected true or false.");
 }
@@ -59,7 +68,8 @@ void Query::allow(std::initializer_list<std::string_view> names) const {
 
 std::optional<std::int64_t> Query::number(std::string_view name, std::int64_t least) const {
     const std::string* text = find(name);
-    if (text == nullptr) return std::nullopt;
+    if (text == nullptr)
+        return std::nullopt;
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
     if (error != std::errc{} || end != text->data() + text->size() || value < least) {
@@ -76,9 +86,10 @@ Select Select::parse(std::string_view list, std::span<const std::string_view> kn
     for (const std::string_view part : split(list, ',')) {
         const std::string_view name = trim(part);
         if (std::find(known.begin(), known.end(), name) == known.end()) {
-            throw bad_request("Parsing OData Select and Expand failed: Could not find a property "
-                              "named '" + std::string(name) + "' on type '" + std::string(type) +
-                              "'.");
+            throw bad_request(
+                "Parsing OData Select and Expand failed: Could not find a property "
+                "named '" +
+                std::string(name) + "' on type '" + std::string(type) + "'.");
         }
         select.names_.emplace_back(name);
     }
@@ -90,10 +101,12 @@ bool Select::has(std::string_view name) const {
 }
 
 std::string Select::context() const {
-    if (names_.empty()) return {};
+    if (names_.empty())
+        return {};
     std::string out = "(";
     for (const std::string& name : names_) {
-        if (out.size() > 1) out += ",";
+        if (out.size() > 1)
+            out += ",";
         out += name;
     }
     return out + ")";
@@ -102,13 +115,15 @@ std::string Select::context() const {
 Preferences parse_preferences(const Headers& headers) {
     Preferences out;
     const std::string all = headers.joined("Prefer");
-    if (all.empty()) return out;
+    if (all.empty())
+        return out;
     for (const std::string_view part : split(all, ',')) {
         const std::string_view preference = trim(part);
         const auto equals = preference.find('=');
         const std::string_view name = trim(preference.substr(0, equals));
-        const std::string_view value =
-            equals == std::string_view::npos ? std::string_view() : trim(preference.substr(equals + 1));
+        const std::string_view value = equals == std::string_view::npos
+                                           ? std::string_view()
+                                           : trim(preference.substr(equals + 1));
         bool applied = false;
         if (iequals(name, "IdType")) {
             applied = out.immutable_ids = value == "\"ImmutableId\"";
@@ -124,7 +139,8 @@ Preferences parse_preferences(const Headers& headers) {
         } else if (iequals(name, "return") && value == "minimal") {
             applied = out.minimal = true;
         }
-        if (applied) out.applied += (out.applied.empty() ? "" : ", ") + std::string(preference);
+        if (applied)
+            out.applied += (out.applied.empty() ? "" : ", ") + std::string(preference);
     }
     return out;
 }

@@ -1,8 +1,6 @@
 // Query options and preferences, read as strictly as Graph does.
 #pragma once
 
-#include "http_types.hpp"
-
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -11,6 +9,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "http_types.hpp"
 
 namespace graph_simulator {
 
@@ -22,7 +22,9 @@ public:
     const std::string* find(std::string_view name) const;
     std::string get(std::string_view name) const;
     bool is_true(std::string_view name) const;
+
     bool empty() const { return options_.empty(); }
+
     // Throws GraphError for an option that is not listed.
     void allow(std::initializer_list<std::string_view> names) const;
     // A positive number, nothing when absent; throws GraphError otherwise.
@@ -38,9 +40,13 @@ public:
     // Throws GraphError for a name that the type does not have.
     static Select parse(std::string_view list, std::span<const std::string_view> known,
                         std::string_view type);
+
     bool everything() const { return names_.empty(); }
+
     bool has(std::string_view name) const;
+
     const std::vector<std::string>& names() const { return names_; }
+
     std::string context() const;  // "(id,subject)" or ""
 
 private:
@@ -60,6 +66,7 @@ struct OrderBy {
     std::string property;
     bool descending = false;
 };
+
 std::vector<OrderBy> parse_order(std::string_view text);
 
 GraphError bad_request(std::string message);

@@ -21,8 +21,10 @@ json::object record_json(const LogRecord& record) {
     out["in_flight"] = record.in_flight;
     out["duration_ms"] = record.duration_ms;
     out["complete"] = record.complete;
-    if (record.batch) out["batch"] = true;
-    if (record.fault != 0) out["fault"] = record.fault;
+    if (record.batch)
+        out["batch"] = true;
+    if (record.fault != 0)
+        out["fault"] = record.fault;
     return out;
 }
 
@@ -30,11 +32,14 @@ json::object record_json(const LogRecord& record) {
 
 void RequestLog::add(LogRecord record) {
     record.sequence = ++sequence_;
-    if (record.path.size() > kLongestPath) record.path.resize(kLongestPath);
+    if (record.path.size() > kLongestPath)
+        record.path.resize(kLongestPath);
     ++requests_;
     bytes_ += record.bytes;
-    if (record.status == 429) ++throttled_;
-    if (!record.complete) ++incomplete_;
+    if (record.status == 429)
+        ++throttled_;
+    if (!record.complete)
+        ++incomplete_;
     ++by_route_[record.route][record.status];
     if (!record.user.empty()) {
         ++by_user_[record.user];
@@ -45,7 +50,8 @@ void RequestLog::add(LogRecord record) {
         ++fetches_[record.message];
     }
     records_.push_back(std::move(record));
-    if (records_.size() > kMostRecords) records_.pop_front();
+    if (records_.size() > kMostRecords)
+        records_.pop_front();
 }
 
 json::object RequestLog::entries(std::uint64_t since, std::uint64_t limit) const {
@@ -75,7 +81,8 @@ json::object RequestLog::metrics() const {
     for (const auto& [user, count] : by_user_) users[user] = count;
     json::object repeated;
     for (const auto& [message, count] : fetches_) {
-        if (count > 1) repeated[message] = count;
+        if (count > 1)
+            repeated[message] = count;
     }
     json::object out;
     out["requests"] = requests_;

@@ -1,13 +1,13 @@
 // What was asked and how it went: a bounded log and totals.
 #pragma once
 
-#include "json_text.hpp"
-
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <string>
 #include <unordered_map>
+
+#include "json_text.hpp"
 
 namespace graph_simulator {
 

@@ -1,12 +1,12 @@
 // Tenant objects as Graph resources.
 #pragma once
 
+#include <span>
+#include <string_view>
+
 #include "json_text.hpp"
 #include "odata.hpp"
 #include "tenant.hpp"
-
-#include <span>
-#include <string_view>
 
 namespace graph_simulator {
 
@@ -22,6 +22,7 @@ struct MessageView {
     bool immutable_ids = false;
     bool delta = false;  // @odata.type on every item
 };
+
 json::object message_json(const Tenant& tenant, const User& user, const Message& message,
                           const Select& select, const MessageView& how);
 std::string etag(const Message& message);

@@ -8,11 +8,30 @@
 namespace graph_simulator {
 
 enum class RouteKind {
-    Unknown, Users, UsersDelta, User, Group, Members, TransitiveMembers,
-    Folders, FoldersDelta, Folder, ChildFolders,
-    Messages, MessagesDelta, MailboxDelta, Message, Value, FolderValue,
-    Attachments, Attachment, AttachmentValue,
-    MailboxSettings, UserPurpose, Translate, Batch,
+    Unknown,
+    Users,
+    UsersDelta,
+    User,
+    Group,
+    Members,
+    TransitiveMembers,
+    Folders,
+    FoldersDelta,
+    Folder,
+    ChildFolders,
+    Messages,
+    MessagesDelta,
+    MailboxDelta,
+    Message,
+    Value,
+    FolderValue,
+    Attachments,
+    Attachment,
+    AttachmentValue,
+    MailboxSettings,
+    UserPurpose,
+    Translate,
+    Batch,
 };
 
 struct Route {

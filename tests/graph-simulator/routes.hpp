@@ -50,6 +50,7 @@ struct BatchItem {
     Request request;  // target begins with /v1.0
     std::vector<std::string> depends_on;
 };
+
 std::vector<BatchItem> parse_batch(const Call& call);
 json::object batch_response(const BatchItem& item, Reply& reply, bool raw_value);
 

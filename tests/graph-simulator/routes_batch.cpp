@@ -1,10 +1,9 @@
 // The envelope of $batch; running the items is the application's work.
-#include "routes.hpp"
-
-#include "text.hpp"
-
 #include <algorithm>
 #include <set>
+
+#include "routes.hpp"
+#include "text.hpp"
 
 namespace graph_simulator {
 namespace {
@@ -12,7 +11,8 @@ namespace {
 constexpr std::size_t kMostItems = 20;
 
 BatchItem parse_item(const Call& call, const json::value& value) {
-    if (!value.is_object()) throw bad_request("Invalid batch payload format.");
+    if (!value.is_object())
+        throw bad_request("Invalid batch payload format.");
     const json::object& given = value.as_object();
     BatchItem item;
     item.id = text_or(given, "id", "");
@@ -24,12 +24,15 @@ BatchItem parse_item(const Call& call, const json::value& value) {
     if (url.find("://") != std::string::npos) {
         throw bad_request("The url of a batch request must be relative.");
     }
-    if (url[0] != '/') url.insert(0, "/");
+    if (url[0] != '/')
+        url.insert(0, "/");
     item.request.target = "/v1.0" + url;
     item.request.origin = call.request.origin;
-    if (const json::value* headers = given.if_contains("headers"); headers && headers->is_object()) {
+    if (const json::value* headers = given.if_contains("headers");
+        headers && headers->is_object()) {
         for (const auto& [name, text] : headers->as_object()) {
-            if (text.is_string()) item.request.headers.add(str(name), str(text.as_string()));
+            if (text.is_string())
+                item.request.headers.add(str(name), str(text.as_string()));
         }
     }
     if (const json::value* body = given.if_contains("body")) {
@@ -42,7 +45,8 @@ BatchItem parse_item(const Call& call, const json::value& value) {
     }
     if (const json::value* list = given.if_contains("dependsOn"); list && list->is_array()) {
         for (const json::value& each : list->as_array()) {
-            if (each.is_string()) item.depends_on.push_back(str(each.as_string()));
+            if (each.is_string())
+                item.depends_on.push_back(str(each.as_string()));
         }
     }
     return item;
@@ -90,7 +94,8 @@ std::vector<BatchItem> parse_batch(const Call& call) {
 json::object batch_response(const BatchItem& item, Reply& reply, bool raw_value) {
     json::object headers;
     for (const Header& header : reply.headers.list()) {
-        if (!iequals(header.name, "x-ms-ags-diagnostic")) headers[header.name] = view(header.value);
+        if (!iequals(header.name, "x-ms-ags-diagnostic"))
+            headers[header.name] = view(header.value);
     }
     const std::string* type = reply.headers.find("Content-Type");
     json::object out;
@@ -103,7 +108,8 @@ json::object batch_response(const BatchItem& item, Reply& reply, bool raw_value)
     } else if (type != nullptr && istarts_with(*type, "application/json")) {
         boost::system::error_code error;
         json::value body = json::parse(view(reply.body), error);
-        if (!error) out["body"] = std::move(body);
+        if (!error)
+            out["body"] = std::move(body);
     } else if (!reply.body.empty()) {
         out["body"] = view(raw_value ? valid_utf8(reply.body) : base64_encode(reply.body));
     }

@@ -1,29 +1,33 @@
 // Groups and their members.
-#include "routes.hpp"
-
-#include "resources.hpp"
-#include "text.hpp"
-
 #include <algorithm>
 #include <set>
+
+#include "resources.hpp"
+#include "routes.hpp"
+#include "text.hpp"
 
 namespace graph_simulator {
 namespace {
 
 const Group& require_group(const World& world, const std::string& id) {
     for (const Group& group : world.tenant.groups()) {
-        if (!group.removed && iequals(group.id, id)) return group;
+        if (!group.removed && iequals(group.id, id))
+            return group;
     }
-    throw GraphError{404, "Request_ResourceNotFound",
-                     "Resource '" + id + "' does not exist or one of its queried reference-property "
-                     "objects are not present.", {}};
+    throw GraphError{404,
+                     "Request_ResourceNotFound",
+                     "Resource '" + id +
+                         "' does not exist or one of its queried reference-property "
+                         "objects are not present.",
+                     {}};
 }
 
 void collect(const World& world, const Group& group, bool transitive,
              std::set<std::uint32_t>& users, std::set<std::uint32_t>& groups) {
     users.insert(group.users.begin(), group.users.end());
     for (const std::uint32_t inner : group.groups) {
-        if (!groups.insert(inner).second || !transitive) continue;
+        if (!groups.insert(inner).second || !transitive)
+            continue;
         collect(world, world.tenant.groups()[inner], true, users, groups);
     }
 }
@@ -31,18 +35,22 @@ void collect(const World& world, const Group& group, bool transitive,
 void require_advanced(const Call& call) {
     const std::string* level = call.request.headers.find("ConsistencyLevel");
     if (level == nullptr || !iequals(*level, "eventual") || !call.query.is_true("$count")) {
-        throw GraphError{400, "Request_UnsupportedQuery",
+        throw GraphError{400,
+                         "Request_UnsupportedQuery",
                          "The cast to microsoft.graph.user is not supported because the required "
                          "parameters might be missing. Try adding $count=true query parameter and "
-                         "ConsistencyLevel:eventual header.", {}};
+                         "ConsistencyLevel:eventual header.",
+                         {}};
     }
 }
 
 std::int64_t offset_of(const Call& call) {
     const std::string* token = call.query.find("$skiptoken");
-    if (token == nullptr) return 0;
+    if (token == nullptr)
+        return 0;
     const auto text = base64url_decode(*token);
-    if (!text || !text->starts_with("Grp:")) throw bad_request("The $skiptoken is not valid.");
+    if (!text || !text->starts_with("Grp:"))
+        throw bad_request("The $skiptoken is not valid.");
     return std::strtoll(text->c_str() + 4, nullptr, 10);
 }
 
@@ -50,8 +58,10 @@ std::int64_t offset_of(const Call& call) {
 
 Reply groups_route(World& world, const Call& call) {
     if (!call.has_role({"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"})) {
-        throw GraphError{403, "Authorization_RequestDenied",
-                         "Insufficient privileges to complete the operation.", {}};
+        throw GraphError{403,
+                         "Authorization_RequestDenied",
+                         "Insufficient privileges to complete the operation.",
+                         {}};
     }
     const Group& group = require_group(world, call.route.group);
     json::object body;
@@ -63,12 +73,15 @@ Reply groups_route(World& world, const Call& call) {
         return json_reply(body);
     }
     call.query.allow({"$select", "$top", "$count", "$skiptoken"});
-    if (call.route.user_cast) require_advanced(call);
+    if (call.route.user_cast)
+        require_advanced(call);
     const std::int64_t top = call.query.number("$top", 1).value_or(100);
     if (top > 999) {
-        throw GraphError{400, "Request_UnsupportedQuery",
+        throw GraphError{400,
+                         "Request_UnsupportedQuery",
                          "Invalid page size specified: '" + std::to_string(top) +
-                             "'. Must be between 1 and 999 inclusive.", {}};
+                             "'. Must be between 1 and 999 inclusive.",
+                         {}};
     }
     Select select;
     if (const std::string* list = call.query.find("$select")) {
@@ -80,24 +93,28 @@ Reply groups_route(World& world, const Call& call) {
     std::vector<json::object> found;
     for (const std::uint32_t number : users) {
         const User& user = *world.tenant.users()[number];
-        if (user.removed) continue;
+        if (user.removed)
+            continue;
         json::object item;
-        if (!call.route.user_cast) item["@odata.type"] = "#microsoft.graph.user";
+        if (!call.route.user_cast)
+            item["@odata.type"] = "#microsoft.graph.user";
         for (auto& [key, value] : user_json(user, select)) item[key] = std::move(value);
         found.push_back(std::move(item));
     }
     for (const std::uint32_t number : groups) {
         const Group& inner = world.tenant.groups()[number];
-        if (call.route.user_cast || inner.removed) continue;
+        if (call.route.user_cast || inner.removed)
+            continue;
         // The application may not read groups: type and id is all there is.
         found.push_back({{"@odata.type", "#microsoft.graph.group"}, {"id", view(inner.id)}});
     }
     const auto total = static_cast<std::int64_t>(found.size());
     const std::int64_t from = offset_of(call);
     const std::int64_t to = std::min(from + top, total);
-    body["@odata.context"] =
-        view(call.metadata() + (call.route.user_cast ? "users" : "directoryObjects") + select.context());
-    if (call.query.is_true("$count") && from == 0) body["@odata.count"] = total;
+    body["@odata.context"] = view(
+        call.metadata() + (call.route.user_cast ? "users" : "directoryObjects") + select.context());
+    if (call.query.is_true("$count") && from == 0)
+        body["@odata.count"] = total;
     if (to < total) {
         std::string link = call.root() + call.path + "?";
         for (const std::string_view name : {"$select", "$count", "$top"}) {

@@ -1,13 +1,12 @@
 // Message lists, single messages, their MIME content, attachments and id translation.
-#include "routes.hpp"
+#include <algorithm>
 
-#include "mime.hpp"
 #include "filter.hpp"
+#include "mime.hpp"
 #include "resources.hpp"
+#include "routes.hpp"
 #include "text.hpp"
 #include "time_text.hpp"
-
-#include <algorithm>
 
 namespace graph_simulator {
 namespace {
@@ -21,9 +20,11 @@ constexpr std::string_view kSizeProperty =
 constexpr std::string_view kAttachmentMark = "BEgAQA";
 
 GraphError not_found() {
-    return {404, "ErrorItemNotFound",
+    return {404,
+            "ErrorItemNotFound",
             "The specified object was not found in the store., The process failed to get the "
-            "correct properties.", {}};
+            "correct properties.",
+            {}};
 }
 
 Select message_select(const Call& call) {
@@ -33,16 +34,18 @@ Select message_select(const Call& call) {
 
 bool wants_size(const Call& call) {
     const std::string* expand = call.query.find("$expand");
-    if (expand == nullptr) return false;
-    if (*expand != kSizeProperty) throw bad_request("The $expand clause is not supported here.");
+    if (expand == nullptr)
+        return false;
+    if (*expand != kSizeProperty)
+        throw bad_request("The $expand clause is not supported here.");
     return true;
 }
 
 void add_size(json::object& item, const World& world, const User& user, const Message& message) {
     const std::uint64_t size =
         world.tenant.contents().size(message.content, world.tenant.owner(user));
-    item["singleValueExtendedProperties"] = json::array{
-        json::object{{"id", "Integer 0xe08"}, {"value", view(std::to_string(size))}}};
+    item["singleValueExtendedProperties"] =
+        json::array{json::object{{"id", "Integer 0xe08"}, {"value", view(std::to_string(size))}}};
 }
 
 // Ascending by receivedDateTime.
@@ -50,16 +53,19 @@ std::vector<std::uint32_t> candidates(const Call& call) {
     const User& user = *call.user;
     if (!call.route.folder.empty()) {
         const Folder& folder = require_folder(call);
-        if (!folder.search) return Tenant::by_received(user, folder);
+        if (!folder.search)
+            return Tenant::by_received(user, folder);
         std::vector<std::uint32_t> shown;
         for (const std::uint32_t number : Tenant::by_received(user, user.folders[folder.parent])) {
-            if (Tenant::in_search_folder(user.messages[number])) shown.push_back(number);
+            if (Tenant::in_search_folder(user.messages[number]))
+                shown.push_back(number);
         }
         return shown;
     }
     std::vector<std::uint32_t> all;
     for (const Message& message : user.messages) {
-        if (!message.deleted && !user.folders[message.folder].outside_root) all.push_back(message.number);
+        if (!message.deleted && !user.folders[message.folder].outside_root)
+            all.push_back(message.number);
     }
     std::stable_sort(all.begin(), all.end(), [&](std::uint32_t a, std::uint32_t b) {
         return user.messages[a].received < user.messages[b].received;
@@ -76,11 +82,14 @@ void check_order(const std::vector<OrderBy>& order, const std::optional<Filter>&
                               "' on type 'microsoft.graph.message'.");
         }
     }
-    if (!filter) return;
+    if (!filter)
+        return;
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (i >= filter->properties().size() || filter->properties()[i] != order[i].property) {
-            throw GraphError{400, "InefficientFilter",
-                             "The restriction or sort order is too complex for this operation.", {}};
+            throw GraphError{400,
+                             "InefficientFilter",
+                             "The restriction or sort order is too complex for this operation.",
+                             {}};
         }
     }
 }
@@ -97,7 +106,8 @@ std::string read_all(const World& world, const User& user, const Message& messag
         throw GraphError{500, "ErrorInternalServerError", "The message is too large.", {}};
     }
     const auto source = world.tenant.contents().open(message.content, owner);
-    if (source == nullptr) throw not_found();
+    if (source == nullptr)
+        throw not_found();
     return drain(*source);
 }
 
@@ -117,7 +127,8 @@ json::object attachment_json(const Call& call, const Message& message, const Mim
     out["isInline"] = part.disposition == "inline";
     if (!item) {
         out["contentId"] = part.content_id.empty() ? json::value() : view(part.content_id);
-        if (with_bytes) out["contentBytes"] = view(base64_encode(bytes));
+        if (with_bytes)
+            out["contentBytes"] = view(base64_encode(bytes));
     }
     return out;
 }
@@ -135,7 +146,8 @@ Message& require_message(World& world, const Call& call) {
         throw GraphError{400, "ErrorInvalidIdMalformed", "Id is malformed.", {}};
     }
     Message* message = Tenant::find_message(user, call.route.message);
-    if (message == nullptr || message->deleted) throw not_found();
+    if (message == nullptr || message->deleted)
+        throw not_found();
     if (!call.route.folder.empty() && require_folder(call).number != message->folder) {
         throw not_found();
     }
@@ -146,10 +158,13 @@ Reply messages_route(World& world, const Call& call) {
     call.query.allow({"$select", "$top", "$skip", "$filter", "$orderby", "$count", "$expand"});
     const Select select = message_select(call);
     const bool size = wants_size(call);
-    const std::int64_t top = call.query.number("$top", 1).value_or(page_size(world, call, kDefaultPage));
+    const std::int64_t top =
+        call.query.number("$top", 1).value_or(page_size(world, call, kDefaultPage));
     if (top > kLargestPage) {
-        throw bad_request("The limit of '1000' for Top query has been exceeded. The value from the "
-                          "incoming request is '" + std::to_string(top) + "'.");
+        throw bad_request(
+            "The limit of '1000' for Top query has been exceeded. The value from the "
+            "incoming request is '" +
+            std::to_string(top) + "'.");
     }
     const std::int64_t skip = call.query.number("$skip", 0).value_or(0);
     std::optional<Filter> filter;
@@ -161,13 +176,16 @@ Reply messages_route(World& world, const Call& call) {
         const std::vector<OrderBy> order = parse_order(*text);
         check_order(order, filter);
         if (order[0].property != "receivedDateTime") {
-            throw GraphError{400, "ErrorRestrictionTooComplex",
-                             "The simulator sorts by receivedDateTime only.", {}};
+            throw GraphError{400,
+                             "ErrorRestrictionTooComplex",
+                             "The simulator sorts by receivedDateTime only.",
+                             {}};
         }
         ascending = !order[0].descending;
     }
     std::vector<std::uint32_t> list = candidates(call);
-    if (!ascending) std::reverse(list.begin(), list.end());
+    if (!ascending)
+        std::reverse(list.begin(), list.end());
     const User& user = *call.user;
     const MessageView how{call.preferences.immutable_ids, false};
     if (filter) {
@@ -181,24 +199,28 @@ Reply messages_route(World& world, const Call& call) {
         });
     }
     json::object body;
-    body["@odata.context"] = view(
-        mailbox_context(call, call.route.folder.empty()
-                                  ? std::string("messages")
-                                  : "mailFolders('" + percent_encode(call.route.folder) +
-                                        "')/messages") + select.context());
+    body["@odata.context"] =
+        view(mailbox_context(
+                 call, call.route.folder.empty()
+                           ? std::string("messages")
+                           : "mailFolders('" + percent_encode(call.route.folder) + "')/messages") +
+             select.context());
     const auto total = static_cast<std::int64_t>(list.size());
-    if (call.query.is_true("$count")) body["@odata.count"] = total;
+    if (call.query.is_true("$count"))
+        body["@odata.count"] = total;
     json::array items;
     for (std::int64_t i = skip; i < std::min(skip + top, total); ++i) {
         const Message& message = user.messages[list[static_cast<std::size_t>(i)]];
         json::object item = message_json(world.tenant, user, message, select, how);
-        if (size) add_size(item, world, user, message);
+        if (size)
+            add_size(item, world, user, message);
         items.push_back(std::move(item));
     }
     body["value"] = std::move(items);
     if (skip + top < total) {
         std::string link = call.root() + call.path + "?";
-        for (const std::string_view name : {"$select", "$filter", "$orderby", "$expand", "$count", "$top"}) {
+        for (const std::string_view name :
+             {"$select", "$filter", "$orderby", "$expand", "$count", "$top"}) {
             if (const std::string* value = call.query.find(name)) {
                 link += std::string(name) + "=" + percent_encode(*value) + "&";
             }
@@ -216,12 +238,14 @@ Reply message_route(World& world, const Call& call) {
     const bool size = wants_size(call);
     const Message& message = require_message(world, call);
     json::object body;
-    body["@odata.context"] = view(mailbox_context(call, "messages") + select.context() + "/$entity");
+    body["@odata.context"] =
+        view(mailbox_context(call, "messages") + select.context() + "/$entity");
     const MessageView how{call.preferences.immutable_ids, false};
     for (auto& [key, value] : message_json(world.tenant, *call.user, message, select, how)) {
         body[key] = std::move(value);
     }
-    if (size) add_size(body, world, *call.user, message);
+    if (size)
+        add_size(body, world, *call.user, message);
     Reply reply = json_reply(body);
     reply.headers.set("ETag", etag(message));
     set_applied(reply, world, call);
@@ -231,8 +255,8 @@ Reply message_route(World& world, const Call& call) {
 Reply value_route(World& world, const Call& call) {
     call.query.allow({});
     if (!call.has_role({"Mail.Read", "Mail.ReadWrite"})) {
-        throw GraphError{403, "ErrorAccessDenied",
-                         "Access is denied. Check credentials and try again.", {}};
+        throw GraphError{
+            403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.", {}};
     }
     const Message& message = require_message(world, call);
     const ContentOwner owner = world.tenant.owner(*call.user);
@@ -254,7 +278,8 @@ Reply attachments_route(World& world, const Call& call) {
     const std::string mail = read_all(world, *call.user, message);
     std::vector<MimePart> files;
     for (MimePart& part : read_parts(mail)) {
-        if (part.is_attachment() || part.disposition == "inline") files.push_back(std::move(part));
+        if (part.is_attachment() || part.disposition == "inline")
+            files.push_back(std::move(part));
     }
     json::object body;
     const std::string context =
@@ -270,13 +295,16 @@ Reply attachments_route(World& world, const Call& call) {
     }
     const std::string& id = call.route.attachment;
     const auto mark = id.rfind(kAttachmentMark);
-    const std::size_t index = mark == std::string::npos
-                                  ? files.size()
-                                  : std::strtoul(id.c_str() + mark + kAttachmentMark.size(), nullptr, 10);
-    if (mark == std::string::npos || Tenant::find_message(*call.user, id.substr(0, mark)) != &message) {
+    const std::size_t index =
+        mark == std::string::npos
+            ? files.size()
+            : std::strtoul(id.c_str() + mark + kAttachmentMark.size(), nullptr, 10);
+    if (mark == std::string::npos ||
+        Tenant::find_message(*call.user, id.substr(0, mark)) != &message) {
         throw GraphError{400, "ErrorInvalidIdMalformed", "Id is malformed.", {}};
     }
-    if (index >= files.size()) throw not_found();
+    if (index >= files.size())
+        throw not_found();
     if (call.route.kind == RouteKind::AttachmentValue) {
         Reply reply;
         reply.body = files[index].decoded();
@@ -295,7 +323,8 @@ Reply translate_route(World& world, const Call& call) {
     call.query.allow({});
     boost::system::error_code error;
     const json::value parsed = json::parse(view(call.request.body), error);
-    if (error || !parsed.is_object()) throw bad_request("Unable to read JSON request payload.");
+    if (error || !parsed.is_object())
+        throw bad_request("Unable to read JSON request payload.");
     const json::object& given = parsed.as_object();
     const json::value* ids = given.if_contains("inputIds");
     const std::string from = text_or(given, "sourceIdType", "");
@@ -305,9 +334,11 @@ Reply translate_route(World& world, const Call& call) {
     };
     if (ids == nullptr || !ids->is_array() || ids->as_array().empty() ||
         ids->as_array().size() > kMostTranslations || !known(from) || !known(to)) {
-        throw GraphError{400, "ErrorInvalidRequest",
+        throw GraphError{400,
+                         "ErrorInvalidRequest",
                          "inputIds must hold 1 to 1000 ids, and the types must be restId or "
-                         "restImmutableEntryId.", {}};
+                         "restImmutableEntryId.",
+                         {}};
     }
     json::array list;
     for (const json::value& each : ids->as_array()) {
@@ -315,23 +346,22 @@ Reply translate_route(World& world, const Call& call) {
         json::object item;
         item["sourceId"] = view(id);
         const auto ref = call.user->ids.parse_message(id);
-        const Message* message =
-            ref && ref->immutable == (from == "restImmutableEntryId")
-                ? Tenant::find_message(*call.user, id) : nullptr;
+        const Message* message = ref && ref->immutable == (from == "restImmutableEntryId")
+                                     ? Tenant::find_message(*call.user, id)
+                                     : nullptr;
         if (message != nullptr && !message->deleted) {
             item["targetId"] =
                 view(Tenant::message_id(*call.user, *message, to == "restImmutableEntryId"));
         } else {
-            item["errorDetails"] = json::object{
-                {"code", ref ? "ErrorItemNotFound" : "ErrorInvalidIdMalformed"},
-                {"message", ref ? "The specified object was not found in the store."
-                                : "Id is malformed."}};
+            item["errorDetails"] =
+                json::object{{"code", ref ? "ErrorItemNotFound" : "ErrorInvalidIdMalformed"},
+                             {"message", ref ? "The specified object was not found in the store."
+                                             : "Id is malformed."}};
         }
         list.push_back(std::move(item));
     }
     json::object body;
-    body["@odata.context"] =
-        view(call.metadata() + "Collection(microsoft.graph.convertIdResult)");
+    body["@odata.context"] = view(call.metadata() + "Collection(microsoft.graph.convertIdResult)");
     body["value"] = std::move(list);
     return json_reply(body);
 }

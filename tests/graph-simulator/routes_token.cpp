@@ -1,10 +1,9 @@
 // The token service: POST TENANT/oauth2/v2.0/token and what clients ask before it.
-#include "routes.hpp"
+#include <array>
 
+#include "routes.hpp"
 #include "text.hpp"
 #include "time_text.hpp"
-
-#include <array>
 
 namespace graph_simulator {
 namespace {
@@ -15,6 +14,7 @@ struct KnownError {
     std::string_view error;
     std::string_view text;
 };
+
 constexpr std::array<KnownError, 24> kErrors = {{
     {7000215, 401, "invalid_client",
      "Invalid client secret provided. Ensure the secret being sent in the request is the client "
@@ -54,8 +54,9 @@ constexpr std::array<KnownError, 24> kErrors = {{
     {53003, 400, "invalid_grant",
      "Access has been blocked by Conditional Access policies. The access policy does not allow "
      "token issuance."},
-    {50196, 400, "invalid_grant", "The server terminated an operation because it encountered a "
-                                  "client request loop."},
+    {50196, 400, "invalid_grant",
+     "The server terminated an operation because it encountered a "
+     "client request loop."},
     {90055, 429, "temporarily_unavailable", "The tenant is throttled."},
     {90033, 503, "temporarily_unavailable", "A transient error has occurred. Please try again."},
 }};
@@ -68,7 +69,8 @@ struct TokenError {
 Reply error_reply(const Request& request, const TokenError& problem) {
     KnownError known{problem.code, 400, "invalid_request", "The request failed."};
     for (const KnownError& each : kErrors) {
-        if (each.code == problem.code) known = each;
+        if (each.code == problem.code)
+            known = each;
     }
     const std::string number = std::to_string(problem.code);
     const std::string trace = fresh_guid();
@@ -103,13 +105,15 @@ using Form = std::vector<std::pair<std::string, std::string>>;
 Form parse_form(std::string_view body) {
     Form form;
     for (const std::string_view part : split(body, '&')) {
-        if (part.empty()) continue;
+        if (part.empty())
+            continue;
         const auto equals = part.find('=');
         auto name = percent_decode(part.substr(0, equals), true);
         auto value = equals == std::string_view::npos
                          ? std::optional<std::string>("")
                          : percent_decode(part.substr(equals + 1), true);
-        if (!name || !value) throw TokenError{900144, "The request body is malformed."};
+        if (!name || !value)
+            throw TokenError{900144, "The request body is malformed."};
         form.emplace_back(std::move(*name), std::move(*value));
     }
     return form;
@@ -117,7 +121,8 @@ Form parse_form(std::string_view body) {
 
 std::string get(const Form& form, std::string_view name) {
     for (const auto& [key, value] : form) {
-        if (key == name) return value;
+        if (key == name)
+            return value;
     }
     return {};
 }
@@ -132,8 +137,10 @@ std::string require(const Form& form, std::string_view name) {
 }
 
 void check_tenant(const World& world, const std::string& tenant) {
-    if (iequals(tenant, "common") || iequals(tenant, "consumers")) throw TokenError{9001023, {}};
-    if (iequals(tenant, "organizations")) throw TokenError{50059, {}};
+    if (iequals(tenant, "common") || iequals(tenant, "consumers"))
+        throw TokenError{9001023, {}};
+    if (iequals(tenant, "organizations"))
+        throw TokenError{50059, {}};
     if (iequals(tenant, world.options.tenant) || iequals(tenant, "contoso.example") ||
         iequals(tenant, "contoso.onmicrosoft.example")) {
         return;
@@ -149,7 +156,8 @@ void check_tenant(const World& world, const std::string& tenant) {
 
 void check_scope(const std::string& scope, const std::string& origin) {
     static constexpr std::string_view kSuffix = "/.default";
-    if (scope.find(' ') != std::string::npos) throw TokenError{700022, {}};
+    if (scope.find(' ') != std::string::npos)
+        throw TokenError{700022, {}};
     if (!scope.ends_with(kSuffix)) {
         throw TokenError{1002012, "The provided value for scope " + scope +
                                       " is not valid. Client credential flows must have a scope "
@@ -160,11 +168,13 @@ void check_scope(const std::string& scope, const std::string& origin) {
     for (const std::string_view known :
          {"https://graph.microsoft.com", "https://graph.microsoft.us",
           "https://dod-graph.microsoft.us", "https://microsoftgraph.chinacloudapi.cn"}) {
-        if (resource == known || resource == std::string(known) + "/") return;
+        if (resource == known || resource == std::string(known) + "/")
+            return;
     }
-    if (resource == origin) return;
-    throw TokenError{500011, "The resource principal named " + resource +
-                                 " was not found in the tenant."};
+    if (resource == origin)
+        return;
+    throw TokenError{500011,
+                     "The resource principal named " + resource + " was not found in the tenant."};
 }
 
 struct Credentials {
@@ -178,13 +188,15 @@ Credentials credentials(const Request& request, const Form& form) {
     if (header != nullptr && istarts_with(*header, "Basic ")) {
         const auto text = base64_decode(trim(std::string_view(*header).substr(6)));
         const auto colon = text ? text->find(':') : std::string::npos;
-        if (colon == std::string::npos) throw TokenError{7000216, {}};
+        if (colon == std::string::npos)
+            throw TokenError{7000216, {}};
         // RFC 6749 2.3.1: both parts are form-encoded before they are joined.
         out.client_id = percent_decode(text->substr(0, colon), true).value_or("");
         out.secret = percent_decode(text->substr(colon + 1), true).value_or("");
     }
     if (out.client_id.empty()) {
-        throw TokenError{900144, "The request body must contain the following parameter: 'client_id'."};
+        throw TokenError{900144,
+                         "The request body must contain the following parameter: 'client_id'."};
     }
     return out;
 }
@@ -193,12 +205,14 @@ bool check_credential(World& world, const Request& request, const Form& form,
                       const Credentials& given, const std::string& tenant) {
     const std::string assertion = get(form, "client_assertion");
     if (assertion.empty()) {
-        if (given.secret.empty()) throw TokenError{7000216, {}};
+        if (given.secret.empty())
+            throw TokenError{7000216, {}};
         if (given.secret != world.options.client_secret) {
-            throw TokenError{7000215, "Invalid client secret provided. Ensure the secret being sent "
-                                      "in the request is the client secret value, not the client "
-                                      "secret ID, for a secret added to app '" +
-                                          world.options.client_id + "'."};
+            throw TokenError{7000215,
+                             "Invalid client secret provided. Ensure the secret being sent "
+                             "in the request is the client secret value, not the client "
+                             "secret ID, for a secret added to app '" +
+                                 world.options.client_id + "'."};
         }
         return false;
     }
@@ -212,7 +226,8 @@ bool check_credential(World& world, const Request& request, const Form& form,
     const AssertionProblem problem =
         world.assertions->check(assertion, request.origin + "/" + tenant + "/oauth2/v2.0/token",
                                 world.options.client_id, now_seconds());
-    if (problem.code != 0) throw TokenError{problem.code, problem.detail};
+    if (problem.code != 0)
+        throw TokenError{problem.code, problem.detail};
     return true;
 }
 
@@ -223,12 +238,14 @@ Reply issue(World& world, const Request& request, const std::string& tenant) {
     }
     const std::string* type = request.headers.find("Content-Type");
     if (type == nullptr || !istarts_with(*type, "application/x-www-form-urlencoded")) {
-        throw TokenError{900144, "The request body must contain the following parameter: "
-                                 "'grant_type'."};
+        throw TokenError{900144,
+                         "The request body must contain the following parameter: "
+                         "'grant_type'."};
     }
     check_tenant(world, tenant);
     const Form form = parse_form(request.body);
-    if (require(form, "grant_type") != "client_credentials") throw TokenError{70003, {}};
+    if (require(form, "grant_type") != "client_credentials")
+        throw TokenError{70003, {}};
     const Credentials given = credentials(request, form);
     const std::string scope = require(form, "scope");
     if (!iequals(given.client_id, world.options.client_id)) {
@@ -246,9 +263,9 @@ Reply issue(World& world, const Request& request, const std::string& tenant) {
     body["token_type"] = "Bearer";
     body["expires_in"] = world.settings.token_lifetime;
     body["ext_expires_in"] = world.settings.token_lifetime;
-    body["access_token"] = view(world.access_tokens.issue(
-        {world.options.tenant, world.options.client_id, certificate}, world.settings.roles,
-        world.settings.token_lifetime));
+    body["access_token"] =
+        view(world.access_tokens.issue({world.options.tenant, world.options.client_id, certificate},
+                                       world.settings.roles, world.settings.token_lifetime));
     Reply reply;
     reply.body = json::serialize(body);
     reply.headers.set("Content-Type", "application/json; charset=utf-8");
@@ -302,10 +319,13 @@ Reply instance_discovery(const Request& request) {
 
 }  // namespace
 
-bool is_token_path(std::string_view path) { return !path.starts_with("/v1.0"); }
+bool is_token_path(std::string_view path) {
+    return !path.starts_with("/v1.0");
+}
 
 std::string_view token_route_name(std::string_view path) {
-    if (path.ends_with("/oauth2/v2.0/token")) return "token";
+    if (path.ends_with("/oauth2/v2.0/token"))
+        return "token";
     if (path.ends_with("/openid-configuration") || path.starts_with("/common/discovery/")) {
         return "discovery";
     }
@@ -319,9 +339,12 @@ Reply token_service(World& world, const Request& request, std::string_view path,
     const std::string tenant = percent_decode(parts[0], false).value_or("");
     const std::string rest(path.substr(std::min(path.size(), parts[0].size() + 1)));
     try {
-        if (rest == "/oauth2/v2.0/token") return issue(world, request, tenant);
-        if (rest == "/v2.0/.well-known/openid-configuration") return discovery(world, request, tenant);
-        if (rest == "/discovery/instance") return instance_discovery(request);
+        if (rest == "/oauth2/v2.0/token")
+            return issue(world, request, tenant);
+        if (rest == "/v2.0/.well-known/openid-configuration")
+            return discovery(world, request, tenant);
+        if (rest == "/discovery/instance")
+            return instance_discovery(request);
     } catch (const TokenError& problem) {
         return error_reply(request, problem);
     }

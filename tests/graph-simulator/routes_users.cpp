@@ -1,11 +1,10 @@
 // /users, /users/{id} and /users/delta, and the dispatch of all other routes.
-#include "routes.hpp"
+#include <algorithm>
 
 #include "filter.hpp"
 #include "resources.hpp"
+#include "routes.hpp"
 #include "text.hpp"
-
-#include <algorithm>
 
 namespace graph_simulator {
 namespace {
@@ -17,8 +16,10 @@ constexpr std::string_view kEntityTail = "/$entity";
 void require_directory_read(const Call& call) {
     if (!call.has_role({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All",
                         "Directory.ReadWrite.All"})) {
-        throw GraphError{403, "Authorization_RequestDenied",
-                         "Insufficient privileges to complete the operation.", {}};
+        throw GraphError{403,
+                         "Authorization_RequestDenied",
+                         "Insufficient privileges to complete the operation.",
+                         {}};
     }
 }
 
@@ -28,18 +29,24 @@ bool is_advanced(const Call& call) {
 }
 
 void check_query_rules(const Call& call, const std::optional<Filter>& filter) {
-    if (is_advanced(call)) return;
+    if (is_advanced(call))
+        return;
     const auto refuse = [](const std::string& what) {
-        throw GraphError{400, "Request_UnsupportedQuery",
-                         what + " is not supported because the required parameters might be "
-                                "missing. Try adding $count=true query parameter and "
-                                "ConsistencyLevel:eventual header.", {}};
+        throw GraphError{400,
+                         "Request_UnsupportedQuery",
+                         what +
+                             " is not supported because the required parameters might be "
+                             "missing. Try adding $count=true query parameter and "
+                             "ConsistencyLevel:eventual header.",
+                         {}};
     };
     if (filter) {
         for (const std::string_view name : {"ne", "not", "endswith"}) {
-            if (filter->uses(name)) refuse("Operator '" + std::string(name) + "'");
+            if (filter->uses(name))
+                refuse("Operator '" + std::string(name) + "'");
         }
-        if (call.query.find("$orderby") != nullptr) refuse("Sorting together with a filter");
+        if (call.query.find("$orderby") != nullptr)
+            refuse("Sorting together with a filter");
     }
 }
 
@@ -51,9 +58,11 @@ json::value lookup(const User& user, std::string_view name) {
 
 std::int64_t offset_from_token(const Query& query) {
     const std::string* token = query.find("$skiptoken");
-    if (token == nullptr) return 0;
+    if (token == nullptr)
+        return 0;
     const auto text = base64url_decode(*token);
-    if (!text || !text->starts_with("RSPt:")) throw bad_request("The $skiptoken is not valid.");
+    if (!text || !text->starts_with("RSPt:"))
+        throw bad_request("The $skiptoken is not valid.");
     return std::strtoll(text->c_str() + 5, nullptr, 10);
 }
 
@@ -61,15 +70,18 @@ void sort_users(std::vector<const User*>& found, std::string_view order_text) {
     const std::vector<OrderBy> order = parse_order(order_text);
     for (const OrderBy& by : order) {
         if (by.property != "displayName" && by.property != "userPrincipalName") {
-            throw GraphError{400, "Request_UnsupportedQuery",
-                             "Sorting is not supported on property '" + by.property + "'.", {}};
+            throw GraphError{400,
+                             "Request_UnsupportedQuery",
+                             "Sorting is not supported on property '" + by.property + "'.",
+                             {}};
         }
     }
     std::stable_sort(found.begin(), found.end(), [&](const User* a, const User* b) {
         for (const OrderBy& by : order) {
             const std::string left = lower(by.property == "displayName" ? a->name : a->upn);
             const std::string right = lower(by.property == "displayName" ? b->name : b->upn);
-            if (left != right) return (left < right) != by.descending;
+            if (left != right)
+                return (left < right) != by.descending;
         }
         return false;
     });
@@ -79,9 +91,12 @@ Reply user_route(World&, const Call& call) {
     require_directory_read(call);
     call.query.allow({"$select"});
     if (call.user == nullptr || call.user->removed) {
-        throw GraphError{404, "Request_ResourceNotFound",
-                         "Resource '" + call.route.user + "' does not exist or one of its queried "
-                         "reference-property objects are not present.", {}};
+        throw GraphError{404,
+                         "Request_ResourceNotFound",
+                         "Resource '" + call.route.user +
+                             "' does not exist or one of its queried "
+                             "reference-property objects are not present.",
+                         {}};
     }
     Select select;
     if (const std::string* list = call.query.find("$select")) {
@@ -98,26 +113,30 @@ Reply user_route(World&, const Call& call) {
     if (call.route.bad_escape) {
         throw GraphError{400, "BadRequest", "The request path has a malformed escape.", {}};
     }
-    throw GraphError{400, "BadRequest",
-                     "Resource not found for the segment '" + call.route.last_segment + "'.", {}};
+    throw GraphError{400,
+                     "BadRequest",
+                     "Resource not found for the segment '" + call.route.last_segment + "'.",
+                     {}};
 }
 
 void check_method(const Call& call) {
     const std::string& method = call.request.method;
     const RouteKind kind = call.route.kind;
     const bool post = kind == RouteKind::Translate || kind == RouteKind::Batch;
-    if (method == (post ? "POST" : "GET")) return;
+    if (method == (post ? "POST" : "GET"))
+        return;
     const bool writable = kind == RouteKind::Folders || kind == RouteKind::Folder ||
                           kind == RouteKind::ChildFolders || kind == RouteKind::Messages ||
                           kind == RouteKind::Message;
     if (writable && (method == "POST" || method == "PATCH" || method == "DELETE")) {
         if (!call.has_role({"Mail.ReadWrite"})) {
-            throw GraphError{403, "ErrorAccessDenied",
-                             "Access is denied. Check credentials and try again.", {}};
+            throw GraphError{
+                403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.", {}};
         }
         throw GraphError{501, "NotImplemented", "The simulator does not write through Graph.", {}};
     }
-    throw GraphError{405, "Request_BadRequest",
+    throw GraphError{405,
+                     "Request_BadRequest",
                      "Specified HTTP method is not allowed for the request target.",
                      {{"Allow", post ? "POST" : "GET"}}};
 }
@@ -126,39 +145,53 @@ void check_method(const Call& call) {
 void check_mailbox(const Call& call) {
     const bool settings =
         call.route.kind == RouteKind::MailboxSettings || call.route.kind == RouteKind::UserPurpose;
-    const GraphError denied{403, "ErrorAccessDenied",
-                            "Access is denied. Check credentials and try again.", {}};
+    const GraphError denied{
+        403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.", {}};
     if (settings) {
-        if (!call.has_role({"MailboxSettings.Read", "MailboxSettings.ReadWrite"})) throw denied;
+        if (!call.has_role({"MailboxSettings.Read", "MailboxSettings.ReadWrite"}))
+            throw denied;
     } else if (call.route.kind == RouteKind::Translate) {
-        if (!call.has_role({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"})) throw denied;
+        if (!call.has_role({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}))
+            throw denied;
     } else if (!call.has_role({"Mail.Read", "Mail.ReadWrite", "Mail.ReadBasic.All"})) {
         throw denied;
     }
     const User* user = call.user;
     if (user == nullptr) {
-        throw GraphError{404, "ErrorInvalidUser",
-                         "The requested user '" + call.route.user + "' is invalid.", {}};
+        throw GraphError{404,
+                         "ErrorInvalidUser",
+                         "The requested user '" + call.route.user + "' is invalid.",
+                         {}};
     }
     if (user->removed) {
-        throw GraphError{404, "Request_ResourceNotFound",
-                         "Resource '" + call.route.user + "' does not exist or one of its queried "
-                         "reference-property objects are not present.", {}};
+        throw GraphError{404,
+                         "Request_ResourceNotFound",
+                         "Resource '" + call.route.user +
+                             "' does not exist or one of its queried "
+                             "reference-property objects are not present.",
+                         {}};
     }
     switch (user->mailbox) {
         case MailboxState::Enabled:
-        case MailboxState::Quota: return;
+        case MailboxState::Quota:
+            return;
         case MailboxState::None:
-            throw GraphError{404, "MailboxNotEnabledForRESTAPI",
+            throw GraphError{404,
+                             "MailboxNotEnabledForRESTAPI",
                              "The mailbox is either inactive, soft-deleted, or is hosted "
-                             "on-premise.", {}};
+                             "on-premise.",
+                             {}};
         case MailboxState::Invalid:
-            throw GraphError{404, "ErrorInvalidUser",
-                             "The requested user '" + call.route.user + "' is invalid.", {}};
+            throw GraphError{404,
+                             "ErrorInvalidUser",
+                             "The requested user '" + call.route.user + "' is invalid.",
+                             {}};
         case MailboxState::Policy:
-            throw GraphError{403, "ErrorAccessDenied",
+            throw GraphError{403,
+                             "ErrorAccessDenied",
                              "Access to OData is disabled: [RAOP] : Blocked by tenant configured "
-                             "AppOnly AccessPolicy settings.", {}};
+                             "AppOnly AccessPolicy settings.",
+                             {}};
     }
 }
 
@@ -193,37 +226,54 @@ Reply json_reply(const json::object& body, int status) {
 }
 
 Reply answer(World& world, const Call& call) {
-    if (call.route.kind == RouteKind::Unknown) unknown_segment(call);
+    if (call.route.kind == RouteKind::Unknown)
+        unknown_segment(call);
     check_method(call);
-    if (call.route.in_mailbox()) check_mailbox(call);
+    if (call.route.in_mailbox())
+        check_mailbox(call);
     switch (call.route.kind) {
-        case RouteKind::Users: return users_route(world, call);
-        case RouteKind::UsersDelta: return users_delta_route(world, call);
-        case RouteKind::User: return user_route(world, call);
+        case RouteKind::Users:
+            return users_route(world, call);
+        case RouteKind::UsersDelta:
+            return users_delta_route(world, call);
+        case RouteKind::User:
+            return user_route(world, call);
         case RouteKind::Group:
         case RouteKind::Members:
-        case RouteKind::TransitiveMembers: return groups_route(world, call);
+        case RouteKind::TransitiveMembers:
+            return groups_route(world, call);
         case RouteKind::Folders:
         case RouteKind::Folder:
-        case RouteKind::ChildFolders: return folders_route(world, call);
-        case RouteKind::FoldersDelta: return folders_delta_route(world, call);
-        case RouteKind::Messages: return messages_route(world, call);
-        case RouteKind::MessagesDelta: return messages_delta_route(world, call);
+        case RouteKind::ChildFolders:
+            return folders_route(world, call);
+        case RouteKind::FoldersDelta:
+            return folders_delta_route(world, call);
+        case RouteKind::Messages:
+            return messages_route(world, call);
+        case RouteKind::MessagesDelta:
+            return messages_delta_route(world, call);
         case RouteKind::MailboxDelta:
-            throw bad_request("Change tracking is not supported against 'microsoft.graph.message'.");
-        case RouteKind::Message: return message_route(world, call);
-        case RouteKind::Value: return value_route(world, call);
+            throw bad_request(
+                "Change tracking is not supported against 'microsoft.graph.message'.");
+        case RouteKind::Message:
+            return message_route(world, call);
+        case RouteKind::Value:
+            return value_route(world, call);
         case RouteKind::FolderValue:
             throw GraphError{405, "ErrorInvalidRequest", "The OData request is not supported.", {}};
         case RouteKind::Attachments:
         case RouteKind::Attachment:
-        case RouteKind::AttachmentValue: return attachments_route(world, call);
+        case RouteKind::AttachmentValue:
+            return attachments_route(world, call);
         case RouteKind::MailboxSettings:
-        case RouteKind::UserPurpose: return settings_route(call);
-        case RouteKind::Translate: return translate_route(world, call);
+        case RouteKind::UserPurpose:
+            return settings_route(call);
+        case RouteKind::Translate:
+            return translate_route(world, call);
         case RouteKind::Batch:
             throw bad_request("A batch cannot contain another batch.");
-        case RouteKind::Unknown: break;
+        case RouteKind::Unknown:
+            break;
     }
     unknown_segment(call);
 }
@@ -233,9 +283,11 @@ Reply users_route(World& world, const Call& call) {
     call.query.allow({"$select", "$top", "$filter", "$orderby", "$count", "$skiptoken"});
     const std::int64_t top = call.query.number("$top", 1).value_or(kDefaultPage);
     if (top > kLargestPage) {
-        throw GraphError{400, "Request_UnsupportedQuery",
+        throw GraphError{400,
+                         "Request_UnsupportedQuery",
                          "Invalid page size specified: '" + std::to_string(top) +
-                             "'. Must be between 1 and 999 inclusive.", {}};
+                             "'. Must be between 1 and 999 inclusive.",
+                         {}};
     }
     Select select;
     if (const std::string* list = call.query.find("$select")) {
@@ -248,21 +300,24 @@ Reply users_route(World& world, const Call& call) {
     check_query_rules(call, filter);
     std::vector<const User*> found;
     for (const auto& user : world.tenant.users()) {
-        if (user->removed) continue;
+        if (user->removed)
+            continue;
         const User& each = *user;
         if (filter && !filter->matches([&](std::string_view name) { return lookup(each, name); })) {
             continue;
         }
         found.push_back(&each);
     }
-    if (const std::string* order = call.query.find("$orderby")) sort_users(found, *order);
+    if (const std::string* order = call.query.find("$orderby"))
+        sort_users(found, *order);
 
     const std::int64_t from = offset_from_token(call.query);
     const auto total = static_cast<std::int64_t>(found.size());
     const std::int64_t to = std::min(from + top, total);
     json::object body;
     body["@odata.context"] = view(call.metadata() + "users" + select.context());
-    if (from == 0 && is_advanced(call)) body["@odata.count"] = total;
+    if (from == 0 && is_advanced(call))
+        body["@odata.count"] = total;
     if (to < total) {
         std::string link = call.root() + "/users?";
         for (const std::string_view name : {"$select", "$filter", "$orderby", "$count", "$top"}) {
@@ -300,7 +355,8 @@ Reply users_delta_route(World& world, const Call& call) {
         }
     }
     const std::string& list = world.selects[token->select];
-    const Select select = list.empty() ? Select() : Select::parse(list, user_properties(), kUserType);
+    const Select select =
+        list.empty() ? Select() : Select::parse(list, user_properties(), kUserType);
     body["@odata.context"] = view(call.metadata() + "users" + select.context());
     json::array items;
     const auto limit = static_cast<std::size_t>(world.settings.users_delta_page);
@@ -324,7 +380,8 @@ Reply users_delta_route(World& world, const Call& call) {
     token->position = static_cast<std::uint32_t>(position);
     const bool last = position >= log.size();
     token->link = last ? 2 : 1;
-    if (last) token->initial = 0;
+    if (last)
+        token->initial = 0;
     body[last ? "@odata.deltaLink" : "@odata.nextLink"] =
         view(call.root() + "/users/delta?" + (last ? "$deltatoken=" : "$skiptoken=") +
              world.delta_tokens.write(*token));

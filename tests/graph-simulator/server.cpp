@@ -1,8 +1,7 @@
 #include "server.hpp"
 
-#include "text.hpp"
-#include "time_text.hpp"
-
+#include <algorithm>
+#include <array>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -15,13 +14,13 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-
-#include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdio>
 #include <optional>
 #include <type_traits>
+
+#include "text.hpp"
+#include "time_text.hpp"
 
 namespace graph_simulator {
 namespace {
@@ -61,7 +60,8 @@ public:
         if constexpr (kTls) {
             stream_.async_handshake(asio::ssl::stream_base::server,
                                     [self = this->shared_from_this()](error_code error) {
-                                        if (!error) self->read();
+                                        if (!error)
+                                            self->read();
                                     });
         } else {
             read();
@@ -70,8 +70,10 @@ public:
 
 private:
     tcp::socket& socket() {
-        if constexpr (kTls) return stream_.next_layer();
-        else return stream_;
+        if constexpr (kTls)
+            return stream_.next_layer();
+        else
+            return stream_;
     }
 
     void read() {
@@ -80,18 +82,21 @@ private:
         parser_->header_limit(kLargestHead);
         http::async_read_header(stream_, buffer_, *parser_,
                                 [self = this->shared_from_this()](error_code error, std::size_t) {
-                                    if (error) return self->read_failed(error);
+                                    if (error)
+                                        return self->read_failed(error);
                                     self->read_body();
                                 });
     }
 
     void read_body() {
-        if (parser_->is_done()) return dispatch();
+        if (parser_->is_done())
+            return dispatch();
         if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) {
             out_ = "HTTP/1.1 100 Continue\r\n\r\n";
             asio::async_write(stream_, asio::buffer(out_),
                               [self = this->shared_from_this()](error_code error, std::size_t) {
-                                  if (!error) self->read_rest();
+                                  if (!error)
+                                      self->read_rest();
                               });
             return;
         }
@@ -101,13 +106,15 @@ private:
     void read_rest() {
         http::async_read(stream_, buffer_, *parser_,
                          [self = this->shared_from_this()](error_code error, std::size_t) {
-                             if (error) return self->read_failed(error);
+                             if (error)
+                                 return self->read_failed(error);
                              self->dispatch();
                          });
     }
 
     void read_failed(error_code error) {
-        if (error == http::error::body_limit) return refuse(413, "RequestEntityTooLarge");
+        if (error == http::error::body_limit)
+            return refuse(413, "RequestEntityTooLarge");
         // A connection that ends between requests ends silently.
         if (error.category() == http::make_error_code(http::error::bad_method).category() &&
             error != http::error::end_of_stream && error != http::error::partial_message) {
@@ -135,21 +142,22 @@ private:
         }
         request.body = std::move(message.body());
         const std::string* host = request.headers.find("Host");
-        if (host == nullptr) return refuse(400, "BadRequest");
+        if (host == nullptr)
+            return refuse(400, "BadRequest");
         request.origin = scheme_ + "://" + *host;
         keep_alive_ = message.keep_alive();
         head_only_ = message.method() == http::verb::head;
-        handler_.handle(std::move(request),
-                        [self = this->shared_from_this()](Reply&& reply) {
-                            self->reply_ = std::move(reply);
-                            self->write();
-                        });
+        handler_.handle(std::move(request), [self = this->shared_from_this()](Reply&& reply) {
+            self->reply_ = std::move(reply);
+            self->write();
+        });
     }
 
     void write() {
         body_sent_ = 0;
         const TransportFault& fault = reply_.fault;
-        if (fault.before_head) return break_off();
+        if (fault.before_head)
+            return break_off();
         const bool chunked = reply_.stream != nullptr && !fault.short_by;
         out_.clear();
         out_ += "HTTP/1.1 " + std::to_string(reply_.status) + " ";
@@ -162,7 +170,8 @@ private:
             out_ += header.value;
             out_ += "\r\n";
         }
-        if (reply_.close_connection || !keep_alive_) out_ += "Connection: close\r\n";
+        if (reply_.close_connection || !keep_alive_)
+            out_ += "Connection: close\r\n";
         if (chunked) {
             out_ += "Transfer-Encoding: chunked\r\n\r\n";
         } else {
@@ -172,15 +181,20 @@ private:
                 out_ += "Content-Length: " + std::to_string(length) + "\r\n";
             }
             out_ += "\r\n";
-            if (fault.short_by) limit_ = length - std::min(length, *fault.short_by);
+            if (fault.short_by)
+                limit_ = length - std::min(length, *fault.short_by);
         }
         chunked_ = chunked;
-        if (fault.end != TransportFault::End::None) limit_ = fault.after_bytes;
-        else if (!fault.short_by) limit_ = UINT64_MAX;
-        if (head_only_) limit_ = 0;
-        if (reply_.stream != nullptr && !head_only_) return send_part();
-        out_.append(reply_.body, 0, static_cast<std::size_t>(std::min<std::uint64_t>(
-                                        reply_.body.size(), limit_)));
+        if (fault.end != TransportFault::End::None)
+            limit_ = fault.after_bytes;
+        else if (!fault.short_by)
+            limit_ = UINT64_MAX;
+        if (head_only_)
+            limit_ = 0;
+        if (reply_.stream != nullptr && !head_only_)
+            return send_part();
+        out_.append(reply_.body, 0,
+                    static_cast<std::size_t>(std::min<std::uint64_t>(reply_.body.size(), limit_)));
         body_sent_ = std::min<std::uint64_t>(reply_.body.size(), limit_);
         send_last();
     }
@@ -195,7 +209,8 @@ private:
             std::size_t got = 0;
             while (got < size) {
                 const std::size_t more = reply_.stream->read(part_.data() + got, size - got);
-                if (more == 0) break;
+                if (more == 0)
+                    break;
                 got += more;
             }
             const std::uint64_t room = limit_ - body_sent_;
@@ -208,17 +223,22 @@ private:
             }
             out_.append(part_, 0, take);
             body_sent_ += take;
-            if (chunked_ && take == got && got > 0) out_ += "\r\n";
-            if (body_sent_ >= limit_) ended = true;
+            if (chunked_ && take == got && got > 0)
+                out_ += "\r\n";
+            if (body_sent_ >= limit_)
+                ended = true;
             else if (got < size) {
-                if (chunked_ && reply_.fault.end == TransportFault::End::None) out_ += "0\r\n\r\n";
+                if (chunked_ && reply_.fault.end == TransportFault::End::None)
+                    out_ += "0\r\n\r\n";
                 ended = true;
             }
         }
-        if (ended) return send_last();
+        if (ended)
+            return send_last();
         asio::async_write(stream_, asio::buffer(out_),
                           [self = this->shared_from_this()](error_code error, std::size_t) {
-                              if (error) return self->finished(false);
+                              if (error)
+                                  return self->finished(false);
                               self->out_.clear();
                               self->send_part();
                           });
@@ -230,24 +250,29 @@ private:
         }
         asio::async_write(stream_, asio::buffer(out_),
                           [self = this->shared_from_this()](error_code error, std::size_t) {
-                              if (error) return self->finished(false);
+                              if (error)
+                                  return self->finished(false);
                               self->sent();
                           });
     }
 
     void sent() {
         const TransportFault& fault = reply_.fault;
-        if (fault.end != TransportFault::End::None) return break_off();
+        if (fault.end != TransportFault::End::None)
+            return break_off();
         const bool complete = !fault.short_by || *fault.short_by == 0;
         const bool close = reply_.close_connection || !keep_alive_ || !complete;
         finished(complete);
-        if (close) close_gently();
-        else read();
+        if (close)
+            close_gently();
+        else
+            read();
     }
 
     void break_off() {
         switch (reply_.fault.end) {
-            case TransportFault::End::Stall: return wait_for_disconnect();
+            case TransportFault::End::Stall:
+                return wait_for_disconnect();
             case TransportFault::End::Reset: {
                 finished(false);
                 error_code ignored;
@@ -256,7 +281,8 @@ private:
                 return;
             }
             case TransportFault::End::Close:
-            case TransportFault::End::None: break;
+            case TransportFault::End::None:
+                break;
         }
         finished(false);
         close_gently();
@@ -264,24 +290,25 @@ private:
 
     // Holds the connection, and the mailbox's place, until the client gives up.
     void wait_for_disconnect() {
-        socket().async_wait(tcp::socket::wait_read,
-                            [self = this->shared_from_this()](error_code error) {
-                                char byte = 0;
-                                error_code peek;
-                                if (!error) {
-                                    const std::size_t got = self->socket().receive(
-                                        asio::buffer(&byte, 1), 0, peek);
-                                    if (!peek && got > 0) return self->wait_for_disconnect();
-                                }
-                                self->finished(false);
-                            });
+        socket().async_wait(
+            tcp::socket::wait_read, [self = this->shared_from_this()](error_code error) {
+                char byte = 0;
+                error_code peek;
+                if (!error) {
+                    const std::size_t got = self->socket().receive(asio::buffer(&byte, 1), 0, peek);
+                    if (!peek && got > 0)
+                        return self->wait_for_disconnect();
+                }
+                self->finished(false);
+            });
     }
 
     void finished(bool complete) {
         const auto done = std::move(reply_.done);
         const std::uint64_t bytes = body_sent_;
         reply_ = Reply();
-        if (done) done(bytes, complete);
+        if (done)
+            done(bytes, complete);
     }
 
     void close_gently() {
@@ -303,7 +330,8 @@ private:
         part_.resize(4096);
         stream_.async_read_some(asio::buffer(part_),
                                 [self = this->shared_from_this()](error_code error, std::size_t) {
-                                    if (!error) self->linger();
+                                    if (!error)
+                                        self->linger();
                                 });
     }
 
@@ -338,7 +366,8 @@ struct Server::Impl {
 
     void accept_plain(RequestHandler& handler) {
         plain->async_accept([this, &handler](error_code error, tcp::socket socket) {
-            if (error == asio::error::operation_aborted) return;
+            if (error == asio::error::operation_aborted)
+                return;
             if (!error) {
                 error_code ignored;
                 socket.set_option(tcp::no_delay(true), ignored);
@@ -350,12 +379,14 @@ struct Server::Impl {
 
     void accept_secure(RequestHandler& handler) {
         secure->async_accept([this, &handler](error_code error, tcp::socket socket) {
-            if (error == asio::error::operation_aborted) return;
+            if (error == asio::error::operation_aborted)
+                return;
             if (!error) {
                 error_code ignored;
                 socket.set_option(tcp::no_delay(true), ignored);
                 std::make_shared<Session<TlsStream>>(TlsStream(std::move(socket), tls), handler,
-                                                     "https")->start();
+                                                     "https")
+                    ->start();
             }
             accept_secure(handler);
         });
@@ -365,9 +396,11 @@ struct Server::Impl {
 Server::Server() : impl_(std::make_unique<Impl>()) {
     std::signal(SIGPIPE, SIG_IGN);
     impl_->signals.async_wait([this](error_code error, int) {
-        if (!error) impl_->io.stop();
+        if (!error)
+            impl_->io.stop();
     });
 }
+
 Server::~Server() = default;
 
 std::uint16_t Server::listen_http(std::uint16_t port, RequestHandler& handler) {
@@ -388,16 +421,20 @@ std::uint16_t Server::listen_https(std::uint16_t port, const std::string& certif
     return used;
 }
 
-void Server::run() { impl_->io.run(); }
+void Server::run() {
+    impl_->io.run();
+}
 
 void Server::after(std::int64_t milliseconds, std::function<void()> action) {
     if (milliseconds <= 0) {
         asio::post(impl_->io, std::move(action));
         return;
     }
-    auto timer = std::make_shared<asio::steady_timer>(impl_->io, std::chrono::milliseconds(milliseconds));
+    auto timer =
+        std::make_shared<asio::steady_timer>(impl_->io, std::chrono::milliseconds(milliseconds));
     timer->async_wait([timer, action = std::move(action)](error_code error) {
-        if (!error) action();
+        if (!error)
+            action();
     });
 }
 

@@ -1,11 +1,11 @@
 // HTTP and HTTPS on the loopback address, in one thread.
 #pragma once
 
-#include "http_types.hpp"
-
 #include <cstdint>
 #include <memory>
 #include <string>
+
+#include "http_types.hpp"
 
 namespace graph_simulator {
 

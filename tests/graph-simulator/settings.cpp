@@ -11,6 +11,7 @@ struct Number {
     std::int64_t Settings::*member;
     std::int64_t least;
 };
+
 struct Flag {
     std::string_view name;
     bool Settings::*member;
@@ -43,13 +44,16 @@ constexpr std::array<Flag, 7> kFlags = {{
 }};
 
 [[noreturn]] void refuse(std::string_view name) {
-    throw std::invalid_argument("setting '" + std::string(name) + "' is unknown or has a bad value");
+    throw std::invalid_argument("setting '" + std::string(name) +
+                                "' is unknown or has a bad value");
 }
 
 bool apply_number(Settings& settings, std::string_view name, const json::value& value) {
     for (const Number& number : kNumbers) {
-        if (number.name != name) continue;
-        if (!value.is_int64() || value.as_int64() < number.least) refuse(name);
+        if (number.name != name)
+            continue;
+        if (!value.is_int64() || value.as_int64() < number.least)
+            refuse(name);
         settings.*number.member = value.as_int64();
         return true;
     }
@@ -58,8 +62,10 @@ bool apply_number(Settings& settings, std::string_view name, const json::value& 
 
 bool apply_flag(Settings& settings, std::string_view name, const json::value& value) {
     for (const Flag& flag : kFlags) {
-        if (flag.name != name) continue;
-        if (!value.is_bool()) refuse(name);
+        if (flag.name != name)
+            continue;
+        if (!value.is_bool())
+            refuse(name);
         settings.*flag.member = value.as_bool();
         return true;
     }
@@ -69,16 +75,20 @@ bool apply_flag(Settings& settings, std::string_view name, const json::value& va
 // A number of seconds, or null for no header at all.
 void apply_retry_after(Settings& settings, const json::value& value) {
     settings.retry_after_header = !value.is_null();
-    if (value.is_null()) return;
-    if (!value.is_int64() || value.as_int64() < 0) refuse("retry_after");
+    if (value.is_null())
+        return;
+    if (!value.is_int64() || value.as_int64() < 0)
+        refuse("retry_after");
     settings.retry_after_min = settings.retry_after_max = value.as_int64();
 }
 
 void apply_roles(Settings& settings, const json::value& value) {
-    if (!value.is_array()) refuse("roles");
+    if (!value.is_array())
+        refuse("roles");
     settings.roles.clear();
     for (const json::value& role : value.as_array()) {
-        if (!role.is_string()) refuse("roles");
+        if (!role.is_string())
+            refuse("roles");
         settings.roles.push_back(str(role.as_string()));
     }
 }
@@ -89,9 +99,12 @@ void Settings::apply(const json::object& changes) {
     Settings next = *this;  // all or nothing
     for (const auto& [key, value] : changes) {
         const std::string name = str(key);
-        if (name == "retry_after") apply_retry_after(next, value);
-        else if (name == "roles") apply_roles(next, value);
-        else if (!apply_number(next, name, value) && !apply_flag(next, name, value)) refuse(name);
+        if (name == "retry_after")
+            apply_retry_after(next, value);
+        else if (name == "roles")
+            apply_roles(next, value);
+        else if (!apply_number(next, name, value) && !apply_flag(next, name, value))
+            refuse(name);
     }
     *this = std::move(next);
 }

@@ -1,11 +1,11 @@
 // What the command line fixes and what a test may change while the simulator runs.
 #pragma once
 
-#include "json_text.hpp"
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "json_text.hpp"
 
 namespace graph_simulator {
 
@@ -14,7 +14,7 @@ struct Settings {
     std::int64_t latency_ms = 0;
     std::int64_t latency_jitter_ms = 0;
     bool limits = true;
-    std::int64_t max_concurrent = 4;    // per app and mailbox
+    std::int64_t max_concurrent = 4;  // per app and mailbox
     std::int64_t window_requests = 10000;
     std::int64_t window_ms = 600000;
     std::int64_t retry_after_min = 1;
@@ -34,7 +34,7 @@ struct Settings {
     bool immutable_loss = false;  // A to B to A shows as removal only
     std::int64_t replay = 0;      // log entries repeated at the start of a delta round
     std::int64_t delay_changes_ms = 0;
-    bool partial_flips = false;   // touched messages come with few members
+    bool partial_flips = false;  // touched messages come with few members
     bool delta_supported = true;
     bool preference_applied = true;
 

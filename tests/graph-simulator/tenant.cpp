@@ -1,25 +1,28 @@
 #include "tenant.hpp"
 
+#include <algorithm>
+
 #include "text.hpp"
 #include "time_text.hpp"
-
-#include <algorithm>
 
 namespace graph_simulator {
 
 User* Tenant::find_user(std::string_view id_or_upn) {
     const auto found = by_id_.find(lower(id_or_upn));
-    if (found != by_id_.end()) return users_[found->second].get();
+    if (found != by_id_.end())
+        return users_[found->second].get();
     // A principal name given to a new account belongs to the newest holder.
     for (auto user = users_.rbegin(); user != users_.rend(); ++user) {
-        if (iequals((*user)->upn, id_or_upn)) return user->get();
+        if (iequals((*user)->upn, id_or_upn))
+            return user->get();
     }
     return nullptr;
 }
 
 Folder* Tenant::find_folder(User& user, std::string_view id_or_well_known) {
     if (const auto number = user.ids.parse_folder(id_or_well_known)) {
-        if (*number >= user.folders.size() || user.folders[*number].deleted) return nullptr;
+        if (*number >= user.folders.size() || user.folders[*number].deleted)
+            return nullptr;
         return &user.folders[*number];
     }
     for (Folder& folder : user.folders) {
@@ -32,19 +35,23 @@ Folder* Tenant::find_folder(User& user, std::string_view id_or_well_known) {
 }
 
 Folder* Tenant::find_folder_by_any(User& user, std::string_view text) {
-    if (Folder* folder = find_folder(user, text)) return folder;
+    if (Folder* folder = find_folder(user, text))
+        return folder;
     for (Folder& folder : user.folders) {
-        if (!folder.deleted && folder.name == text) return &folder;
+        if (!folder.deleted && folder.name == text)
+            return &folder;
     }
     for (Folder& folder : user.folders) {
-        if (!folder.deleted && folder_path(user, folder) == text) return &folder;
+        if (!folder.deleted && folder_path(user, folder) == text)
+            return &folder;
     }
     return nullptr;
 }
 
 Message* Tenant::find_message(User& user, std::string_view id) {
     const auto ref = user.ids.parse_message(id);
-    if (!ref || ref->number >= user.messages.size()) return nullptr;
+    if (!ref || ref->number >= user.messages.size())
+        return nullptr;
     Message& message = user.messages[ref->number];
     if (!ref->immutable && (ref->folder != message.folder || ref->moves != message.moves)) {
         return nullptr;
@@ -58,14 +65,16 @@ std::string Tenant::message_id(const User& user, const Message& message, bool im
 }
 
 std::string Tenant::folder_path(const User& user, const Folder& folder) {
-    if (folder.parent == kNone || folder.parent == 0) return folder.name;
+    if (folder.parent == kNone || folder.parent == 0)
+        return folder.name;
     return folder_path(user, user.folders[folder.parent]) + "/" + folder.name;
 }
 
 std::uint32_t Tenant::child_count(const User& user, const Folder& folder, bool hidden) {
     std::uint32_t count = 0;
     for (const Folder& child : user.folders) {
-        if (child.parent == folder.number && !child.deleted && (hidden || !child.hidden)) ++count;
+        if (child.parent == folder.number && !child.deleted && (hidden || !child.hidden))
+            ++count;
     }
     return count;
 }
@@ -153,7 +162,8 @@ void Tenant::folder_changed(User& user, Folder& folder) {
 
 void Tenant::delete_folder(User& user, Folder& folder) {
     for (Folder& child : user.folders) {
-        if (child.parent == folder.number && !child.deleted) delete_folder(user, child);
+        if (child.parent == folder.number && !child.deleted)
+            delete_folder(user, child);
     }
     const std::vector<std::uint32_t> items = folder.items;
     for (const std::uint32_t number : items) remove(user, user.messages[number]);
@@ -166,7 +176,8 @@ void Tenant::append(User& user, Folder& folder, Message& message, ChangeKind kin
     if (kind == ChangeKind::Removed) {
         folder.log.push_back({message.number, message.arrival, now_milliseconds(), kind});
     } else {
-        if (kind != ChangeKind::Updated) message.arrival = entry;
+        if (kind != ChangeKind::Updated)
+            message.arrival = entry;
         message.last_entry = entry;
         folder.log.push_back({message.number, message.arrival, now_milliseconds(), kind});
     }
@@ -179,8 +190,10 @@ void Tenant::append(User& user, Folder& folder, Message& message, ChangeKind kin
 void Tenant::leave(User& user, Message& message) {
     Folder& folder = user.folders[message.folder];
     const auto at = std::find(folder.items.begin(), folder.items.end(), message.number);
-    if (at != folder.items.end()) folder.items.erase(at);
-    if (!message.read && folder.unread > 0) --folder.unread;
+    if (at != folder.items.end())
+        folder.items.erase(at);
+    if (!message.read && folder.unread > 0)
+        --folder.unread;
     append(user, folder, message, ChangeKind::Removed);
 }
 
@@ -202,7 +215,8 @@ Message& Tenant::deliver(User& user, Folder& folder, Content content, std::int64
     user.messages.push_back(std::move(message));
     Message& added = user.messages.back();
     folder.items.push_back(added.number);
-    if (!added.read) ++folder.unread;
+    if (!added.read)
+        ++folder.unread;
     append(user, folder, added, ChangeKind::Created);
     return added;
 }
@@ -219,13 +233,15 @@ void Tenant::move(User& user, Message& message, Folder& target, bool lose_return
     ++message.version;
     message.modified = now_seconds();
     target.items.push_back(number);
-    if (!message.read) ++target.unread;
+    if (!message.read)
+        ++target.unread;
     append(user, target, message,
            lose_return && was_there ? ChangeKind::Returned : ChangeKind::Created);
 }
 
 void Tenant::remove(User& user, Message& message) {
-    if (message.deleted) return;
+    if (message.deleted)
+        return;
     leave(user, message);
     message.deleted = true;
     message.modified = now_seconds();
@@ -235,8 +251,10 @@ void Tenant::touch(User& user, Message& message) {
     Folder& folder = user.folders[message.folder];
     message.read = !message.read;
     message.flagged = !message.flagged;
-    if (message.read) --folder.unread;
-    else ++folder.unread;
+    if (message.read)
+        --folder.unread;
+    else
+        ++folder.unread;
     ++message.version;
     message.modified = now_seconds();
     append(user, folder, message, ChangeKind::Updated);
@@ -252,7 +270,8 @@ void Tenant::send_draft(User& user, Message& message) {
     message.content = content;
     message.received = content.received;
     message.draft = false;
-    if (sent != nullptr) move(user, message, *sent, false);
+    if (sent != nullptr)
+        move(user, message, *sent, false);
 }
 
 void Tenant::expire_delta(User& user, Folder* folder) {

@@ -5,9 +5,6 @@
 // from the beginning.
 #pragma once
 
-#include "content.hpp"
-#include "ids.hpp"
-
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +12,9 @@
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include "content.hpp"
+#include "ids.hpp"
 
 namespace graph_simulator {
 
@@ -57,7 +57,7 @@ struct Folder {
     std::string name;
     std::string well_known;
     bool hidden = false;
-    bool search = false;         // shows some of its parent's messages
+    bool search = false;  // shows some of its parent's messages
     bool outside_root = false;
     bool deleted = false;
     std::uint32_t generation = 1;  // delta tokens of older generations are refused
@@ -125,9 +125,13 @@ public:
 
     // Reading
     const std::vector<std::unique_ptr<User>>& users() const { return users_; }
+
     const std::vector<std::uint32_t>& user_log() const { return user_log_; }
+
     const std::vector<Group>& groups() const { return groups_; }
+
     std::vector<Group>& groups() { return groups_; }
+
     // By id or user principal name, both without regard to case; removed users too.
     User* find_user(std::string_view id_or_upn);
     static Folder* find_folder(User& user, std::string_view id_or_well_known);
@@ -136,14 +140,19 @@ public:
     static Message* find_message(User& user, std::string_view id);
     static std::string message_id(const User& user, const Message& message, bool immutable);
     static std::string folder_path(const User& user, const Folder& folder);
+
     static bool in_search_folder(const Message& message) { return message.number % 5 == 0; }
+
     static std::uint32_t child_count(const User& user, const Folder& folder, bool hidden);
     static bool inside_deleted(const User& user, const Folder& folder);
     static const std::vector<std::uint32_t>& by_received(const User& user, const Folder& folder);
 
     ContentOwner owner(const User& user) const;
+
     ContentStore& contents() { return contents_; }
+
     const ContentStore& contents() const { return contents_; }
+
     Random& random() { return random_; }
 
     // Changing
@@ -164,7 +173,9 @@ public:
     void touch(User& user, Message& message);
     void send_draft(User& user, Message& message);
     void expire_delta(User& user, Folder* folder);
+
     void expire_users_delta() { users_generation_ += 35; }
+
     std::uint32_t users_generation() const { return users_generation_; }
 
 private:

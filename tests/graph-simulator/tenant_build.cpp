@@ -1,12 +1,11 @@
 // The tenant as it is when the simulator starts.
-#include "tenant.hpp"
-
-#include "text.hpp"
-
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <stdexcept>
+
+#include "tenant.hpp"
+#include "text.hpp"
 
 namespace graph_simulator {
 namespace {
@@ -22,6 +21,7 @@ struct Share {
     std::string_view folder;
     unsigned percent;
 };
+
 constexpr std::array<Share, 9> kShares = {{{"inbox", 52},
                                            {"sentitems", 14},
                                            {"archive", 7},
@@ -45,25 +45,30 @@ Tenant::Tenant(const TenantPlan& plan) : plan_(plan), random_(mix(plan.seed, 42)
         const std::string name = person_name(i);
         // Names repeat after some hundreds; accounts must not.
         const std::string suffix = i < 500 ? "" : std::to_string(i);
-        User& user = add_user(name, account_name(name) + suffix + "@contoso.example",
-                              MailboxState::Enabled);
-        if (plan.mail_directory.empty()) fill_mailbox(user, plan.messages);
+        User& user =
+            add_user(name, account_name(name) + suffix + "@contoso.example", MailboxState::Enabled);
+        if (plan.mail_directory.empty())
+            fill_mailbox(user, plan.messages);
     }
-    if (!plan.mail_directory.empty()) load_directory(plan.mail_directory);
+    if (!plan.mail_directory.empty())
+        load_directory(plan.mail_directory);
     if (plan.large_bytes > 0 && !users_.empty()) {
         Content content;
         content.exact_size = plan.large_bytes;
         User& user = *users_.front();
         deliver(user, *find_folder(user, "inbox"), content, kLastDelivery + 60, false);
     }
-    if (plan.extras) build_extras();
+    if (plan.extras)
+        build_extras();
 
     Random random(mix(plan.seed, 7));
     Group everyone{guid_from(random), "Archived mailboxes", {}, {1}, false};
     Group inner{guid_from(random), "Management", {}, {}, false};
     for (const auto& user : users_) {
-        if (user->number % 2 == 0) everyone.users.push_back(user->number);
-        if (user->number % 2 == 1 || user->number == 0) inner.users.push_back(user->number);
+        if (user->number % 2 == 0)
+            everyone.users.push_back(user->number);
+        if (user->number % 2 == 1 || user->number == 0)
+            inner.users.push_back(user->number);
     }
     groups_ = {std::move(everyone), std::move(inner)};
 }
@@ -88,16 +93,19 @@ void Tenant::build_folders(User& user) {
     std::uint32_t parent = 1;
     for (std::uint64_t i = 0; i < plan_.folders; ++i) {
         std::string name(kProjectNames[i % kProjectNames.size()]);
-        if (i >= kProjectNames.size()) name += " " + std::to_string(i);
+        if (i >= kProjectNames.size())
+            name += " " + std::to_string(i);
         parent = add_folder(user, std::move(name), parent).number;
-        if (i % kProjectNames.size() == kProjectNames.size() - 1) parent = 1;
+        if (i % kProjectNames.size() == kProjectNames.size() - 1)
+            parent = 1;
     }
 }
 
 void Tenant::fill_mailbox(User& user, std::uint64_t messages) {
     std::vector<std::uint32_t> projects;
     for (const Folder& folder : user.folders) {
-        if (folder.well_known.empty() && !folder.search) projects.push_back(folder.number);
+        if (folder.well_known.empty() && !folder.search)
+            projects.push_back(folder.number);
     }
     user.messages.reserve(user.messages.size() + messages);
     Random random(mix(mix(plan_.seed, user.number), 3));
@@ -132,7 +140,8 @@ void Tenant::load_directory(const std::string& directory) {
         }
     }
     std::sort(paths.begin(), paths.end());
-    if (users_.empty() && !paths.empty()) throw std::runtime_error("--mail needs at least one user");
+    if (users_.empty() && !paths.empty())
+        throw std::runtime_error("--mail needs at least one user");
     constexpr std::array<std::string_view, 3> kTargets = {"inbox", "sentitems", "archive"};
     const auto total = static_cast<std::int64_t>(paths.size());
     for (std::int64_t i = 0; i < total; ++i) {
@@ -143,7 +152,8 @@ void Tenant::load_directory(const std::string& directory) {
             targets.push_back(find_folder(user, name)->number);
         }
         for (const Folder& folder : user.folders) {
-            if (folder.well_known.empty() && !folder.search) targets.push_back(folder.number);
+            if (folder.well_known.empty() && !folder.search)
+                targets.push_back(folder.number);
         }
         Folder& folder = user.folders[targets[index / users_.size() % targets.size()]];
         deliver(user, folder, contents_.add_file(std::move(paths[index])),
@@ -152,8 +162,8 @@ void Tenant::load_directory(const std::string& directory) {
 }
 
 void Tenant::build_extras() {
-    User& guest = add_user("Bo", "bo_fabrikam.example#EXT#@contoso.onmicrosoft.example",
-                           MailboxState::None);
+    User& guest =
+        add_user("Bo", "bo_fabrikam.example#EXT#@contoso.onmicrosoft.example", MailboxState::None);
     guest.type = "Guest";
     guest.mail = "bo@fabrikam.example";
 

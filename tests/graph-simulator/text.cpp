@@ -10,24 +10,33 @@ char lower_char(char c) {
 }
 
 int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= '0' && c <= '9')
+        return c - '0';
     const char folded = lower_char(c);
-    if (folded >= 'a' && folded <= 'f') return folded - 'a' + 10;
+    if (folded >= 'a' && folded <= 'f')
+        return folded - 'a' + 10;
     return -1;
 }
 
 // Length of the UTF-8 sequence at `text`, or 0 when it is not one.
 std::size_t utf8_length(std::string_view text) {
     const auto first = static_cast<unsigned char>(text[0]);
-    if (first < 0x80) return 1;
+    if (first < 0x80)
+        return 1;
     std::size_t length = 0;
-    if (first >= 0xC2 && first <= 0xDF) length = 2;
-    else if (first >= 0xE0 && first <= 0xEF) length = 3;
-    else if (first >= 0xF0 && first <= 0xF4) length = 4;
-    else return 0;
-    if (text.size() < length) return 0;
+    if (first >= 0xC2 && first <= 0xDF)
+        length = 2;
+    else if (first >= 0xE0 && first <= 0xEF)
+        length = 3;
+    else if (first >= 0xF0 && first <= 0xF4)
+        length = 4;
+    else
+        return 0;
+    if (text.size() < length)
+        return 0;
     for (std::size_t i = 1; i < length; ++i) {
-        if ((static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U) return 0;
+        if ((static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U)
+            return 0;
     }
     const auto second = static_cast<unsigned char>(text[1]);
     if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
@@ -46,9 +55,11 @@ std::string lower(std::string_view text) {
 }
 
 bool iequals(std::string_view a, std::string_view b) {
-    if (a.size() != b.size()) return false;
+    if (a.size() != b.size())
+        return false;
     for (std::size_t i = 0; i < a.size(); ++i) {
-        if (lower_char(a[i]) != lower_char(b[i])) return false;
+        if (lower_char(a[i]) != lower_char(b[i]))
+            return false;
     }
     return true;
 }
@@ -72,7 +83,8 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     while (true) {
         const auto at = text.find(separator);
         parts.push_back(text.substr(0, at));
-        if (at == std::string_view::npos) return parts;
+        if (at == std::string_view::npos)
+            return parts;
         text.remove_prefix(at + 1);
     }
 }
@@ -82,10 +94,12 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
     out.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '%') {
-            if (i + 2 >= text.size()) return std::nullopt;
+            if (i + 2 >= text.size())
+                return std::nullopt;
             const int high = hex_value(text[i + 1]);
             const int low = hex_value(text[i + 2]);
-            if (high < 0 || low < 0) return std::nullopt;
+            if (high < 0 || low < 0)
+                return std::nullopt;
             out.push_back(static_cast<char>(high * 16 + low));
             i += 2;
         } else {
@@ -113,10 +127,12 @@ std::string percent_encode(std::string_view text) {
 }
 
 bool is_guid(std::string_view text) {
-    if (text.size() != 36) return false;
+    if (text.size() != 36)
+        return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : hex_value(text[i]) < 0) return false;
+        if (dash ? text[i] != '-' : hex_value(text[i]) < 0)
+            return false;
     }
     return true;
 }

@@ -32,21 +32,31 @@ std::int64_t count_now() {
 std::int64_t now_seconds() {
     return count_now<std::chrono::system_clock, std::chrono::seconds>();
 }
+
 std::int64_t now_milliseconds() {
     return count_now<std::chrono::system_clock, std::chrono::milliseconds>();
 }
+
 std::int64_t steady_microseconds() {
     return count_now<std::chrono::steady_clock, std::chrono::microseconds>();
 }
 
-std::string iso_time(std::int64_t seconds) { return formatted(seconds, "%Y-%m-%dT%H:%M:%SZ"); }
-std::string plain_time(std::int64_t seconds) { return formatted(seconds, "%Y-%m-%dT%H:%M:%S"); }
+std::string iso_time(std::int64_t seconds) {
+    return formatted(seconds, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+std::string plain_time(std::int64_t seconds) {
+    return formatted(seconds, "%Y-%m-%dT%H:%M:%S");
+}
+
 std::string token_error_time(std::int64_t seconds) {
     return formatted(seconds, "%Y-%m-%d %H:%M:%SZ");
 }
+
 std::string http_date(std::int64_t seconds) {
     return formatted(seconds, "%a, %d %b %Y %H:%M:%S GMT");
 }
+
 std::string mail_date(std::int64_t seconds) {
     return formatted(seconds, "%a, %d %b %Y %H:%M:%S +0000");
 }
@@ -64,7 +74,8 @@ std::optional<std::int64_t> parse_iso_time(std::string_view text) {
         ++at;
         while (at < copy.size() && copy[at] >= '0' && copy[at] <= '9') ++at;
     }
-    if (copy.substr(at) != "Z" && copy.substr(at) != "+00:00") return std::nullopt;
+    if (copy.substr(at) != "Z" && copy.substr(at) != "+00:00")
+        return std::nullopt;
     parts.tm_year -= 1900;
     parts.tm_mon -= 1;
     return timegm(&parts);

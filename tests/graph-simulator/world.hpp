@@ -1,6 +1,10 @@
 // All state of the simulator, and the request as the route handlers see it.
 #pragma once
 
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "assertion.hpp"
 #include "auth.hpp"
 #include "delta_token.hpp"
@@ -12,10 +16,6 @@
 #include "route.hpp"
 #include "settings.hpp"
 #include "tenant.hpp"
-
-#include <memory>
-#include <string>
-#include <vector>
 
 namespace graph_simulator {
 
@@ -36,7 +36,7 @@ struct World {
 
 struct Call {
     Request request;
-    std::string path;   // after the version, still encoded
+    std::string path;  // after the version, still encoded
     std::string query_text;
     Route route;
     Query query;
@@ -46,7 +46,9 @@ struct Call {
     User* user = nullptr;  // the user the path names, when there is one
 
     bool has_role(std::initializer_list<std::string_view> names) const;
+
     std::string root() const { return request.origin + "/v1.0"; }
+
     std::string metadata() const { return root() + "/$metadata#"; }
 };
 

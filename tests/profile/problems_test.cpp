@@ -311,12 +311,21 @@ TEST_CASE("A plugin whose library was refused is named with the reason") {
                Contains(copy.string() + " refused: anybody may write the file"));
 }
 
-TEST_CASE("A plugin with a schema that is no JSON is reported with its file") {
+TEST_CASE("A plugin with a schema that can't be used matters only to a profile that names it") {
     ProfileFolder folder;
-    REQUIRE(
-        folder.plugins().load(std::filesystem::path(PROFILE_TEST_LIBRARIES) / "brokenschema.so"));
-    const auto result = folder.load(besides(R"("cloud":"global")"));
-    CHECK_FALSE(result.profile);
-    CHECK_THAT(all_texts(result),
-               Contains("\"broken\"") && Contains("brokenschema.so") && Contains("not a JSON"));
+    const std::filesystem::path libraries(PROFILE_TEST_LIBRARIES);
+    REQUIRE(folder.plugins().load(libraries / "brokenschema.so"));
+    REQUIRE(folder.plugins().load(libraries / "wrongschema.so"));
+    CHECK(folder.load(besides(R"("cloud":"global")")).problems.empty());
+
+    const auto broken = folder.load(root(R"("sources":[{"id":"a","provider":"broken"}])"));
+    CHECK_FALSE(broken.profile);
+    REQUIRE(broken.problems.size() == 1);
+    CHECK(broken.problems[0].pointer == "/sources/0");
+    CHECK_THAT(all_texts(broken),
+               Contains("\"broken\"") && Contains("brokenschema.so") && Contains("not valid JSON"));
+
+    const auto wrong = folder.load(root(R"("sources":[{"id":"a","provider":"wrong"}])"));
+    CHECK_FALSE(wrong.profile);
+    CHECK_THAT(all_texts(wrong), Contains("\"wrong\"") && Contains("can't be used"));
 }

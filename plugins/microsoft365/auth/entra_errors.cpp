@@ -45,9 +45,10 @@ constexpr std::array kRemedies = {
            "Certificates & secrets and enter its Value."},
     Remedy{7000216, "No credential was sent: set Client Secret Value."},
     Remedy{7000218, "No credential was sent: set Client Secret Value."},
-    Remedy{700016,
-           "The Application (Client) ID was not found in this tenant. Check it and the Directory "
-           "(Tenant) ID; for a multi-tenant application, grant admin consent in this tenant first."},
+    Remedy{
+        700016,
+        "The Application (Client) ID was not found in this tenant. Check it and the Directory "
+        "(Tenant) ID; for a multi-tenant application, grant admin consent in this tenant first."},
     Remedy{7000112, kDisabled},
     Remedy{70001, kDisabled},
     Remedy{90002,
@@ -67,9 +68,10 @@ constexpr std::array kRemedies = {
     Remedy{500011, kGraphMissing},
     Remedy{650057, kGraphMissing},
     Remedy{50001, kGraphMissing},
-    Remedy{700027,
-           "The certificate used to sign is not (or no longer) registered on the application. "
-           "Upload the public certificate under Certificates & secrets > Certificates, or renew it."},
+    Remedy{
+        700027,
+        "The certificate used to sign is not (or no longer) registered on the application. "
+        "Upload the public certificate under Certificates & secrets > Certificates, or renew it."},
     Remedy{700024,
            "This machine's clock is wrong, or the presented token is stale: synchronise the time "
            "(NTP)."},
@@ -87,10 +89,8 @@ constexpr std::array kRemedies = {
            "location rule). Exclude the application or allow this machine's public address."},
     Remedy{530032, kPolicy},
     Remedy{530035, kPolicy},
-    Remedy{50105,
-           "Assign the application, or turn off Assignment required for the resource."},
-    Remedy{501051,
-           "Assign the application, or turn off Assignment required for the resource."},
+    Remedy{50105, "Assign the application, or turn off Assignment required for the resource."},
+    Remedy{501051, "Assign the application, or turn off Assignment required for the resource."},
     Remedy{65001, kConsent},
     Remedy{90094, kConsent},
     Remedy{650056, kConsent},
@@ -148,10 +148,11 @@ sdk::Error to_error(const EntraFailure& failure_) {
         return error;
     }
     error.code = Errc::unauthenticated;
-    error.message = "no token: " + answered + ". " +
-                    (remedy != nullptr ? std::string(remedy->text)
-                                       : "Check tenant, application and secret. The service says: " +
-                                             failure_.description);
+    error.message =
+        "no token: " + answered + ". " +
+        (remedy != nullptr
+             ? std::string(remedy->text)
+             : "Check tenant, application and secret. The service says: " + failure_.description);
     return error;
 }
 

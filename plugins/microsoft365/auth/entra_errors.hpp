@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <openarchiver/sdk/error.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/error.hpp>
 
 namespace openarchiver::microsoft365 {
 

@@ -89,15 +89,14 @@ sdk::Result<TokenDocument> parse_token_document(std::string_view text) {
             if (life->is_int64()) {
                 document.expires_in = std::chrono::seconds(life->get_int64());
             } else if (life->is_string()) {
-                document.expires_in =
-                    std::chrono::seconds(std::atoll(life->get_string().c_str()));
+                document.expires_in = std::chrono::seconds(std::atoll(life->get_string().c_str()));
             }
         }
     }
     // Characters that could end the header field have no place in a token.
-    const bool usable = !document.access_token.empty() &&
-                        std::ranges::all_of(document.access_token,
-                                            [](char c) { return c > 0x20 && c < 0x7f; });
+    const bool usable =
+        !document.access_token.empty() &&
+        std::ranges::all_of(document.access_token, [](char c) { return c > 0x20 && c < 0x7f; });
     if (!usable) {
         return failure(sdk::Errc::unavailable,
                        "the token endpoint's answer has no token: check authority_url and what is "

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "auth/entra_errors.hpp"
 

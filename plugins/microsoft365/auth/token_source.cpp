@@ -19,8 +19,8 @@ constexpr std::chrono::seconds kMargin{300};
 sdk::Result<Token> TokenSource::get(Patience patience, const std::stop_token& stop) {
     for (;;) {
         auto token = get_or_renew(stop);
-        const bool wait = !token && token.error().code == Errc::rate_limited &&
-                          patience == Patience::wait;
+        const bool wait =
+            !token && token.error().code == Errc::rate_limited && patience == Patience::wait;
         if (!wait) {
             return token;
         }
@@ -113,27 +113,26 @@ sdk::Result<TokenDocument> TokenSource::request_once(const std::stop_token& stop
                       {"Accept", "application/json"},
                       {"Accept-Encoding", "identity"},
                       {"client-request-id", random_guid()}};
-    request.body = "grant_type=client_credentials&client_id=" +
-                   percent_encode(settings_.client_id) +
-                   "&scope=" + percent_encode(settings_.graph.url() + "/.default") +
-                   "&client_secret=" + percent_encode(*secret);
+    request.body =
+        "grant_type=client_credentials&client_id=" + percent_encode(settings_.client_id) +
+        "&scope=" + percent_encode(settings_.graph.url() + "/.default") +
+        "&client_secret=" + percent_encode(*secret);
     request.answer_timeout = std::chrono::seconds(60);
 
     OPENARCHIVER_TRY(const auto response, http_.send(settings_.authority, request, stop));
     if (const auto date = parse_http_date(response->head().field("Date"))) {
         const std::lock_guard lock(mutex_);
-        clock_skew_ =
-            std::chrono::duration_cast<std::chrono::seconds>(*date - host_.clock.now());
+        clock_skew_ = std::chrono::duration_cast<std::chrono::seconds>(*date - host_.clock.now());
     }
     if (response->head().status == 200) {
         OPENARCHIVER_TRY(const std::string body, response->read_all(kMaxAnswer));
         return parse_token_document(body);
     }
-    sdk::Error error = to_error(
-        parse_entra_failure(response->head().status, response->read_error_text()));
+    sdk::Error error =
+        to_error(parse_entra_failure(response->head().status, response->read_error_text()));
     if (error.code == Errc::rate_limited || error.code == Errc::unavailable) {
-        error.retry_after = parse_retry_after(response->head().field("Retry-After"),
-                                              host_.clock.now());
+        error.retry_after =
+            parse_retry_after(response->head().field("Retry-After"), host_.clock.now());
     }
     return error;
 }

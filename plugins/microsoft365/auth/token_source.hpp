@@ -4,12 +4,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
-
-#include <openarchiver/sdk/host.hpp>
-#include <openarchiver/sdk/result.hpp>
 
 #include "auth/token_documents.hpp"
 #include "http/http_client.hpp"

@@ -148,8 +148,8 @@ sdk::Result<GraphAnswer> GraphClient::fetch(RequestLimiter& limiter, const Graph
             error->retry_after && *error->retry_after > milliseconds(0)
                 ? *error->retry_after
                 : exponential(retry_.first_wait, failures - 1, retry_.longest_wait);
-        if (patience == Patience::refuse || !may_try_again(*error) ||
-            failures >= retry_.attempts || wait > kLongestOutageWait) {
+        if (patience == Patience::refuse || !may_try_again(*error) || failures >= retry_.attempts ||
+            wait > kLongestOutageWait) {
             return error->message.starts_with(request.what)
                        ? std::move(*error)
                        : with_context(std::move(*error), request.what);

@@ -3,13 +3,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
-
-#include <openarchiver/sdk/host.hpp>
-#include <openarchiver/sdk/result.hpp>
 
 #include "auth/token_source.hpp"
 #include "graph/graph_failure.hpp"

@@ -217,11 +217,11 @@ sdk::Result<std::vector<BatchEntry>> parse_folder_batch(std::string_view text) {
 std::string batch_of_gets(const std::vector<BatchItem>& items) {
     json::array requests;
     for (const BatchItem& item : items) {
-        requests.push_back(json::object{
-            {"id", item.id},
-            {"method", "GET"},
-            {"url", item.url},
-            {"headers", json::object{{"Prefer", R"(IdType="ImmutableId")"}}}});
+        requests.push_back(
+            json::object{{"id", item.id},
+                         {"method", "GET"},
+                         {"url", item.url},
+                         {"headers", json::object{{"Prefer", R"(IdType="ImmutableId")"}}}});
     }
     return json::serialize(json::object{{"requests", std::move(requests)}});
 }

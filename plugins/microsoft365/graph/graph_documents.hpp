@@ -2,13 +2,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <openarchiver/sdk/model.hpp>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/model.hpp>
-#include <openarchiver/sdk/result.hpp>
 
 #include "graph/graph_failure.hpp"
 
@@ -74,6 +73,7 @@ struct BatchItem {
     /// Below the version: "/users/…".
     std::string url;
 };
+
 std::string batch_of_gets(const std::vector<BatchItem>& items);
 
 /// ISO 8601 in UTC, with any fraction of a second.

@@ -45,14 +45,15 @@ constexpr std::array<std::string_view, 4> kWithoutMailbox = {
     "ErrorNonExistentMailbox"};
 
 bool has_any(const GraphFailure& failure, const auto& codes) {
-    return std::ranges::any_of(codes, [&](std::string_view code) { return failure.has_code(code); });
+    return std::ranges::any_of(codes,
+                               [&](std::string_view code) { return failure.has_code(code); });
 }
 
 }  // namespace
 
 bool GraphFailure::has_code(std::string_view code) const {
-    return std::ranges::any_of(codes,
-                               [code](const std::string& c) { return equal_ignoring_case(c, code); });
+    return std::ranges::any_of(
+        codes, [code](const std::string& c) { return equal_ignoring_case(c, code); });
 }
 
 std::string GraphFailure::service_code() const {
@@ -104,13 +105,17 @@ bool is_transient(const GraphFailure& failure_) {
         return false;
     }
     switch (failure_.status) {
-        case 408: return true;
+        case 408:
+            return true;
         // A front end that lost the mailbox for a moment answers without an envelope.
-        case 404: return failure_.codes.empty();
+        case 404:
+            return failure_.codes.empty();
         case 501:
         case 505:
-        case 507: return false;
-        default: return failure_.status >= 500;
+        case 507:
+            return false;
+        default:
+            return failure_.status >= 500;
     }
 }
 
@@ -153,7 +158,8 @@ MailboxVerdict mailbox_verdict(const GraphFailure& failure_) {
             }
             return failure_.has_code("ResourceNotFound") ? MailboxVerdict::without_mailbox
                                                          : MailboxVerdict::nothing;
-        default: return MailboxVerdict::nothing;
+        default:
+            return MailboxVerdict::nothing;
     }
 }
 
@@ -204,7 +210,8 @@ sdk::Error to_error(const GraphFailure& failure_, Subject subject, std::string_v
                     "the application lacks the permission Mail.Read, or the mailbox is outside the "
                     "scope it was granted for");
                 return error;
-            case MailboxVerdict::nothing: break;
+            case MailboxVerdict::nothing:
+                break;
         }
     }
     switch (failure_.status) {
@@ -223,12 +230,15 @@ sdk::Error to_error(const GraphFailure& failure_, Subject subject, std::string_v
             }
             return error;
         case 405:
-        case 501: set(Errc::unsupported, {}); return error;
+        case 501:
+            set(Errc::unsupported, {});
+            return error;
         case 423:
             set(Errc::permission_denied,
                 "the tenant or its subscription is locked: check the subscription");
             return error;
-        default: break;
+        default:
+            break;
     }
     if (is_transient(failure_)) {
         set(Errc::unavailable, "the service is failing for now");

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <openarchiver/sdk/error.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/error.hpp>
 
 namespace openarchiver::microsoft365 {
 

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <openarchiver/sdk/result.hpp>
 #include <string>
 #include <string_view>
 #include <unordered_set>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "http/origin.hpp"
 

@@ -150,7 +150,8 @@ sdk::Result<BodyDecoder::Step> BodyDecoder::decode(std::span<const std::byte> in
             case State::counted:
             case State::open:
             case State::data:
-            case State::done: break;
+            case State::done:
+                break;
         }
     }
     return step;

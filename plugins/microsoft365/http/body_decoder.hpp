@@ -2,10 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <span>
-
-#include <openarchiver/sdk/result.hpp>
 
 namespace openarchiver::microsoft365 {
 
@@ -32,25 +31,27 @@ public:
     sdk::Result<Step> decode(std::span<const std::byte> input, std::span<std::byte> output);
 
     [[nodiscard]] bool complete() const { return state_ == State::done; }
+
     /// Bytes of the content so far.
     [[nodiscard]] std::uint64_t produced() const { return produced_; }
+
     /// The announced length, where there was one.
     [[nodiscard]] std::optional<std::uint64_t> length() const { return length_; }
 
 private:
     enum class State : std::uint8_t {
-        counted,         // within a body of known length
-        open,            // until the connection ends
-        size,            // within the digits of a chunk's size
-        extension,       // after the digits, up to CR
-        size_line_end,   // expecting LF
-        data,            // within a chunk
-        data_end_cr,     // after a chunk, expecting CR
-        data_end_lf,     //   and LF
-        trailer_start,   // at the beginning of a trailer line
-        trailer,         // within a trailer line
-        trailer_lf,      // expecting the LF of a trailer line
-        final_lf,        // expecting the LF of the empty line
+        counted,        // within a body of known length
+        open,           // until the connection ends
+        size,           // within the digits of a chunk's size
+        extension,      // after the digits, up to CR
+        size_line_end,  // expecting LF
+        data,           // within a chunk
+        data_end_cr,    // after a chunk, expecting CR
+        data_end_lf,    //   and LF
+        trailer_start,  // at the beginning of a trailer line
+        trailer,        // within a trailer line
+        trailer_lf,     // expecting the LF of a trailer line
+        final_lf,       // expecting the LF of the empty line
         done,
     };
 

@@ -78,7 +78,8 @@ Readiness wait_for(int descriptor, short events, SteadyTime deadline, const std:
         if (stop.stop_requested()) {
             return Readiness::stopped;
         }
-        const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
         pollfd entry{.fd = descriptor, .events = events, .revents = 0};
         const milliseconds slice = std::clamp(left, milliseconds(0), kSlice);
         const int count = ::poll(&entry, 1, static_cast<int>(slice.count()));
@@ -109,6 +110,7 @@ struct Connection::Socket {
     [[nodiscard]] Poco::Net::StreamSocket& stream() {
         return secure ? static_cast<Poco::Net::StreamSocket&>(*secure) : plain;
     }
+
     [[nodiscard]] int descriptor() { return static_cast<int>(stream().impl()->sockfd()); }
 
     sdk::Status connect(const Poco::Net::SocketAddress& address, SteadyTime deadline,
@@ -126,9 +128,12 @@ struct Connection::Socket {
     sdk::Status wait(short events, SteadyTime deadline, const std::stop_token& stop,
                      const char* for_what) {
         switch (wait_for(descriptor(), events, deadline, stop)) {
-            case Readiness::ready: return {};
-            case Readiness::stopped: return cancelled();
-            case Readiness::timed_out: break;
+            case Readiness::ready:
+                return {};
+            case Readiness::stopped:
+                return cancelled();
+            case Readiness::timed_out:
+                break;
         }
         return failure(Errc::timed_out, peer + " did not " + for_what + " in time");
     }
@@ -165,8 +170,9 @@ sdk::Status Connection::Socket::handshake(SteadyTime deadline, const std::stop_t
                 return {};
             }
             if (answer == 0) {
-                return failure(Errc::unavailable, peer + " ended the connection during the TLS "
-                                                         "handshake");
+                return failure(Errc::unavailable, peer +
+                                                      " ended the connection during the TLS "
+                                                      "handshake");
             }
             OPENARCHIVER_CHECK(
                 wait(wanted(answer, POLLIN), deadline, stop, "complete the TLS handshake"));
@@ -194,8 +200,7 @@ Connection::~Connection() {
 }
 
 sdk::Result<std::unique_ptr<Connection>> Connection::open(const Origin& origin, TlsContext* tls,
-                                                          Resolver& resolver,
-                                                          milliseconds timeout,
+                                                          Resolver& resolver, milliseconds timeout,
                                                           const std::stop_token& stop) {
     const SteadyTime deadline = std::chrono::steady_clock::now() + timeout;
     OPENARCHIVER_TRY(const auto addresses, resolver.resolve(origin.host, stop));
@@ -247,8 +252,8 @@ sdk::Status Connection::write_all(std::string_view bytes, milliseconds timeout,
             }
             ERR_clear_error();
             const int count = static_cast<int>(std::min<std::size_t>(bytes.size(), 64 * 1024));
-            const int answer =
-                socket_->stream().sendBytes(bytes.data(), count, socket_->secure ? 0 : MSG_NOSIGNAL);
+            const int answer = socket_->stream().sendBytes(bytes.data(), count,
+                                                           socket_->secure ? 0 : MSG_NOSIGNAL);
             if (answer > 0) {
                 bytes.remove_prefix(static_cast<std::size_t>(answer));
                 continue;

@@ -3,11 +3,10 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <openarchiver/sdk/result.hpp>
 #include <span>
 #include <stop_token>
 #include <string_view>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "http/origin.hpp"
 

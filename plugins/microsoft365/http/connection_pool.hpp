@@ -5,11 +5,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <openarchiver/sdk/result.hpp>
 #include <stop_token>
 #include <string>
 #include <vector>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "http/connection.hpp"
 #include "http/origin.hpp"
@@ -36,6 +35,7 @@ private:
         std::unique_ptr<Connection> connection;
         std::chrono::steady_clock::time_point since;
     };
+
     struct Peer {
         std::unique_ptr<TlsContext> tls;
         std::vector<Idle> idle;

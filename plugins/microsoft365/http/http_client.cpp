@@ -19,8 +19,8 @@ constexpr std::size_t kMaxErrorText = 64 * 1024;
 constexpr std::chrono::seconds kWriteTimeout{60};
 
 std::string request_text(const Origin& origin, const HttpRequest& request) {
-    std::string text = request.method + " " + request.target + " HTTP/1.1\r\nHost: " +
-                       origin.host_header() + "\r\n";
+    std::string text = request.method + " " + request.target +
+                       " HTTP/1.1\r\nHost: " + origin.host_header() + "\r\n";
     for (const auto& [name, value] : request.fields) {
         text += name + ": " + value + "\r\n";
     }
@@ -102,8 +102,8 @@ void HttpResponse::State::release_if_complete() {
 }
 
 sdk::Error HttpResponse::State::truncated() const {
-    std::string text = "the response body was cut short after " +
-                       std::to_string(decoder->produced()) + " bytes";
+    std::string text =
+        "the response body was cut short after " + std::to_string(decoder->produced()) + " bytes";
     if (decoder->length()) {
         text += " of " + std::to_string(*decoder->length());
     }
@@ -137,8 +137,7 @@ sdk::Result<std::size_t> HttpResponse::read(std::span<std::byte> target) {
             return state.truncated();
         }
         if (state.begin == state.end) {
-            auto count =
-                state.connection->read_some(state.buffer, state.stall_timeout, state.stop);
+            auto count = state.connection->read_some(state.buffer, state.stall_timeout, state.stop);
             if (!count || *count == 0) {
                 state.connection.reset();
                 if (!count && count.error().code != Errc::unavailable) {
@@ -169,8 +168,8 @@ sdk::Result<std::string> HttpResponse::read_all(std::size_t limit) {
     for (;;) {
         if (size > limit) {
             state_->connection.reset();
-            return failure(Errc::unavailable, "the response is larger than " +
-                                                  std::to_string(limit) + " bytes");
+            return failure(Errc::unavailable,
+                           "the response is larger than " + std::to_string(limit) + " bytes");
         }
         text.resize(std::max<std::size_t>(text.size(), size + 32 * 1024));
         OPENARCHIVER_TRY(
@@ -215,14 +214,14 @@ sdk::Result<std::unique_ptr<HttpResponse>> HttpClient::send(const Origin& origin
         if (!connection) {
             OPENARCHIVER_TRY(connection, pool_->open(origin, stop));
         }
-        auto state = std::make_unique<HttpResponse::State>(HttpResponse::State{
-            .pool = *pool_,
-            .origin = origin,
-            .connection = std::move(connection),
-            .stop = stop,
-            .stall_timeout = request.stall_timeout,
-            .head = {},
-            .decoder = {}});
+        auto state = std::make_unique<HttpResponse::State>(
+            HttpResponse::State{.pool = *pool_,
+                                .origin = origin,
+                                .connection = std::move(connection),
+                                .stop = stop,
+                                .stall_timeout = request.stall_timeout,
+                                .head = {},
+                                .decoder = {}});
         bool any_byte = false;
         sdk::Status status = state->connection->write_all(text, kWriteTimeout, stop);
         if (status) {

@@ -4,14 +4,13 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <openarchiver/sdk/result.hpp>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "http/origin.hpp"
 #include "http/response_head.hpp"

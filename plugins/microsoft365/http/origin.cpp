@@ -125,8 +125,9 @@ sdk::Result<Origin> parse_origin(std::string_view setting, std::string_view url)
                       "; give scheme, host and port only, such as https://graph.microsoft.com");
     }
     if (split->target != "/") {
-        return refuse("must be an origin alone (scheme, host and port): the tenant and the version "
-                      "are added to it");
+        return refuse(
+            "must be an origin alone (scheme, host and port): the tenant and the version "
+            "are added to it");
     }
     if (!split->origin.secure && !split->origin.is_loopback()) {
         return refuse("uses plain http, which is allowed for a loopback address only: use https");

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <openarchiver/sdk/result.hpp>
 #include <string>
 #include <string_view>
-
-#include <openarchiver/sdk/result.hpp>
 
 namespace openarchiver::microsoft365 {
 

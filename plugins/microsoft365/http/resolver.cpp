@@ -36,9 +36,8 @@ sdk::Result<std::vector<Poco::Net::IPAddress>> Resolver::resolve(const std::stri
         return cancelled();
     }
     if (entry.addresses.empty()) {
-        return failure(sdk::Errc::unavailable, "the host name " + host +
-                                                   " can't be resolved (" + entry.problem +
-                                                   "): check DNS and the network");
+        return failure(sdk::Errc::unavailable, "the host name " + host + " can't be resolved (" +
+                                                   entry.problem + "): check DNS and the network");
     }
     return entry.addresses;
 }

@@ -6,12 +6,11 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <openarchiver/sdk/result.hpp>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <openarchiver/sdk/result.hpp>
 
 namespace openarchiver::microsoft365 {
 

@@ -81,9 +81,10 @@ sdk::Result<BodyDecoder> ResponseHead::body_decoder() const {
     }
     const std::string_view content_encoding = field("Content-Encoding");
     if (!content_encoding.empty() && !equal_ignoring_case(content_encoding, "identity")) {
-        return failure(Errc::unavailable,
-                       "the response is compressed though that was not asked for: something between "
-                       "this machine and the service changes responses");
+        return failure(
+            Errc::unavailable,
+            "the response is compressed though that was not asked for: something between "
+            "this machine and the service changes responses");
     }
     bool chunked = false;
     std::optional<std::uint64_t> length;

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "http/body_decoder.hpp"
 

@@ -71,7 +71,8 @@ sdk::Result<Poco::Net::Context::Ptr> TlsContext::get() {
         return failure(sdk::Errc::invalid_config,
                        ca_file_.empty()
                            ? "the system's certificate authorities can't be loaded: install "
-                             "ca-certificates (" + exception.displayText() + ")"
+                             "ca-certificates (" +
+                                 exception.displayText() + ")"
                            : "ca_file " + ca_file_.string() +
                                  " can't be loaded: give a PEM file of certificates (" +
                                  exception.displayText() + ")");

@@ -4,9 +4,8 @@
 
 #include <filesystem>
 #include <mutex>
-#include <string>
-
 #include <openarchiver/sdk/result.hpp>
+#include <string>
 
 namespace openarchiver::microsoft365 {
 

@@ -38,12 +38,9 @@ private:
 
 }  // namespace
 
-sdk::Result<std::unique_ptr<sdk::ByteReader>> open_message(GraphClient& graph,
-                                                           RequestLimiter& mailbox,
-                                                           sdk::Metrics& metrics,
-                                                           const std::string& account_id,
-                                                           const std::string& item_id,
-                                                           const std::stop_token& stop) {
+sdk::Result<std::unique_ptr<sdk::ByteReader>> open_message(
+    GraphClient& graph, RequestLimiter& mailbox, sdk::Metrics& metrics,
+    const std::string& account_id, const std::string& item_id, const std::stop_token& stop) {
     GraphRequest request;
     request.what = "opening a message";
     request.subject = Subject::item;

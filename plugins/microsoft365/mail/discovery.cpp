@@ -49,9 +49,8 @@ sdk::Account account_of(const UserEntry& user, const SelectionSettings& selectio
 }
 
 sdk::Result<sdk::Listing> discover_accounts(GraphClient& graph, RequestLimiter& directory,
-                                            const SelectionSettings& selection,
-                                            sdk::Logger& logger, sdk::AccountSink& sink,
-                                            const std::stop_token& stop) {
+                                            const SelectionSettings& selection, sdk::Logger& logger,
+                                            sdk::AccountSink& sink, const std::stop_token& stop) {
     GraphRequest request;
     request.what = "listing the users";
     request.subject = Subject::directory;

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <stop_token>
-
 #include <openarchiver/sdk/provider.hpp>
+#include <stop_token>
 
 #include "graph/graph_client.hpp"
 #include "graph/graph_documents.hpp"
@@ -15,8 +14,7 @@ sdk::Account account_of(const UserEntry& user, const SelectionSettings& selectio
 
 /// Reports every user of the directory. Whether one really has a mailbox shows when it is read.
 sdk::Result<sdk::Listing> discover_accounts(GraphClient& graph, RequestLimiter& directory,
-                                            const SelectionSettings& selection,
-                                            sdk::Logger& logger, sdk::AccountSink& sink,
-                                            const std::stop_token& stop);
+                                            const SelectionSettings& selection, sdk::Logger& logger,
+                                            sdk::AccountSink& sink, const std::stop_token& stop);
 
 }  // namespace openarchiver::microsoft365

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <map>
+#include <openarchiver/sdk/provider.hpp>
 #include <optional>
 #include <string>
 #include <unordered_set>
-
-#include <openarchiver/sdk/provider.hpp>
 
 #include "mail/folder_rules.hpp"
 

@@ -128,7 +128,8 @@ sdk::Result<FolderListing> FolderLister::state_or_error(const GraphFailure& fail
                            "the mailbox is outside the scope that the application may read",
                            cursor);
         }
-        case MailboxVerdict::nothing: break;
+        case MailboxVerdict::nothing:
+            break;
     }
     return to_error(failure_, Subject::mailbox, what);
 }
@@ -173,18 +174,18 @@ sdk::Status FolderLister::read_well_known(Walk& walk, const std::stop_token& sto
     std::vector<std::string_view> open(kWellKnownNames.begin(), kWellKnownNames.end());
     // Graph runs four requests of a batch at a time, whatever we wish: with fewer allowed, a batch
     // must not hold more than that.
-    const std::size_t batch_size = walk.mailbox.concurrent() < kBatchSlots
-                                       ? walk.mailbox.concurrent()
-                                       : kMaxBatchItems;
+    const std::size_t batch_size =
+        walk.mailbox.concurrent() < kBatchSlots ? walk.mailbox.concurrent() : kMaxBatchItems;
     std::uint32_t failures = 0;
     while (!open.empty()) {
         std::vector<BatchItem> items;
-        for (const std::string_view name : std::span(open).first(std::min(open.size(), batch_size))) {
+        for (const std::string_view name :
+             std::span(open).first(std::min(open.size(), batch_size))) {
             const bool whole = name == kRecoverableItems;
-            items.push_back({std::string(name),
-                             "/users/" + percent_encode(walk.account_id) + "/mailFolders/" +
-                                 std::string(name) +
-                                 (whole ? "?$select=id,displayName,totalItemCount" : "?$select=id")});
+            items.push_back(
+                {std::string(name),
+                 "/users/" + percent_encode(walk.account_id) + "/mailFolders/" + std::string(name) +
+                     (whole ? "?$select=id,displayName,totalItemCount" : "?$select=id")});
         }
         GraphRequest request;
         request.what = kLookingUp;
@@ -221,8 +222,8 @@ sdk::Status FolderLister::read_well_known(Walk& walk, const std::stop_token& sto
                     trouble = std::move(error);
                     continue;
                 }
-                const bool closed = entry.id == kRecoverableItems &&
-                                    error.code == Errc::permission_denied;
+                const bool closed =
+                    entry.id == kRecoverableItems && error.code == Errc::permission_denied;
                 if (error.code != Errc::not_found && !closed) {
                     return error;
                 }
@@ -341,12 +342,9 @@ sdk::Result<FolderListing> FolderLister::list_all(RequestLimiter& mailbox,
     return result;
 }
 
-sdk::Result<FolderListing> FolderLister::list_changes(RequestLimiter& mailbox,
-                                                      const std::string& account_id,
-                                                      const sdk::Cursor& cursor,
-                                                      const FolderCursor& known,
-                                                      sdk::FolderSink& sink,
-                                                      const std::stop_token& stop) {
+sdk::Result<FolderListing> FolderLister::list_changes(
+    RequestLimiter& mailbox, const std::string& account_id, const sdk::Cursor& cursor,
+    const FolderCursor& known, sdk::FolderSink& sink, const std::stop_token& stop) {
     const auto expired = [](std::string_view why) {
         return failure(Errc::cursor_expired,
                        "the folders have to be listed anew: " + std::string(why));
@@ -355,8 +353,8 @@ sdk::Result<FolderListing> FolderLister::list_changes(RequestLimiter& mailbox,
     if (!target) {
         return expired("the cursor is not of this service");
     }
-    OPENARCHIVER_TRY(Pages changes, read_pages(mailbox, std::move(*target), kDeltaPageSize,
-                                               kListing, stop));
+    OPENARCHIVER_TRY(Pages changes,
+                     read_pages(mailbox, std::move(*target), kDeltaPageSize, kListing, stop));
     if (changes.failure) {
         if (is_expired_token(*changes.failure, TokenOrigin::stored) ||
             (changes.failure->status == 404 &&

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <openarchiver/sdk/provider.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
-
-#include <openarchiver/sdk/provider.hpp>
 
 #include "graph/graph_client.hpp"
 #include "mail/folder_cursor.hpp"
@@ -37,6 +36,7 @@ private:
         std::string delta_link;
         std::optional<GraphFailure> failure;
     };
+
     sdk::Result<Pages> read_pages(RequestLimiter& mailbox, std::string target,
                                   std::uint32_t page_size, std::string_view what,
                                   const std::stop_token& stop);
@@ -50,8 +50,7 @@ private:
                                                    const std::optional<sdk::Cursor>& cursor,
                                                    std::string_view what);
     /// `delta_link` empty: not known yet.
-    sdk::Result<sdk::FolderListing> list_all(RequestLimiter& mailbox,
-                                             const std::string& account_id,
+    sdk::Result<sdk::FolderListing> list_all(RequestLimiter& mailbox, const std::string& account_id,
                                              const std::optional<sdk::Cursor>& cursor,
                                              std::string delta_link, sdk::FolderSink& sink,
                                              const std::stop_token& stop);

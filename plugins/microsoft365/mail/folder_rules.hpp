@@ -2,12 +2,11 @@
 
 #include <array>
 #include <map>
+#include <openarchiver/sdk/model.hpp>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
-
-#include <openarchiver/sdk/model.hpp>
 
 #include "graph/graph_documents.hpp"
 #include "settings.hpp"
@@ -16,12 +15,14 @@ namespace openarchiver::microsoft365 {
 
 /// The names under which Graph knows folders whatever the mailbox's language.
 inline constexpr std::array<std::string_view, 16> kWellKnownNames = {
-    "msgfolderroot",     "inbox",         "drafts",
-    "sentitems",         "deleteditems",  "outbox",
-    "junkemail",         "archive",       "clutter",
-    "conversationhistory", "syncissues",  "conflicts",
-    "localfailures",     "serverfailures", "searchfolders",
-    "recoverableitemsdeletions"};
+    "msgfolderroot", "inbox",
+    "drafts",        "sentitems",
+    "deleteditems",  "outbox",
+    "junkemail",     "archive",
+    "clutter",       "conversationhistory",
+    "syncissues",    "conflicts",
+    "localfailures", "serverfailures",
+    "searchfolders", "recoverableitemsdeletions"};
 
 inline constexpr std::string_view kRoot = "msgfolderroot";
 inline constexpr std::string_view kRecoverableItems = "recoverableitemsdeletions";

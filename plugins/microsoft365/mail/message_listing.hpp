@@ -1,10 +1,9 @@
 #pragma once
 
+#include <openarchiver/sdk/provider.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
-
-#include <openarchiver/sdk/provider.hpp>
 
 #include "graph/graph_client.hpp"
 

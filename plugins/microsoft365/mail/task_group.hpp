@@ -5,10 +5,9 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <stop_token>
-
-#include <openarchiver/sdk/result.hpp>
 
 namespace openarchiver::microsoft365 {
 

@@ -1,8 +1,8 @@
+#include "http/body_decoder.hpp"
+
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
-
-#include "http/body_decoder.hpp"
 
 namespace openarchiver::microsoft365 {
 namespace {
@@ -20,8 +20,8 @@ Decoded decode(BodyDecoder& decoder, std::string_view wire, std::size_t piece, s
         std::string_view part = wire.substr(0, piece);
         wire.remove_prefix(part.size());
         while (!part.empty() && !decoder.complete()) {
-            const auto step = decoder.decode(std::as_bytes(std::span(part.data(), part.size())),
-                                             output);
+            const auto step =
+                decoder.decode(std::as_bytes(std::span(part.data(), part.size())), output);
             if (!step) {
                 result.failed = true;
                 return result;

@@ -48,7 +48,8 @@ TEST_CASE("every answer of Graph means what it should", "[unit]") {
         {429, "", Subject::item, Errc::rate_limited, true},
         {429, envelope("ApplicationThrottled"), Subject::folder, Errc::rate_limited, true},
         {509, "", Subject::folder, Errc::rate_limited, true},
-        {401, envelope("InvalidAuthenticationToken"), Subject::folder, Errc::unauthenticated, false},
+        {401, envelope("InvalidAuthenticationToken"), Subject::folder, Errc::unauthenticated,
+         false},
         {403, envelope("Authorization_RequestDenied"), Subject::directory, Errc::permission_denied,
          false},
         {403, envelope("ErrorAccessDenied"), Subject::item, Errc::permission_denied, false},
@@ -66,7 +67,8 @@ TEST_CASE("every answer of Graph means what it should", "[unit]") {
     }
 }
 
-TEST_CASE("codes are found in inner errors, in any case, and the words are not repeated", "[unit]") {
+TEST_CASE("codes are found in inner errors, in any case, and the words are not repeated",
+          "[unit]") {
     const GraphFailure answer = parse_graph_failure(
         400,
         R"({"error":{"code":"UnknownError","message":"The user 'eve@contoso.example' is odd",)"

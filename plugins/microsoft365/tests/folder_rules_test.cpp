@@ -1,7 +1,8 @@
+#include "mail/folder_rules.hpp"
+
 #include <catch2/catch.hpp>
 
 #include "mail/folder_cursor.hpp"
-#include "mail/folder_rules.hpp"
 
 namespace openarchiver::microsoft365 {
 namespace {
@@ -29,11 +30,11 @@ FolderTree german_mailbox() {
     FolderEntry search = folder("w", "i", "Weekly");
     search.search = true;
     tree.folders.emplace("w", search);
-    tree.well_known = {{"msgfolderroot", "root"},       {"inbox", "i"},
-                       {"drafts", "d"},                 {"syncissues", "s"},
-                       {"conflicts", "c"},              {"conversationhistory", "h"},
-                       {"outbox", "o"},                 {"deleteditems", "t"},
-                       {"searchfolders", "f"},          {"recoverableitemsdeletions", "r"}};
+    tree.well_known = {{"msgfolderroot", "root"}, {"inbox", "i"},
+                       {"drafts", "d"},           {"syncissues", "s"},
+                       {"conflicts", "c"},        {"conversationhistory", "h"},
+                       {"outbox", "o"},           {"deleteditems", "t"},
+                       {"searchfolders", "f"},    {"recoverableitemsdeletions", "r"}};
     return tree;
 }
 

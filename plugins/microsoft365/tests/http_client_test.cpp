@@ -1,9 +1,10 @@
+#include "http/http_client.hpp"
+
 #include <catch2/catch.hpp>
 #include <string>
 #include <thread>
 
 #include "failure.hpp"
-#include "http/http_client.hpp"
 #include "support/scripted_server.hpp"
 #include "support/test_certificates.hpp"
 
@@ -26,6 +27,12 @@ sdk::Result<std::string> get(HttpClient& client, const std::string& url,
     return response->read_all(1024 * 1024);
 }
 
+HttpRequest root_request() {
+    HttpRequest request;
+    request.target = "/";
+    return request;
+}
+
 /// The error's code, or nothing when the call succeeded.
 std::optional<Errc> code_of(const sdk::Result<std::string>& result) {
     return result ? std::nullopt : std::optional(result.error().code);
@@ -36,16 +43,16 @@ TEST_CASE("a body counts only when its end was seen, wherever the connection is 
     const std::vector<std::string> responses = {
         "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n" + content,
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n" + content + "\r\n0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\ntransfer-encoding: CHUNKED\r\n\r\n7;a=b\r\nFrom: a\r\n9\r\n\r\n\r\nhello"
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: CHUNKED\r\n\r\n7;a=b\r\nFrom: "
+        "a\r\n9\r\n\r\n\r\nhello"
         "\r\n0;z\r\nX-Trailer: t\r\nY: u\r\n\r\n",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n"
         "From: a\r\r\n8\r\n\n\r\nhello\r\n0\r\n\r\n",
     };
     for (const std::string& response : responses) {
         std::atomic<std::size_t> cut = 0;
-        ScriptedServer server([&](const auto&) {
-            return Reply{.bytes = response.substr(0, cut), .close = true};
-        });
+        ScriptedServer server(
+            [&](const auto&) { return Reply{.bytes = response.substr(0, cut), .close = true}; });
         HttpClient client;
         for (cut = 0; cut <= response.size(); ++cut) {
             const auto body = get(client, server.url());
@@ -63,7 +70,8 @@ TEST_CASE("a body counts only when its end was seen, wherever the connection is 
 
 TEST_CASE("a body delimited by the end of the connection is taken for cut", "[unit]") {
     ScriptedServer server([](const auto&) {
-        return Reply{.bytes = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwho knows", .close = true};
+        return Reply{.bytes = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwho knows",
+                     .close = true};
     });
     HttpClient client;
     CHECK(code_of(get(client, server.url())) == Errc::unavailable);
@@ -110,8 +118,9 @@ TEST_CASE("a request is not repeated once a byte of its answer arrived", "[unit]
 
 TEST_CASE("a connection with bytes left over is not used again", "[unit]") {
     ScriptedServer server([](const auto&) {
-        return Reply{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\n"
-                              "Content-Length: 4\r\n\r\nevil"};
+        return Reply{.bytes =
+                         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\n"
+                         "Content-Length: 4\r\n\r\nevil"};
     });
     HttpClient client;
     CHECK(get(client, server.url()).value() == "x");
@@ -125,7 +134,7 @@ TEST_CASE("redirects are not followed", "[unit]") {
         return test::respond(302, "", "Location: " + elsewhere.url() + "/\r\n");
     });
     HttpClient client;
-    const auto response = client.send(origin_of(server.url()), HttpRequest{.target = "/"}, {});
+    const auto response = client.send(origin_of(server.url()), root_request(), {});
     REQUIRE(response);
     CHECK((*response)->head().status == 302);
     CHECK(elsewhere.requests().empty());
@@ -150,7 +159,8 @@ TEST_CASE("a blocked call ends within a second of the stop", "[unit]") {
     }
     SECTION("within the body") {
         ScriptedServer server([](const auto&) {
-            return Reply{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", .hang = true};
+            return Reply{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+                         .hang = true};
         });
         stops_in_time(server.url());
     }
@@ -163,7 +173,7 @@ TEST_CASE("a blocked call ends within a second of the stop", "[unit]") {
 TEST_CASE("a service that falls silent is timed out", "[unit]") {
     ScriptedServer server([](const auto&) { return Reply{.bytes = {}, .hang = true}; });
     HttpClient client;
-    HttpRequest request{.target = "/"};
+    HttpRequest request = root_request();
     request.answer_timeout = std::chrono::milliseconds(50);
     const auto response = client.send(origin_of(server.url()), request, {});
     REQUIRE_FALSE(response);
@@ -208,7 +218,7 @@ TEST_CASE("a large body arrives byte for byte", "[unit]") {
         ScriptedServer server([&](const auto&) { return test::respond(200, content); },
                               secure ? certificates.server_context() : nullptr);
         HttpClient client(certificates.ca_file());
-        HttpRequest request{.target = "/"};
+        HttpRequest request = root_request();
         const auto response = client.send(origin_of(server.url()), request, {});
         REQUIRE(response);
         const auto body = (*response)->read_all(content.size());

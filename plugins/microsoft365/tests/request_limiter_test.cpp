@@ -1,10 +1,11 @@
+#include "throttle/request_limiter.hpp"
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
 #include <vector>
 
 #include "support/test_host.hpp"
-#include "throttle/request_limiter.hpp"
 
 namespace openarchiver::microsoft365 {
 namespace {

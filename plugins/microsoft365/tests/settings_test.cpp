@@ -1,15 +1,14 @@
+#include "settings.hpp"
+
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "settings.hpp"
-
 namespace openarchiver::microsoft365 {
 namespace {
 
-constexpr std::string_view kIds =
-    R"("tenant_id":"6f1c2d34-8a5b-4c6d-9e7f-0a1b2c3d4e5f",)"
-    R"("client_id":"c0ffee00-1111-4222-8333-444455556666")";
+constexpr std::string_view kIds = R"("tenant_id":"6f1c2d34-8a5b-4c6d-9e7f-0a1b2c3d4e5f",)"
+                                  R"("client_id":"c0ffee00-1111-4222-8333-444455556666")";
 
 sdk::Result<Settings> settings(const std::string& more) {
     return parse_settings("{" + std::string(kIds) + more + "}", "/profiles");
@@ -51,9 +50,9 @@ TEST_CASE("each cloud has its own hosts", "[unit]") {
 }
 
 TEST_CASE("another endpoint is given by both addresses", "[unit]") {
-    const auto read = settings(
-        R"(,"authority_url":"http://127.0.0.1:1","graph_url":"http://localhost:2/",)"
-        R"("ca_file":"ca.pem")");
+    const auto read =
+        settings(R"(,"authority_url":"http://127.0.0.1:1","graph_url":"http://localhost:2/",)"
+                 R"("ca_file":"ca.pem")");
     REQUIRE(read);
     CHECK(read->graph.url() == "http://localhost:2");
     CHECK(read->ca_file == "/profiles/ca.pem");

@@ -51,12 +51,12 @@ sdk::Result<RequestLimiter::Permit> RequestLimiter::acquire(std::uint32_t slots,
         }
         const SteadyTime now = clock_.steady_now();
         // Those behind somebody who waits for room in the window wait for it as well.
-        const milliseconds wait = std::max(throttle_wait(now, requests),
-                                           throttle_wait(now, queue_.front().requests));
+        const milliseconds wait =
+            std::max(throttle_wait(now, requests), throttle_wait(now, queue_.front().requests));
         if (wait > milliseconds(0) && patience == Patience::refuse) {
             leave_queue();
-            sdk::Error error = failure(sdk::Errc::rate_limited,
-                                       "the service's request limit is reached");
+            sdk::Error error =
+                failure(sdk::Errc::rate_limited, "the service's request limit is reached");
             error.retry_after = wait;
             return error;
         }
@@ -89,8 +89,8 @@ milliseconds RequestLimiter::throttle_wait(SteadyTime now, std::uint32_t request
     for (auto bucket = sent_.begin(); bucket != sent_.end() && count > settings_.window_requests;
          ++bucket) {
         count -= bucket->count;
-        wait = std::max(wait,
-                        std::chrono::ceil<milliseconds>(bucket->last + settings_.window - now));
+        wait =
+            std::max(wait, std::chrono::ceil<milliseconds>(bucket->last + settings_.window - now));
     }
     return wait;
 }

@@ -6,12 +6,11 @@
 #include <deque>
 #include <list>
 #include <mutex>
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <stop_token>
 #include <utility>
-
-#include <openarchiver/sdk/host.hpp>
-#include <openarchiver/sdk/result.hpp>
 
 namespace openarchiver::microsoft365 {
 
@@ -35,6 +34,7 @@ class RequestLimiter {
 public:
     RequestLimiter(LimiterSettings settings, sdk::Clock& clock)
         : settings_(settings), clock_(clock) {}
+
     RequestLimiter(const RequestLimiter&) = delete;
     RequestLimiter& operator=(const RequestLimiter&) = delete;
 
@@ -42,8 +42,10 @@ public:
     class Permit {
     public:
         Permit() = default;
+
         Permit(Permit&& other) noexcept
             : limiter_(std::exchange(other.limiter_, nullptr)), slots_(other.slots_) {}
+
         Permit& operator=(Permit&& other) noexcept {
             if (this != &other) {
                 release();
@@ -52,12 +54,14 @@ public:
             }
             return *this;
         }
+
         ~Permit() { release(); }
 
         void release();
 
     private:
         friend class RequestLimiter;
+
         Permit(RequestLimiter* limiter, std::uint32_t slots) : limiter_(limiter), slots_(slots) {}
 
         RequestLimiter* limiter_ = nullptr;
@@ -85,6 +89,7 @@ private:
     struct Ticket {
         std::uint32_t requests;
     };
+
     struct Sent {
         SteadyTime first;
         SteadyTime last;

@@ -28,16 +28,6 @@ std::vector<std::string> all_keys() {
     return keys;
 }
 
-bool store_all(sdk::ObjectStore& store, const std::vector<std::string>& keys, Findings& findings) {
-    for (const std::string& key : keys) {
-        const auto stored = put(store, key, bytes_of(key));
-        if (!findings.expect(stored.has_value(), "put() succeeds", outcome_of(stored))) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void expect_listing(sdk::ObjectStore& store, Findings& findings,
                     const std::vector<std::string>& keys, const std::string& prefix,
                     const std::string& start_after) {
@@ -54,7 +44,7 @@ void expect_listing(sdk::ObjectStore& store, Findings& findings,
 
 void order(sdk::ObjectStore& store, Findings& findings) {
     const std::vector<std::string> keys = all_keys();
-    if (!store_all(store, keys, findings)) {
+    if (!put_all(store, keys, findings)) {
         return;
     }
     for (const char* prefix :
@@ -94,7 +84,7 @@ private:
 void pages(sdk::ObjectStore& store, Findings& findings) {
     std::vector<std::string> keys = tricky_keys("pages/");
     std::ranges::sort(keys);
-    if (!store_all(store, keys, findings)) {
+    if (!put_all(store, keys, findings)) {
         return;
     }
     std::vector<std::string> seen;

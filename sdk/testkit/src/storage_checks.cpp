@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <openarchiver/testkit/storage_checks.hpp>
+#include <thread>
 
 #include "storage_suite.hpp"
 
@@ -35,6 +37,24 @@ sdk::Status put(sdk::ObjectStore& store, std::string_view key, const Bytes& byte
                 sdk::PutMode mode) {
     MemorySource source(bytes);
     return store.put(key, source, mode, {});
+}
+
+bool put_all(sdk::ObjectStore& store, const std::vector<std::string>& keys, Findings& findings) {
+    constexpr std::size_t kThreads = 8;
+    std::array<sdk::Status, kThreads> outcomes;
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t thread = 0; thread < kThreads; ++thread) {
+            threads.emplace_back([&, thread] {
+                for (std::size_t i = thread; i < keys.size() && outcomes[thread]; i += kThreads) {
+                    outcomes[thread] = put(store, keys[i], bytes_of(keys[i]));
+                }
+            });
+        }
+    }
+    return std::ranges::all_of(outcomes, [&](const sdk::Status& outcome) {
+        return findings.expect(outcome.has_value(), "put() succeeds", outcome_of(outcome));
+    });
 }
 
 sdk::Result<Bytes> get(sdk::ObjectStore& store, std::string_view key, const sdk::Range& range) {

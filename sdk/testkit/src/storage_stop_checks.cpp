@@ -98,10 +98,11 @@ void stopped_during_get(sdk::ObjectStore& store, Findings& findings) {
 }
 
 void stopped_during_list(sdk::ObjectStore& store, Findings& findings) {
+    std::vector<std::string> keys;
     for (int i = 0; i < 100; ++i) {
-        const auto stored = put(store, "stopped-list/" + std::to_string(i), bytes_of("x"));
-        findings.expect(stored.has_value(), "put() succeeds", outcome_of(stored));
+        keys.push_back("stopped-list/" + std::to_string(i));
     }
+    put_all(store, keys, findings);
     std::stop_source stop;
     StoppingListSink sink(stop);
     const auto start = Clock::now();

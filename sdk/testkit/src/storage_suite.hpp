@@ -17,6 +17,8 @@ ConformanceCheck check(const StorageFixture& fixture, std::string name, Body bod
 
 sdk::Status put(sdk::ObjectStore& store, std::string_view key, const Bytes& bytes,
                 sdk::PutMode mode = sdk::PutMode::replace);
+/// Stores an object of its key's bytes under each key, several at a time.
+bool put_all(sdk::ObjectStore& store, const std::vector<std::string>& keys, Findings& findings);
 sdk::Result<Bytes> get(sdk::ObjectStore& store, std::string_view key, const sdk::Range& range = {});
 sdk::Result<std::vector<std::string>> list(sdk::ObjectStore& store, std::string_view prefix,
                                            std::string_view start_after = "");

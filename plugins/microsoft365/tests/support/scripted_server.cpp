@@ -40,9 +40,9 @@ std::string ReceivedRequest::field(std::string_view name) const {
 }
 
 Reply respond(int status, std::string_view body, std::string_view extra_fields) {
-    return {.bytes = "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " +
-                     std::to_string(body.size()) + "\r\n" + std::string(extra_fields) + "\r\n" +
-                     std::string(body)};
+    return {.bytes = "HTTP/1.1 " + std::to_string(status) +
+                     " X\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+                     std::string(extra_fields) + "\r\n" + std::string(body)};
 }
 
 ScriptedServer::ScriptedServer(Handler handler, Poco::Net::Context::Ptr tls)
@@ -132,7 +132,8 @@ void ScriptedServer::serve(Poco::Net::StreamSocket socket, std::size_t index,
         input.erase(0, end + 4);
         const std::size_t space = request.head.find(' ');
         request.method = request.head.substr(0, space);
-        request.target = request.head.substr(space + 1, request.head.find(' ', space + 1) - space - 1);
+        request.target =
+            request.head.substr(space + 1, request.head.find(' ', space + 1) - space - 1);
         const std::string length = request.field("Content-Length");
         const std::size_t size = length.empty() ? 0 : std::stoul(length);
         while (input.size() < size) {

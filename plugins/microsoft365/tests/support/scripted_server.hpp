@@ -53,8 +53,10 @@ public:
     ~ScriptedServer();
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
+
     [[nodiscard]] std::string url(std::string_view host = "127.0.0.1") const;
     [[nodiscard]] std::vector<ReceivedRequest> requests() const;
+
     [[nodiscard]] std::size_t connections() const { return connections_; }
 
 private:

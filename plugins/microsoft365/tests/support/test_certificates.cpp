@@ -57,6 +57,7 @@ Certificate make_certificate(EVP_PKEY* key, X509* issuer, EVP_PKEY* issuer_key,
 struct CloseFile {
     void operator()(FILE* file) const { std::fclose(file); }
 };
+
 using File = std::unique_ptr<FILE, CloseFile>;
 
 }  // namespace

@@ -17,6 +17,7 @@ public:
     ~TestCertificates();
 
     [[nodiscard]] std::filesystem::path ca_file() const { return folder_ / "ca.pem"; }
+
     [[nodiscard]] Poco::Net::Context::Ptr server_context() const;
 
 private:

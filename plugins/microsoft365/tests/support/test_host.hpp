@@ -3,9 +3,8 @@
 #include <atomic>
 #include <map>
 #include <mutex>
-#include <string>
-
 #include <openarchiver/sdk/host.hpp>
+#include <string>
 
 namespace openarchiver::microsoft365::test {
 
@@ -14,11 +13,14 @@ public:
     [[nodiscard]] std::chrono::system_clock::time_point now() const override {
         return std::chrono::system_clock::now() + offset();
     }
+
     [[nodiscard]] std::chrono::steady_clock::time_point steady_now() const override {
         return frozen_ ? std::chrono::steady_clock::time_point(std::chrono::hours(1)) + offset()
                        : std::chrono::steady_clock::now() + offset();
     }
+
     void advance(std::chrono::milliseconds by) { offset_ += by.count(); }
+
     void freeze() { frozen_ = true; }
 
 private:
@@ -42,6 +44,7 @@ public:
         text_ += "\n";
         warnings_ += level >= sdk::LogLevel::warning ? 1 : 0;
     }
+
     [[nodiscard]] std::string text() const {
         const std::lock_guard lock(mutex_);
         return text_;
@@ -63,10 +66,12 @@ public:
         }
         return found->second;
     }
+
     sdk::Status update(std::string_view pointer, std::string_view value) override {
         set(std::string(pointer), std::string(value));
         return {};
     }
+
     void set(std::string pointer, std::string value) {
         const std::lock_guard lock(mutex_);
         values_[std::move(pointer)] = std::move(value);
@@ -83,6 +88,7 @@ public:
         const std::lock_guard lock(mutex_);
         counters_[std::string(counter)] += amount;
     }
+
     std::uint64_t operator[](const std::string& counter) {
         const std::lock_guard lock(mutex_);
         return counters_[counter];

@@ -1,0 +1,141 @@
+"""What administrators get wrong, and what the program tells them."""
+
+import json
+import os
+import shutil
+import unittest
+
+from harness import Archive, ArchiverTest, Simulator, graph_config
+
+
+class BadInputTest(ArchiverTest):
+    def test_wrong_credentials_say_what_to_do(self):
+        with Simulator("--users", 1, "--messages", 1) as simulator:
+            archive = self.archive(simulator, client_secret="wrong")
+            done = archive.run("sync", expect=3)
+            output = (done.stdout + done.stderr).decode()
+            self.assertIn("AADSTS7000215", output)
+            self.assertIn("Value", output)
+            self.assertNotIn("wrong\"", output)
+            check = archive.run("source", "check", "contoso", expect=3)
+            self.assertIn(b"AADSTS7000215", check.stdout + check.stderr)
+
+    def test_a_missing_permission_is_named(self):
+        with Simulator("--users", 1, "--messages", 1) as simulator:
+            archive = self.archive(simulator)
+            simulator.control("settings", {"roles": ["User.Read.All"]})
+            done = archive.run("sync", expect=3)
+            self.assertIn("Mail.Read", (done.stdout + done.stderr).decode())
+            simulator.control("settings", {"roles": ["Mail.Read"]})
+            simulator.control("expire-tokens", {})
+            done = archive.run("sync", expect=3)
+            self.assertIn("User.Read.All", (done.stdout + done.stderr).decode())
+
+    def test_an_endpoint_that_is_not_there(self):
+        config = {"tenant_id": "6f1c2d34-8a5b-4c6d-9e7f-0a1b2c3d4e5f",
+                  "client_id": "c0ffee00-1111-4222-8333-444455556666", "client_secret": "x",
+                  "authority_url": "http://127.0.0.1:9", "graph_url": "http://127.0.0.1:9"}
+        archive = Archive(self.folder / "site", config)
+        archive.run("sync", expect=7)
+
+    def test_an_untrusted_certificate_is_refused(self):
+        ca = self.folder / "ca.pem"
+        with Simulator("--users", 1, "--messages", 1, "--https", 0, "--write-ca", ca) as simulator:
+            ready = simulator.control("metrics")  # both listeners are up
+            self.assertIsNotNone(ready)
+            https = simulator.https
+            config = graph_config(simulator, authority_url=https, graph_url=https)
+            archive = Archive(self.folder / "untrusted", config)
+            done = archive.run("sync", expect=7)
+            self.assertIn("certificate", (done.stdout + done.stderr).decode().lower())
+            trusted = Archive(self.folder / "trusted", dict(config, ca_file=str(ca)))
+            trusted.sync()
+
+    def test_a_profile_with_mistakes(self):
+        with Simulator("--users", 1, "--messages", 1) as simulator:
+            archive = self.archive(simulator)
+            archive.profile["sources"][0]["config"]["client_secrett"] = "x"
+            archive.write_profile()
+            done = archive.run("sync", expect=2)
+            output = (done.stdout + done.stderr).decode()
+            self.assertIn("/sources/0/config/client_secrett", output)
+            self.assertIn("client_secret", output)
+            self.assertEqual(simulator.requests(), [])
+
+    def test_a_lost_key_and_another_key(self):
+        with Simulator("--users", 1, "--messages", 3) as simulator:
+            archive = self.archive(simulator)
+            archive.sync()
+            key = archive.folder / "archive.key"
+            self.assertEqual(key.stat().st_mode & 0o777, 0o600)
+            shutil.move(key, archive.folder / "kept")
+            archive.run("sync", expect=4)
+            self.assertFalse(key.exists(), "no new key is made for an archive that has one")
+            archive.run("key", "new", "--output", key)
+            done = archive.run("sync", expect=4)
+            self.assertIn("key", (done.stdout + done.stderr).decode())
+            shutil.move(archive.folder / "kept", key)
+            archive.sync()
+            self.assert_archived(simulator, archive)
+
+    def test_a_damaged_catalog_offers_rebuild(self):
+        with Simulator("--users", 1, "--messages", 3) as simulator:
+            archive = self.archive(simulator)
+            archive.sync()
+            for path in (archive.folder / "catalog").glob("catalog.db*"):
+                path.write_bytes(b"this is no database" * 100)
+            done = archive.run("sync", expect=4)
+            self.assertIn("rebuild", (done.stdout + done.stderr).decode())
+            archive.run("rebuild")
+            self.assertEqual(archive.sync()["items"]["new"], 0)
+            self.assert_archived(simulator, archive)
+
+    def test_an_archive_of_a_newer_format_is_left_alone(self):
+        with Simulator("--users", 1, "--messages", 3) as simulator:
+            archive = self.archive(simulator)
+            archive.sync()
+            marker = archive.folder / "archive" / "archive"
+            document = json.loads(marker.read_text())
+            document["format"] = 99
+            os.chmod(marker, 0o644)
+            marker.write_text(json.dumps(document))
+            done = archive.run("sync", expect=4)
+            self.assertIn("99", (done.stdout + done.stderr).decode())
+
+    def test_no_space_left_pauses_and_loses_nothing(self):
+        with Simulator("--users", 1, "--messages", 20) as simulator:
+            archive = self.archive(simulator)
+            archive.sync()
+            simulator.control("deliver", {"user": simulator.users()[0]["id"], "folder": "inbox",
+                                          "count": 3})
+            archive.profile["archive"]["free_space_floor"] = "900TiB"
+            archive.write_profile()
+            done = archive.run("sync", expect=4)
+            self.assertIn("free", (done.stdout + done.stderr).decode())
+            archive.profile["archive"]["free_space_floor"] = "1MiB"
+            archive.write_profile()
+            archive.sync()
+            self.assert_archived(simulator, archive)
+            archive.run("verify")
+
+    def test_a_second_engine_is_refused(self):
+        with Simulator("--users", 2, "--messages", 300, "--latency-ms", 50) as simulator:
+            archive = self.archive(simulator)
+            first = archive.start("sync")
+            try:
+                from harness import wait_until
+                wait_until(lambda: (archive.folder / "archive" / "lease").exists(), what="a lease")
+                wait_until(lambda: simulator.metrics()["requests"] > 5, what="requests")
+                done = archive.run("sync", expect=6)
+                self.assertIn(str(first.pid), (done.stdout + done.stderr).decode())
+                archive.profile["archive"]["catalog"]["path"] = "./other-catalog"
+                archive.write_profile()
+                done = archive.run("sync", expect=6)
+                self.assertIn(str(first.pid), (done.stdout + done.stderr).decode())
+            finally:
+                first.kill()
+                first.wait()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
