@@ -257,6 +257,28 @@ Status ArchiveWriter::replay(catalog::CatalogWriter& catalog,
     return {};
 }
 
+/// What the catalog applied must still be in the log: an archive that was put back to an earlier state
+/// would get a gap with the next segment.
+Status ArchiveWriter::check_log_holds_catalog(std::stop_token stop) {
+    OPENARCHIVER_TRY(const auto reader, catalog::CatalogReader::open(catalog_folder_));
+    OPENARCHIVER_TRY(const auto positions, reader->positions());
+    for (const auto& [writer, position] : positions) {
+        const auto there =
+            archive_->store().stat(archive::segment_key(writer, position.sequence), stop);
+        if (!there && there.error().code == Errc::not_found) {
+            return Error{Errc::corrupt,
+                         "the catalog is newer than the archive: it knows segment " +
+                             std::to_string(position.sequence) + " of writer " + writer +
+                             ", which the archive does not hold (was an older copy put back?); run "
+                             "`openarchiver rebuild` to go on from what the archive holds"};
+        }
+        if (!there) {
+            return there.error();
+        }
+    }
+    return {};
+}
+
 Status ArchiveWriter::catch_up(std::stop_token stop) {
     return replay(*catalog_, [](const auto&) {}, std::move(stop));
 }
@@ -279,6 +301,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
     OPENARCHIVER_TRY(writer->catalog_,
                      catalog::CatalogWriter::open(writer->catalog_folder_,
                                                   writer->archive_->marker().archive_id));
+    OPENARCHIVER_CHECK(writer->check_log_holds_catalog(stop));
     OPENARCHIVER_CHECK(writer->catch_up(stop));
     return writer;
 }

@@ -91,6 +91,7 @@ private:
     static sdk::Result<std::unique_ptr<ArchiveWriter>> open_archive(
         const Context& context, bool create, const std::function<void(std::string_view)>& announce,
         std::stop_token stop);
+    sdk::Status check_log_holds_catalog(std::stop_token stop);
     sdk::Status replay(catalog::CatalogWriter& catalog,
                        const std::function<void(const archive::LogPosition&)>& progress,
                        std::stop_token stop);

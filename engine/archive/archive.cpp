@@ -173,7 +173,7 @@ sdk::Result<Archive::Marker> Archive::read_marker(sdk::ObjectStore& store, std::
     return sdk::Error{.code = sdk::Errc::not_found, .message = "the store holds no archive"};
 }
 
-sdk::Result<std::unique_ptr<Archive>> Archive::create(std::unique_ptr<sdk::ObjectStore> store,
+sdk::Result<std::unique_ptr<Archive>> Archive::create(std::unique_ptr<sdk::ObjectStore>&& store,
                                                       std::optional<SecretKey> master,
                                                       sdk::Timestamp now, std::stop_token stop) {
     const sdk::Result<Marker> found = read_marker(*store, stop);
@@ -195,19 +195,25 @@ sdk::Result<std::unique_ptr<Archive>> Archive::create(std::unique_ptr<sdk::Objec
     if (master) {
         wipe(*master);
     }
-    OPENARCHIVER_CHECK(archive->save_keyring(stop));
-    sdk::Status put = put_object(archive->store(), kMarkerKey, text, sdk::PutMode::if_absent, stop);
-    if (!put) {
-        // An attempt whose answer was lost may have made it.
-        const auto there = read_object(archive->store(), kMarkerKey, kMaxMarkerSize, stop);
-        if (!there || *there != text) {
-            return std::move(put.error());
+    sdk::Status made = archive->save_keyring(stop);
+    if (made) {
+        made = put_object(archive->store(), kMarkerKey, text, sdk::PutMode::if_absent, stop);
+        if (!made) {
+            // An attempt whose answer was lost may have made it.
+            const auto there = read_object(archive->store(), kMarkerKey, kMaxMarkerSize, stop);
+            if (there && *there == text) {
+                made = sdk::Status();
+            }
         }
+    }
+    if (!made) {
+        store = std::move(archive->store_);
+        return std::move(made.error());
     }
     return archive;
 }
 
-sdk::Result<std::unique_ptr<Archive>> Archive::open(std::unique_ptr<sdk::ObjectStore> store,
+sdk::Result<std::unique_ptr<Archive>> Archive::open(std::unique_ptr<sdk::ObjectStore>&& store,
                                                     std::optional<SecretKey> master,
                                                     std::stop_token stop) {
     OPENARCHIVER_TRY(Marker marker, read_marker(*store, stop));

@@ -18,7 +18,8 @@ namespace openarchiver::archive {
 /// The format that this engine writes, and the newest it reads.
 inline constexpr std::uint32_t kFormatVersion = 0;
 
-/// An opened archive: its marker object was understood, its keyring could be opened.
+/// An opened archive: its marker object was understood, its keyring could be opened. create() and
+/// open() take the store only when they succeed: after an error it is still the caller's.
 class Archive {
 public:
     /// What the marker object (`archive`) says; readable without any key.
@@ -36,13 +37,13 @@ public:
 
     /// Makes a new archive in a store that holds nothing but a lease (the caller's, best). The
     /// keyring is durable before the marker is. already_exists: there is an archive.
-    static sdk::Result<std::unique_ptr<Archive>> create(std::unique_ptr<sdk::ObjectStore> store,
+    static sdk::Result<std::unique_ptr<Archive>> create(std::unique_ptr<sdk::ObjectStore>&& store,
                                                         std::optional<SecretKey> master,
                                                         sdk::Timestamp now, std::stop_token stop);
 
     /// invalid_config: no key for an encrypted archive, or a key for one that is not;
     /// unauthenticated: another key (the message names both check values).
-    static sdk::Result<std::unique_ptr<Archive>> open(std::unique_ptr<sdk::ObjectStore> store,
+    static sdk::Result<std::unique_ptr<Archive>> open(std::unique_ptr<sdk::ObjectStore>&& store,
                                                       std::optional<SecretKey> master,
                                                       std::stop_token stop);
 

@@ -1,6 +1,7 @@
 #include "catalog/event.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <boost/json.hpp>
 
@@ -407,8 +408,7 @@ std::string encode(const EventGroup& group) {
 Result<EventGroup> decode(std::string_view lines) {
     EventGroup group;
     bool headed = false;
-    json::monotonic_resource memory;
-    json::parser parser;
+    std::array<unsigned char, 16384> buffer;  // most events need no other memory
     while (!lines.empty()) {
         const auto end = std::min(lines.find('\n'), lines.size());
         const auto line = lines.substr(0, end);
@@ -416,14 +416,12 @@ Result<EventGroup> decode(std::string_view lines) {
         if (line.empty()) {
             continue;
         }
-        memory.release();
-        parser.reset(&memory);
+        json::monotonic_resource memory(buffer.data(), buffer.size());
         json::error_code code;
-        parser.write(line.data(), line.size(), code);
+        const json::value value = json::parse(line, code, &memory);
         if (code) {
             return Error{Errc::corrupt, "an event is not JSON: " + code.message()};
         }
-        const json::value value = parser.release();
         const auto* object = value.if_object();
         if (object == nullptr) {
             return Error{Errc::corrupt, "an event is not a JSON object"};

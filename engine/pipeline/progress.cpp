@@ -1,7 +1,5 @@
 #include "pipeline/progress.hpp"
 
-#include <cmath>
-
 #include <boost/json.hpp>
 
 namespace openarchiver::pipeline {
@@ -47,7 +45,6 @@ std::string to_json(const SyncReport& report) {
         {"requests", metric("requests")},
         {"throttled", metric("throttled")},
         {"bytes_downloaded", metric("bytes_downloaded")},
-        {"seconds", std::round(static_cast<double>(report.duration.count()) / 100.0) / 10.0},
         {"outstanding_failures", report.outstanding_failures},
     };
     if (report.error) {
@@ -61,7 +58,12 @@ std::string to_json(const SyncReport& report) {
         }
         document["error"] = std::move(error);
     }
-    return json::serialize(document);
+    // Boost.JSON writes 12.3 as 1.23E1: right, but not what people want to read.
+    const auto tenths = (report.duration.count() + 50) / 100;
+    std::string text = json::serialize(document);
+    text.insert(text.size() - 1, ",\"seconds\":" + std::to_string(tenths / 10) + "." +
+                                     std::to_string(tenths % 10));
+    return text;
 }
 
 }  // namespace openarchiver::pipeline

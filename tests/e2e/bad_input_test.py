@@ -102,6 +102,23 @@ class BadInputTest(ArchiverTest):
             done = archive.run("sync", expect=4)
             self.assertIn("99", (done.stdout + done.stderr).decode())
 
+    def test_an_older_copy_of_the_archive_put_back_is_noticed(self):
+        with Simulator("--users", 1, "--messages", 3) as simulator:
+            archive = self.archive(simulator)
+            archive.sync()
+            shutil.copytree(archive.folder / "archive", archive.folder / "older")
+            simulator.control("deliver", {"user": simulator.users()[0]["id"], "folder": "inbox",
+                                          "count": 2})
+            archive.sync()
+            shutil.rmtree(archive.folder / "archive")
+            shutil.move(archive.folder / "older", archive.folder / "archive")
+            done = archive.run("sync", expect=4)
+            self.assertIn("rebuild", (done.stdout + done.stderr).decode())
+            archive.run("rebuild")
+            archive.sync()
+            self.assert_archived(simulator, archive)
+            archive.run("verify")
+
     def test_no_space_left_pauses_and_loses_nothing(self):
         with Simulator("--users", 1, "--messages", 20) as simulator:
             archive = self.archive(simulator)
