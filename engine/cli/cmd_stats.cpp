@@ -53,7 +53,7 @@ Outcome run_stats(Command& command) {
                                 {"saved_by_compression", saved.compression}}));
         return ExitCode::done;
     }
-    Table table({{.name = ""}, {.name = "", .align = Table::Align::right}});
+    Table table({{.name = "archive"}, {.name = "total", .align = Table::Align::right}});
     table.row({"items", count_text(totals.items)});
     table.row({"versions", count_text(totals.versions)});
     table.row({"contents", count_text(totals.contents)});

@@ -195,6 +195,10 @@ std::optional<Outcome> parse_command_line(int argument_count, char** arguments, 
             std::vector<std::string>(std::begin(kLogLevels), std::end(kLogLevels))))
         ->option_text("LEVEL");
     app.set_version_flag("--version", "openarchiver " OPENARCHIVER_SDK_VERSION);
+    app.get_formatter()->label("SUBCOMMAND", "VERB");
+    app.get_formatter()->label("SUBCOMMANDS", "VERBS");
+    app.get_formatter()->label("Subcommand", "Verb");
+    app.get_formatter()->label("Subcommands", "Verbs");
     Verb program(app, choice);
     describe(program);
     try {

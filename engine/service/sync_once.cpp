@@ -65,8 +65,13 @@ sdk::Result<SyncResult> SyncOnce::run(std::stop_token stop) {
     ForwardingVault vault;
     OpenSources sources;
     for (const profile::Source* const source : selected) {
-        OPENARCHIVER_TRY(sources.emplace_back(),
-                         pipeline::open_source(context, *source, &vault));
+        auto opened = pipeline::open_source(context, *source, &vault);
+        if (!opened) {
+            // The folder of the catalog, where a session's own folder is, is part of the archive.
+            origin = opened.error().code == Errc::invalid_config ? Origin::profile : Origin::archive;
+            return opened.error();
+        }
+        sources.push_back(std::move(*opened));
     }
     origin = Origin::archive;
     OPENARCHIVER_TRY(const auto writer, access::ArchiveWriter::open(context, announce, stop));

@@ -15,7 +15,7 @@ namespace openarchiver::test {
 
 /// What a MemoryStore holds and how it misbehaves; outlives the stores that show it.
 struct StoreContents {
-    std::mutex mutex;  // guards `objects`
+    std::mutex mutex;  // guards `objects` and the counts
     std::map<std::string, std::string, std::less<>> objects;
     /// Called before and after an object is stored; an error is what the caller of put() gets.
     std::function<sdk::Status(std::string_view key)> before_put;
@@ -77,8 +77,10 @@ public:
             OPENARCHIVER_CHECK(contents_.before_get(key));
         }
         std::string bytes;
+        std::size_t broken = 0;
         {
             const std::lock_guard lock(contents_.mutex);
+            broken = std::exchange(contents_.break_get_after, 0);
             ++contents_.gets;
             const auto found = contents_.objects.find(key);
             if (found == contents_.objects.end()) {
@@ -93,7 +95,6 @@ public:
             }
             bytes = whole.substr(range.offset, range.length.value_or(whole.size()));
         }
-        const std::size_t broken = std::exchange(contents_.break_get_after, 0);
         const auto all = std::as_bytes(std::span(bytes));
         const auto delivered = broken != 0 ? all.first(std::min(broken, all.size())) : all;
         // In pieces of an odd size, as a network delivers them.

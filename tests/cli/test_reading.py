@@ -48,7 +48,7 @@ class Reading(WorkspaceTest):
         self.assertRegex(archive["id"], r"^[0-9a-f]{32}$")
         self.assertTrue(archive["encrypted"])
         self.assertEqual((archive["items"], archive["versions"]), (2, 2))
-        self.assertGreater(archive["bytes"], 200)
+        self.assertGreater(archive["bytes"], 100)
         self.assertEqual(document["service"], {"running": False, "pid": None, "host": None,
                                                "version": None, "started_at": None})
         text = self.run_ok("status").out

@@ -90,16 +90,31 @@ class FaultsTest(ArchiverTest):
     def test_an_outage_is_not_mistaken_for_bad_items(self):
         with Simulator("--users", 1, "--messages", 20) as simulator:
             archive = self.archive(simulator)
-            self.faults(simulator, {"match": {"route": "any", "path_contains": "/messages/"},
-                                    "times": 100000, "action": {"status": 503}},
-                        {"match": {"route": "any", "path_contains": "mailFolders/inbox"},
-                         "times": 100000, "action": {"status": 503}})
+            archive.sync()
+            simulator.control("deliver", {"user": simulator.users()[0]["id"], "folder": "inbox",
+                                          "count": 3})
+            self.faults(simulator, {"match": {"route": "value"}, "action": {"status": 503}},
+                        {"match": {"route": "folders", "path_contains": "mailFolders/inbox"},
+                         "action": {"status": 503}})
             report = archive.sync(expect=7)
             self.assertEqual(report["items"]["failed"], 0)
-            self.assertEqual(archive.json("failures", expect=None)["failures"], [])
+            kinds = [f["kind"] for f in archive.json("failures", expect=None)["failures"]]
+            self.assertNotIn("item", kinds)
             simulator.control("faults", method="DELETE")
-            archive.sync()
+            self.assertEqual(archive.sync()["items"]["new"], 3)
             self.assert_archived(simulator, archive)
+
+    def test_an_item_that_alone_can_not_be_fetched_is_a_failure_of_its_own(self):
+        with Simulator("--users", 1, "--messages", 20) as simulator:
+            archive = self.archive(simulator)
+            user = simulator.users()[0]
+            inbox = next(f["id"] for f in user["folders"] if f["well_known"] == "inbox")
+            bad = next(m for m in user["messages"] if m["folder"] == inbox)
+            self.faults(simulator, {"match": {"route": "value", "message": bad["id"]},
+                                    "action": {"status": 504, "code": "UnknownError"}})
+            report = archive.sync(expect=1)
+            self.assertEqual(report["items"]["failed"], 1)
+            self.assertEqual(report["items"]["new"], len(self.expected_messages(simulator)) - 1)
 
     def test_a_mailbox_that_fails_does_not_stop_the_others(self):
         with Simulator("--users", 3, "--messages", 10) as simulator:

@@ -20,7 +20,7 @@ class KillTest(ArchiverTest):
     def test_sigkill_at_random_points(self):
         rng = random.Random(SEED)
         print(f"seed {SEED}, {KILLS} kills")
-        with Simulator("--users", 6, "--messages", 250, "--latency-ms", 25) as simulator:
+        with Simulator("--users", 6, "--messages", 300, "--latency-ms", 100) as simulator:
             archive = self.archive(simulator)
             kills = []
             for _ in range(KILLS):
@@ -34,7 +34,7 @@ class KillTest(ArchiverTest):
                 if rng.random() < 0.5:
                     user = rng.choice(simulator.users())
                     simulator.control("deliver", {"user": user["id"], "folder": "inbox",
-                                                  "count": rng.randrange(1, 4)})
+                                                  "count": rng.randrange(5, 40)})
                     messages = [m for m in user["messages"] if not m["deleted"]]
                     message = rng.choice(messages)
                     simulator.control(rng.choice(("delete", "touch")),
@@ -51,11 +51,13 @@ class KillTest(ArchiverTest):
                     message = entry["path"].split("/messages/")[1].split("/")[0]
                     fetches.setdefault((entry["user"], message), []).append(
                         entry["time_ms"] + entry["duration_ms"])
+            # An answer that was under way when the engine was killed is logged a little later.
             for message, times in fetches.items():
                 for earlier in sorted(times)[:-1]:
-                    in_flight = any(0 <= kill - earlier <= IN_FLIGHT_SECONDS * 1000
+                    in_flight = any(-1000 <= kill - earlier <= IN_FLIGHT_SECONDS * 1000
                                     for kill in kills)
-                    self.assertTrue(in_flight, f"{message} was durable and was fetched again")
+                    self.assertTrue(in_flight, f"{message} was durable and was fetched again: "
+                                    f"fetched at {times}, killed at {kills}")
 
     def test_sigint_keeps_what_was_acknowledged(self):
         with Simulator("--users", 2, "--messages", 400, "--latency-ms", 40) as simulator:

@@ -131,7 +131,11 @@ sdk::Result<FolderListing> FolderLister::state_or_error(const GraphFailure& fail
         case MailboxVerdict::nothing:
             break;
     }
-    return to_error(failure_, Subject::mailbox, what);
+    sdk::Error error = to_error(failure_, Subject::mailbox, what);
+    if (error.code == Errc::not_found) {
+        error.code = Errc::unavailable;  // every mailbox has a root: this one is being set up
+    }
+    return error;
 }
 
 void FolderLister::add_to_walk(Walk& walk, std::vector<FolderEntry> folders,

@@ -1,6 +1,8 @@
 #include "support/archived_mail.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <random>
@@ -14,6 +16,8 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 namespace {
+
+constexpr time_t kFirstReceived = 1772359200;  // 2026-03-01T10:00:00Z
 
 std::string message(int number, const std::string& body) {
     return "Message-ID: <" + std::to_string(number) +
@@ -84,7 +88,13 @@ ArchivedMail::ArchivedMail(int messages) : profile_(folder() / "profile.json") {
 }
 
 void ArchivedMail::put_message(const std::string& path, const std::string& text) {
-    write_file(folder() / "mail" / path, text);
+    const fs::path file = folder() / "mail" / path;
+    write_file(file, text);
+    // The time that the provider gives as received: a minute later for every message.
+    const timespec time{.tv_sec = kFirstReceived + 60 * static_cast<time_t>(versions_),
+                        .tv_nsec = 0};
+    const timespec times[2] = {time, time};
+    ::utimensat(AT_FDCWD, file.c_str(), times, 0);
     contents_[sha256_hex(text)] = text;
     ++versions_;
 }
