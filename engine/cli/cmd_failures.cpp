@@ -54,17 +54,17 @@ std::string text(const json::value& document) {
 /// In the service that has the catalog open, or here.
 Outcome accept(Command& command, const std::vector<std::string>& refs) {
     if (const auto service = command.running_service()) {
-        OPENARCHIVER_TRY(auto answer,
-                         service->call("failures", service::accept_options(refs),
-                                       [](std::string_view) {}, command.stop()));
+        OPENARCHIVER_TRY(auto answer, service->call(
+                                          "failures", service::accept_options(refs),
+                                          [](std::string_view) {}, command.stop()));
         Outcome outcome = answer.exit_code;
         outcome.error = std::move(answer.error);
         return outcome;
     }
     OPENARCHIVER_TRY(const auto writer, command.open_writer());
     pipeline::Committer committer(*writer, command.clock(), command.log());
-    OPENARCHIVER_CHECK(service::accept_failures(refs, *writer, committer, command.clock(),
-                                                command.stop()));
+    OPENARCHIVER_CHECK(
+        service::accept_failures(refs, *writer, committer, command.clock(), command.stop()));
     return ExitCode::done;
 }
 
@@ -77,8 +77,8 @@ Outcome failures(Command& command, const Options& options) {
     Outcome outcome = ExitCode::done;
     std::string sync_document;
     if (options.retry) {
-        SyncEnd end = run_sync(command, {.sources = {}, .accounts = {}, .reconcile = false,
-                                         .retry_failures = true});
+        SyncEnd end = run_sync(
+            command, {.sources = {}, .accounts = {}, .reconcile = false, .retry_failures = true});
         if (end.document.empty()) {
             return std::move(end.outcome);
         }
@@ -86,8 +86,8 @@ Outcome failures(Command& command, const Options& options) {
         sync_document = std::move(end.document);
     }
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog_if_any());
-    json::value document = json::object{
-        {"failures", json::array()}, {"outstanding", 0}, {"accepted", 0}};
+    json::value document =
+        json::object{{"failures", json::array()}, {"outstanding", 0}, {"accepted", 0}};
     if (catalog) {
         OPENARCHIVER_TRY(document, service::failures_document(*catalog));
     }

@@ -80,16 +80,16 @@ Outcome check(Command& command) {
         const auto named = [](const std::string& value) {
             return value.empty() ? std::string("none") : value;
         };
-        return sdk::Error{
-            .code = sdk::Errc::unauthenticated,
-            .message = "the key of the profile does not open the archive " + marker.archive_id +
-                       ": the archive wants the key with the check value " +
-                       named(marker.key_check) + ", the profile's has " + named(check) +
-                       "; point archive.encryption at the right key"};
+        return sdk::Error{.code = sdk::Errc::unauthenticated,
+                          .message = "the key of the profile does not open the archive " +
+                                     marker.archive_id +
+                                     ": the archive wants the key with the check value " +
+                                     named(marker.key_check) + ", the profile's has " +
+                                     named(check) + "; point archive.encryption at the right key"};
     }
     if (!command.json()) {
-        command.print(marker.encrypted ? "The key (check value " + check +
-                                             ") opens the archive " + marker.archive_id + ".\n"
+        command.print(marker.encrypted ? "The key (check value " + check + ") opens the archive " +
+                                             marker.archive_id + ".\n"
                                        : "The archive " + marker.archive_id +
                                              " is not encrypted, as the profile says.\n");
     }

@@ -43,9 +43,9 @@ Outcome check(Command& command) {
                                        : file + ": the profile is valid, with warnings\n");
     }
     if (!valid) {
-        return {Origin::profile,
-                {.code = sdk::Errc::invalid_config,
-                 .message = "the profile " + file + " has errors"}};
+        return {
+            Origin::profile,
+            {.code = sdk::Errc::invalid_config, .message = "the profile " + file + " has errors"}};
     }
     return ExitCode::done;
 }
@@ -60,7 +60,8 @@ Outcome schema(Command& command) {
 void register_profile(Verb& program) {
     Verb profile = program.verb("profile", "The profile.");
     profile
-        .verb("check", "Validates the profile and its secrets; reports every problem with its place.")
+        .verb("check",
+              "Validates the profile and its secrets; reports every problem with its place.")
         .without_profile(check);
     profile.verb("schema", "Prints the JSON Schema of profiles, with the plugins' parts in it.")
         .without_profile(schema);

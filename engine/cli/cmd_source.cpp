@@ -21,8 +21,12 @@ namespace {
 namespace json = boost::json;
 
 std::string list_text(const json::value& document) {
-    Table table(
-        {{"ID"}, {"NAME", Table::Align::left, 40}, {"PROVIDER"}, {"EVERY"}, {"STATUS"}, {"LAST GOOD RUN"}});
+    Table table({{"ID"},
+                 {"NAME", Table::Align::left, 40},
+                 {"PROVIDER"},
+                 {"EVERY"},
+                 {"STATUS"},
+                 {"LAST GOOD RUN"}});
     std::string notes;
     for (const json::value& source : list_of(document, "sources")) {
         table.row({text_of(source, "id"), text_of(source, "name"), text_of(source, "provider"),
@@ -38,8 +42,8 @@ std::string list_text(const json::value& document) {
 Outcome list(Command& command) {
     const auto live = ask_service(command);
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog_if_any());
-    OPENARCHIVER_TRY(json::value document, service::sources_document(
-                                               catalog.get(), command.profile(),
+    OPENARCHIVER_TRY(json::value document,
+                     service::sources_document(catalog.get(), command.profile(),
                                                live ? &live->sources : nullptr, command.clock()));
     if (command.json()) {
         command.document(json::serialize(document));
@@ -51,9 +55,12 @@ Outcome list(Command& command) {
 
 std::string_view outcome_name(sdk::CheckOutcome outcome) {
     switch (outcome) {
-        case sdk::CheckOutcome::pass: return "pass";
-        case sdk::CheckOutcome::fail: return "fail";
-        case sdk::CheckOutcome::unknown: return "unknown";
+        case sdk::CheckOutcome::pass:
+            return "pass";
+        case sdk::CheckOutcome::fail:
+            return "fail";
+        case sdk::CheckOutcome::unknown:
+            return "unknown";
     }
     return "unknown";
 }
@@ -78,8 +85,8 @@ json::value check_document(const std::string& source, const std::vector<sdk::Che
 std::string check_text(const std::vector<sdk::Check>& checks) {
     Table table({{"CHECK"}, {"OUTCOME"}, {"DETAIL"}, {"WHAT TO DO"}});
     for (const sdk::Check& check : checks) {
-        table.row({check.name, std::string(outcome_name(check.outcome)), check.detail,
-                   check.remedy});
+        table.row(
+            {check.name, std::string(outcome_name(check.outcome)), check.detail, check.remedy});
     }
     return table.text();
 }
@@ -111,8 +118,7 @@ Outcome check(Command& command, const std::string& id) {
     }
     const ExitCode code = worst_of(*checks);
     if (command.json()) {
-        command.document(
-            json::serialize(check_document(id, *checks, code == ExitCode::done)));
+        command.document(json::serialize(check_document(id, *checks, code == ExitCode::done)));
     } else {
         command.print(check_text(*checks));
     }

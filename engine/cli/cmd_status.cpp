@@ -29,14 +29,11 @@ sdk::Result<json::value> archive_document(Command& command, catalog::CatalogRead
     if (catalog != nullptr) {
         OPENARCHIVER_TRY(totals, catalog->totals());
     }
-    return json::value{{"id", marker->archive_id},
-                       {"format", marker->format},
-                       {"encrypted", marker->encrypted},
-                       {"created_at", service::time_value(marker->created_at)},
-                       {"items", totals.items},
-                       {"versions", totals.versions},
-                       {"bytes", totals.version_bytes},
-                       {"bytes_stored", totals.pack_bytes}};
+    return json::value{
+        {"id", marker->archive_id},       {"format", marker->format},
+        {"encrypted", marker->encrypted}, {"created_at", service::time_value(marker->created_at)},
+        {"items", totals.items},          {"versions", totals.versions},
+        {"bytes", totals.version_bytes},  {"bytes_stored", totals.pack_bytes}};
 }
 
 json::value service_document(const std::optional<LiveService>& live) {
@@ -66,12 +63,13 @@ std::string text(const json::value& document) {
     std::string notes;
     for (const json::value& source : list_of(document, "sources")) {
         const bool lag = member(source, "lag_seconds").is_number();
-        table.row({text_of(source, "id"), text_of(source, "status"),
-                   count_text(number_of(member(source, "accounts"), "discovered")),
-                   count_text(number_of(source, "items")),
-                   count_text(number_of(source, "failures")), time_of(source, "good_run_at"),
-                   lag ? duration_text(std::chrono::seconds(number_of(source, "lag_seconds"))) : "",
-                   truth_of(source, "running") ? "running now" : time_of(source, "next_run_at", "")});
+        table.row(
+            {text_of(source, "id"), text_of(source, "status"),
+             count_text(number_of(member(source, "accounts"), "discovered")),
+             count_text(number_of(source, "items")), count_text(number_of(source, "failures")),
+             time_of(source, "good_run_at"),
+             lag ? duration_text(std::chrono::seconds(number_of(source, "lag_seconds"))) : "",
+             truth_of(source, "running") ? "running now" : time_of(source, "next_run_at", "")});
         if (const std::string reason = text_of(source, "reason"); !reason.empty()) {
             notes += text_of(source, "id") + ": " + plain(reason) + "\n";
         }

@@ -33,13 +33,14 @@ Command::Command(Globals globals, StopSignals& signals)
 
 Command::~Command() = default;
 
-std::stop_token Command::stop() const { return signals_.token(); }
+std::stop_token Command::stop() const {
+    return signals_.token();
+}
 
 const plugin::PluginHost& Command::load_plugins() {
     if (!plugins_) {
         plugins_ = std::make_unique<plugin::PluginHost>(*plugin_log_);
-        plugins_->load_all(
-            plugin::plugin_search_path(profile::read_plugin_path(globals_.profile)));
+        plugins_->load_all(plugin::plugin_search_path(profile::read_plugin_path(globals_.profile)));
     }
     return *plugins_;
 }
@@ -85,10 +86,11 @@ sdk::Result<std::unique_ptr<catalog::CatalogReader>> Command::open_catalog_if_an
     }
     const auto marker = service::read_archive_marker(context(), stop());
     if (marker) {
-        return sdk::Error{.code = sdk::Errc::corrupt,
-                          .message = catalog.error().message +
-                                     ", but there is an archive: make the catalog anew from it "
-                                     "with `openarchiver rebuild`, or correct archive.catalog.path"};
+        return sdk::Error{
+            .code = sdk::Errc::corrupt,
+            .message = catalog.error().message +
+                       ", but there is an archive: make the catalog anew from it "
+                       "with `openarchiver rebuild`, or correct archive.catalog.path"};
     }
     if (marker.error().code != sdk::Errc::not_found) {
         return marker.error();
@@ -123,14 +125,16 @@ void Command::print(std::string_view text) {
 sdk::Status Command::write(std::span<const std::byte> bytes) {
     if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) {
         output_failed_ = true;
-        return sdk::Error{.code = sdk::Errc::resource_exhausted,
-                          .message = std::string("standard output can't be written: ") +
-                                     std::strerror(errno)};
+        return sdk::Error{
+            .code = sdk::Errc::resource_exhausted,
+            .message = std::string("standard output can't be written: ") + std::strerror(errno)};
     }
     return {};
 }
 
-void Command::announce(std::string_view text) { screen_->print(std::string(text) + "\n"); }
+void Command::announce(std::string_view text) {
+    screen_->print(std::string(text) + "\n");
+}
 
 std::unique_ptr<ProgressDisplay> Command::show_progress(
     std::function<std::string(std::size_t)> render) {

@@ -3,14 +3,13 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <openarchiver/sdk/host.hpp>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/host.hpp>
 
 #include "access/access.hpp"
 #include "catalog/catalog_reader.hpp"
@@ -20,16 +19,16 @@
 
 /// What every verb of the program works with.
 ///
-/// A verb is one file, cmd_<verb>.cpp, that defines `void register_<verb>(Verb& program)`; verbs.hpp
-/// declares it and main.cpp lists it. It describes its command line and sets its action:
+/// A verb is one file, cmd_<verb>.cpp, that defines `void register_<verb>(Verb& program)`;
+/// verbs.hpp declares it and main.cpp lists it. It describes its command line and sets its action:
 ///
 ///     void register_show(Verb& program) {
 ///         struct Options {
 ///             std::string ref;
 ///             bool raw = false;
 ///         };
-///         const auto options = std::make_shared<Options>();  // shared: filled here, used in the action
-///         Verb verb = program.verb("show", "Shows one archived item with its history.");
+///         const auto options = std::make_shared<Options>();  // shared: filled here, used in the
+///         action Verb verb = program.verb("show", "Shows one archived item with its history.");
 ///         verb.argument("REF", options->ref, "the item, as lists and exports name it");
 ///         verb.flag("--raw", options->raw, "write its exact bytes to standard output");
 ///         verb.action([options](Command& command) { return show(command, *options); });
@@ -37,8 +36,8 @@
 ///
 /// The action of verb.action() finds a valid profile and loaded plugins; without_profile() is for
 /// the few verbs that work without. It returns an Outcome: an ExitCode, or an sdk::Error (which the
-/// program prints), by default with Origin::archive; so OPENARCHIVER_TRY and OPENARCHIVER_CHECK work
-/// in it. Documents are built with Boost.JSON in the .cpp and handed over as text.
+/// program prints), by default with Origin::archive; so OPENARCHIVER_TRY and OPENARCHIVER_CHECK
+/// work in it. Documents are built with Boost.JSON in the .cpp and handed over as text.
 namespace openarchiver::service {
 class ControlClient;
 }
@@ -55,10 +54,13 @@ class ProgressDisplay;
 /// What a verb ends with.
 struct Outcome {
     Outcome(ExitCode exit_code) : code(exit_code) {}  // NOLINT: implicit
-    Outcome(sdk::Error failure)                       // NOLINT: implicit
+
+    Outcome(sdk::Error failure)  // NOLINT: implicit
         : Outcome(Origin::archive, std::move(failure)) {}
+
     Outcome(Origin origin, sdk::Error failure)
         : code(service::exit_code(origin, failure.code)), error(std::move(failure)) {}
+
     /// What was asked for makes no sense: exit code 2.
     static Outcome usage(std::string message) {
         return {Origin::profile,
@@ -89,12 +91,18 @@ public:
     Command& operator=(const Command&) = delete;
 
     [[nodiscard]] const Globals& globals() const { return globals_; }
+
     [[nodiscard]] bool json() const { return globals_.json; }
+
     /// Triggered by SIGINT and SIGTERM; a second signal ends the program at once.
     [[nodiscard]] std::stop_token stop() const;
+
     [[nodiscard]] StopSignals& signals() { return signals_; }
+
     [[nodiscard]] sdk::Clock& clock() { return clock_; }
+
     [[nodiscard]] const std::shared_ptr<spdlog::logger>& log() const { return log_; }
+
     [[nodiscard]] Screen& screen() { return *screen_; }
 
     /// Loads plugins, then the profile; an error carries exit code 2 and was explained in
@@ -102,8 +110,11 @@ public:
     Outcome load();
     /// Loads the plugins beside the program, and those of the profile if it names folders.
     const plugin::PluginHost& load_plugins();
+
     [[nodiscard]] const profile::Profile& profile() const { return *profile_; }
+
     [[nodiscard]] const plugin::PluginHost& plugins() const { return *plugins_; }
+
     [[nodiscard]] const std::vector<profile::Problem>& problems() const { return problems_; }
 
     [[nodiscard]] access::Context context();

@@ -32,8 +32,7 @@ private:
 }  // namespace
 
 std::shared_ptr<spdlog::logger> make_logger(Screen& screen, std::string_view level) {
-    auto logger =
-        std::make_shared<spdlog::logger>("engine", std::make_shared<ScreenSink>(screen));
+    auto logger = std::make_shared<spdlog::logger>("engine", std::make_shared<ScreenSink>(screen));
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %n: %v", spdlog::pattern_time_type::utc);
     logger->set_level(spdlog::level::from_str(std::string(level)));
     return logger;

@@ -11,8 +11,8 @@ namespace openarchiver::cli {
 
 class Screen;
 
-/// The program's logger: lines with time, level and name on the screen, which outlives it. `level` is
-/// one of kLogLevels.
+/// The program's logger: lines with time, level and name on the screen, which outlives it. `level`
+/// is one of kLogLevels.
 std::shared_ptr<spdlog::logger> make_logger(Screen& screen, std::string_view level);
 
 /// What --log-level takes.

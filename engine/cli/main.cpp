@@ -38,21 +38,11 @@ void describe(Verb& program) {
     register_folders(program);
     register_status(program);
     register_failures(program);
-#ifdef OPENARCHIVER_VERB_SHOW
     register_show(program);
-#endif
-#ifdef OPENARCHIVER_VERB_EXPORT
     register_export(program);
-#endif
-#ifdef OPENARCHIVER_VERB_VERIFY
     register_verify(program);
-#endif
-#ifdef OPENARCHIVER_VERB_REBUILD
     register_rebuild(program);
-#endif
-#ifdef OPENARCHIVER_VERB_STATS
     register_stats(program);
-#endif
     register_key(program);
     register_plugin(program);
     register_profile(program);

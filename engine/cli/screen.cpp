@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <utility>
 
 #include "cli/table.hpp"
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLiveEvery = 200ms;
 constexpr auto kPlainEvery = 5s;
+constexpr auto kAnyLength = std::numeric_limits<std::size_t>::max();
 constexpr std::string_view kEraseLine = "\r\x1b[K";
 
 void write_all(std::string_view text) {
@@ -86,7 +88,7 @@ void ProgressDisplay::run(const std::stop_token& stop) {
         const std::chrono::milliseconds every = live ? kLiveEvery : kPlainEvery;
         wake_.wait_for(lock, stop, every, [] { return false; });
         if (!live && !stop.stop_requested()) {
-            screen_->print(render_(0) + "\n");
+            screen_->print(render_(kAnyLength) + "\n");
         }
     }
 }

@@ -18,6 +18,7 @@ public:
     Screen();
 
     [[nodiscard]] bool terminal() const { return terminal_; }
+
     /// Of the terminal, as it is now; 0 without one.
     [[nodiscard]] std::size_t columns() const;
     /// Writes text that ends with a line break.

@@ -9,8 +9,8 @@
 namespace openarchiver::cli {
 
 enum class Hangup : std::uint8_t {
-    stops,      ///< SIGHUP is one more way to stop: the terminal went away
-    is_kept,    ///< ... is kept for on_hangup()
+    stops,    ///< SIGHUP is one more way to stop: the terminal went away
+    is_kept,  ///< ... is kept for on_hangup()
 };
 
 /// Takes SIGINT, SIGTERM and SIGHUP away from every thread that starts later and turns them into a
@@ -24,6 +24,7 @@ public:
     StopSignals& operator=(const StopSignals&) = delete;
 
     [[nodiscard]] std::stop_token token() const { return stop_.get_token(); }
+
     /// Calls `handler` for each SIGHUP, also for one that came before; on the signals' thread. An
     /// empty one takes it back.
     void on_hangup(std::function<void()> handler);

@@ -37,8 +37,8 @@ Sum sum_of(const std::vector<service::SourceProgress>& progress) {
                              counts.closed_by_policy + counts.deleted_upstream +
                              counts.failed_accounts;
         sum.fetched += counts.new_items + counts.changed;
-        sum.settled += counts.new_items + counts.changed + counts.gone_before_fetch +
-                       counts.failed_items;
+        sum.settled +=
+            counts.new_items + counts.changed + counts.gone_before_fetch + counts.failed_items;
         sum.expected += counts.expected_items;
         sum.failed += counts.failed_items + counts.failed_folders + counts.failed_accounts;
         sum.throttled += source.throttled;
@@ -95,7 +95,7 @@ std::string SyncDisplay::line(const std::vector<service::SourceProgress>& progre
     std::string text;
     for (const std::string& part : parts) {
         const std::string longer = text.empty() ? part : text + "  " + part;
-        if (columns > 0 && display_width(longer) + 1 > columns) {
+        if (display_width(longer) >= columns) {
             break;
         }
         text = longer;

@@ -16,7 +16,7 @@ namespace openarchiver::cli {
 /// The progress line of a sync: accounts, messages, speed, time left. Safe for concurrent use.
 class SyncDisplay {
 public:
-    /// One line of at most `columns` (0: of any length); what matters least is left out first.
+    /// One line of less than `columns`; what matters least is left out first.
     [[nodiscard]] std::string line(const std::vector<service::SourceProgress>& progress,
                                    std::size_t columns);
 
@@ -26,6 +26,7 @@ private:
         std::uint64_t items = 0;
         std::uint64_t bytes = 0;
     };
+
     struct Speed {
         double items = 0;  ///< a second
         double bytes = 0;

@@ -3,11 +3,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <openarchiver/sdk/model.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/model.hpp>
 
 /// Text for people.
 namespace openarchiver::cli {
@@ -33,6 +32,7 @@ namespace openarchiver::cli {
 class Table {
 public:
     enum class Align : std::uint8_t { left, right };
+
     struct Column {
         std::string name;
         Align align = Align::left;
@@ -42,7 +42,9 @@ public:
 
     explicit Table(std::vector<Column> columns);
     void row(std::vector<std::string> cells);
+
     [[nodiscard]] bool empty() const { return rows_.empty(); }
+
     [[nodiscard]] std::string text() const;
 
 private:

@@ -2,10 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <openarchiver/sdk/abi.hpp>
 #include <string_view>
 #include <utility>
-
-#include <openarchiver/sdk/abi.hpp>
 
 #include "cli/logging.hpp"
 #include "profile/nearest.hpp"
@@ -139,8 +138,7 @@ void Verb::list(const std::string& name, std::vector<std::string>& target,
 }
 
 void Verb::choice(const std::string& name, std::string& target,
-                  const std::vector<std::string>& choices, bool required,
-                  const std::string& help) {
+                  const std::vector<std::string>& choices, bool required, const std::string& help) {
     std::string text;
     for (const std::string& value : choices) {
         text += (text.empty() ? "" : "|") + value;
@@ -155,7 +153,9 @@ void Verb::argument(const std::string& value_name, std::string& target, const st
     app_->add_option(value_name, target, help)->required()->option_text(" ");
 }
 
-void Verb::required(const std::string& name) { app_->get_option(name)->required(); }
+void Verb::required(const std::string& name) {
+    app_->get_option(name)->required();
+}
 
 void Verb::action(std::function<Outcome(Command&)> run) {
     app_->callback([run = std::move(run), choice = choice_] {
@@ -189,10 +189,11 @@ std::optional<Outcome> parse_command_line(int argument_count, char** arguments, 
                    "the profile; default: $OPENARCHIVER_PROFILE, else ./openarchiver.json")
         ->option_text("FILE");
     app.add_flag("--json", globals.json, "print one JSON document (or lines of JSON)");
-    app.add_option("--log-level", globals.log_level,
-                   "trace, debug, info, warning, error or off; default: info with serve, else warning")
-        ->check(CLI::IsMember(
-            std::vector<std::string>(std::begin(kLogLevels), std::end(kLogLevels))))
+    app.add_option(
+           "--log-level", globals.log_level,
+           "trace, debug, info, warning, error or off; default: info with serve, else warning")
+        ->check(
+            CLI::IsMember(std::vector<std::string>(std::begin(kLogLevels), std::end(kLogLevels))))
         ->option_text("LEVEL");
     app.set_version_flag("--version", "openarchiver " OPENARCHIVER_SDK_VERSION);
     app.get_formatter()->label("SUBCOMMAND", "VERB");

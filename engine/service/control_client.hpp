@@ -3,13 +3,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "service/exit_code.hpp"
 #include "service/message_stream.hpp"
@@ -30,14 +29,16 @@ public:
     /// Null where no service answers for this catalog.
     static std::unique_ptr<ControlClient> connect(const std::filesystem::path& catalog_folder);
 
-    /// Hands a verb over and waits for its end; once for a connection. `options` is a JSON object; `progress` is called with
-    /// each progress document. cancelled: `stop`, the service goes on; unavailable: it has gone.
+    /// Hands a verb over and waits for its end; once for a connection. `options` is a JSON object;
+    /// `progress` is called with each progress document. cancelled: `stop`, the service goes on;
+    /// unavailable: it has gone.
     sdk::Result<Answer> call(std::string_view verb, std::string_view options,
                              const std::function<void(std::string_view json_text)>& progress,
                              std::stop_token stop);
 
 private:
     explicit ControlClient(MessageStream stream) : stream_(std::move(stream)) {}
+
     MessageStream stream_;
 };
 

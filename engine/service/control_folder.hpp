@@ -19,7 +19,9 @@ public:
     ControlFolder& operator=(const ControlFolder&) = delete;
 
     [[nodiscard]] bool opened() const { return folder_ >= 0; }
+
     [[nodiscard]] int descriptor() const { return folder_; }
+
     [[nodiscard]] sockaddr_un address() const;
 
 private:

@@ -1,10 +1,9 @@
 #pragma once
 
+#include <openarchiver/sdk/result.hpp>
 #include <string>
 #include <string_view>
 #include <variant>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "service/control_client.hpp"
 

@@ -50,8 +50,8 @@ sdk::Result<std::unique_ptr<ControlServer>> ControlServer::open(
         ::listen(socket, kMaxConnections) != 0) {
         return failed("binding it");
     }
-    server->thread_ = std::jthread(
-        [raw = server.get()](const std::stop_token& stop) { raw->accept_all(stop); });
+    server->thread_ =
+        std::jthread([raw = server.get()](const std::stop_token& stop) { raw->accept_all(stop); });
     return server;
 }
 

@@ -15,16 +15,23 @@ namespace {
 
 std::string_view state_name(sdk::AccountState state) {
     switch (state) {
-        case sdk::AccountState::available: return "available";
-        case sdk::AccountState::without_mailbox: return "without_mailbox";
-        case sdk::AccountState::excluded: return "excluded";
-        case sdk::AccountState::closed_by_policy: return "closed_by_policy";
-        case sdk::AccountState::deleted_upstream: return "deleted_upstream";
+        case sdk::AccountState::available:
+            return "available";
+        case sdk::AccountState::without_mailbox:
+            return "without_mailbox";
+        case sdk::AccountState::excluded:
+            return "excluded";
+        case sdk::AccountState::closed_by_policy:
+            return "closed_by_policy";
+        case sdk::AccountState::deleted_upstream:
+            return "deleted_upstream";
     }
     return "available";
 }
 
-bool has_error(const catalog::LastError& error) { return error.at != sdk::Timestamp{}; }
+bool has_error(const catalog::LastError& error) {
+    return error.at != sdk::Timestamp{};
+}
 
 json::value last_error_value(const catalog::LastError& error) {
     if (!has_error(error)) {
@@ -37,7 +44,9 @@ json::value last_error_value(const catalog::LastError& error) {
                         {"at", iso_time(error.at)}};
 }
 
-json::array path_value(const std::vector<std::string>& path) { return json::array(path.begin(), path.end()); }
+json::array path_value(const std::vector<std::string>& path) {
+    return json::array(path.begin(), path.end());
+}
 
 bool wanted(const std::vector<std::string>& filter, std::string_view value) {
     return filter.empty() || std::ranges::find(filter, value) != filter.end();
@@ -54,23 +63,21 @@ json::object account_counts(const std::vector<catalog::AccountRecord>& accounts)
     json::object counts{{"discovered", accounts.size()}};
     for (const char* const name : {"up_to_date", "importing", "without_mailbox", "excluded",
                                    "closed_by_policy", "deleted_upstream", "failed"}) {
-        counts[name] =
-            std::ranges::count_if(accounts, [&](const catalog::AccountRecord& account) {
-                return account_status(account) == name;
-            });
+        counts[name] = std::ranges::count_if(accounts, [&](const catalog::AccountRecord& account) {
+            return account_status(account) == name;
+        });
     }
     return counts;
 }
 
 /// What a failure has, whatever it is a failure of.
-json::object failure_object(std::string_view kind, std::string_view source, std::string_view account,
-                            std::string_view address) {
-    return {{"kind", kind},         {"ref", nullptr},          {"source", source},
-            {"account", account},   {"address", address},      {"item", nullptr},
-            {"folder", nullptr},    {"code", ""},              {"message", ""},
-            {"service_code", ""},   {"request_id", ""},        {"attempts", 0},
-            {"first_at", nullptr},  {"last_at", nullptr},      {"next_try_at", nullptr},
-            {"accepted", false}};
+json::object failure_object(std::string_view kind, std::string_view source,
+                            std::string_view account, std::string_view address) {
+    return {
+        {"kind", kind},        {"ref", nullptr},     {"source", source},       {"account", account},
+        {"address", address},  {"item", nullptr},    {"folder", nullptr},      {"code", ""},
+        {"message", ""},       {"service_code", ""}, {"request_id", ""},       {"attempts", 0},
+        {"first_at", nullptr}, {"last_at", nullptr}, {"next_try_at", nullptr}, {"accepted", false}};
 }
 
 void set_error(json::object& failure, const catalog::LastError& error) {
@@ -108,8 +115,7 @@ sdk::Status add_places(catalog::CatalogReader& catalog, const catalog::AccountRe
 }
 
 json::object item_failure(const catalog::FailureRecord& record, const FolderPaths& paths) {
-    json::object failure =
-        failure_object("item", record.source, record.account, record.address);
+    json::object failure = failure_object("item", record.source, record.account, record.address);
     failure["ref"] = record.ref;
     failure["item"] = record.item.id;
     if (const auto path = paths.find(record.folder_key); path != paths.end()) {
@@ -144,7 +150,8 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
             return found.error();
         }
         for (const catalog::AccountRecord& account : accounts) {
-            OPENARCHIVER_TRY(const catalog::ItemCounts counts, catalog->account_counts(account.key));
+            OPENARCHIVER_TRY(const catalog::ItemCounts counts,
+                             catalog->account_counts(account.key));
             items.items += counts.items;
             items.in_mailbox += counts.in_mailbox;
         }
@@ -328,9 +335,8 @@ sdk::Result<json::value> failures_document(catalog::CatalogReader& catalog) {
         }
     }
     const std::uint64_t outstanding = failures.size() - accepted;
-    return json::object{{"failures", std::move(failures)},
-                        {"outstanding", outstanding},
-                        {"accepted", accepted}};
+    return json::object{
+        {"failures", std::move(failures)}, {"outstanding", outstanding}, {"accepted", accepted}};
 }
 
 }  // namespace openarchiver::service

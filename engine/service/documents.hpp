@@ -2,12 +2,11 @@
 
 #include <boost/json/value.hpp>
 #include <map>
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/model.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <openarchiver/sdk/host.hpp>
-#include <openarchiver/sdk/model.hpp>
 
 #include "catalog/catalog_reader.hpp"
 #include "pipeline/sync.hpp"
@@ -37,10 +36,11 @@ struct LiveSource {
     /// JSON text (docs/cli.md, Control socket); empty: none.
     std::string progress;
 };
+
 using LiveSources = std::map<std::string, LiveSource, std::less<>>;
 
-/// {"sources": [...]}: the profile's sources with their status. `catalog` null: nothing was archived
-/// yet; `live` null: no service runs.
+/// {"sources": [...]}: the profile's sources with their status. `catalog` null: nothing was
+/// archived yet; `live` null: no service runs.
 [[nodiscard]] sdk::Result<boost::json::value> sources_document(catalog::CatalogReader* catalog,
                                                                const profile::Profile& profile,
                                                                const LiveSources* live,
@@ -53,6 +53,7 @@ struct FolderFilter {
     std::vector<std::string> sources;
     std::vector<std::string> accounts;  ///< ids or addresses
 };
+
 [[nodiscard]] sdk::Result<boost::json::value> folders_document(catalog::CatalogReader& catalog,
                                                                const FolderFilter& filter);
 

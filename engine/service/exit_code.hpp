@@ -1,9 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
-
 #include <openarchiver/sdk/error.hpp>
+#include <vector>
 
 #include "pipeline/progress.hpp"
 

@@ -18,7 +18,9 @@ using sdk::Error;
 
 namespace {
 
-Error stopped() { return {.code = Errc::cancelled, .message = "stopped"}; }
+Error stopped() {
+    return {.code = Errc::cancelled, .message = "stopped"};
+}
 
 Error gone(std::string_view what) {
     return {.code = Errc::unavailable,

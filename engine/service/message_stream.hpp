@@ -1,10 +1,9 @@
 #pragma once
 
+#include <openarchiver/sdk/result.hpp>
 #include <stop_token>
 #include <string>
 #include <string_view>
-
-#include <openarchiver/sdk/result.hpp>
 
 namespace openarchiver::service {
 
@@ -17,6 +16,7 @@ public:
     static constexpr std::size_t kMaxMessage = 16U << 20;
 
     explicit MessageStream(int socket) : socket_(socket) {}
+
     ~MessageStream();
     MessageStream(MessageStream&& other) noexcept;
     MessageStream& operator=(MessageStream&&) = delete;

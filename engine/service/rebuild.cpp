@@ -21,15 +21,15 @@ sdk::Result<std::string> document_of(const std::filesystem::path& catalog_folder
         OPENARCHIVER_TRY(const auto of_source, catalog->accounts(source.id));
         accounts += of_source.size();
     }
-    return json::serialize(json::object{
-        {"archive", archive_id},
-        {"segments", segments},
-        {"sources", sources.size()},
-        {"accounts", accounts},
-        {"items", totals.items},
-        {"versions", totals.versions},
-        {"packs", totals.packs},
-        {"seconds", std::round(static_cast<double>(duration.count()) / 100) / 10}});
+    return json::serialize(
+        json::object{{"archive", archive_id},
+                     {"segments", segments},
+                     {"sources", sources.size()},
+                     {"accounts", accounts},
+                     {"items", totals.items},
+                     {"versions", totals.versions},
+                     {"packs", totals.packs},
+                     {"seconds", std::round(static_cast<double>(duration.count()) / 100) / 10}});
 }
 
 }  // namespace
@@ -39,13 +39,13 @@ sdk::Result<Rebuilt> rebuild(const access::Context& context,
                              std::stop_token stop) {
     const auto started = context.clock.steady_now();
     std::uint64_t segments = 0;
-    OPENARCHIVER_TRY(auto writer,
-                     access::ArchiveWriter::rebuild(
-                         context, [&](const archive::LogPosition&) { progress(++segments); },
-                         std::move(stop)));
+    OPENARCHIVER_TRY(
+        auto writer,
+        access::ArchiveWriter::rebuild(
+            context, [&](const archive::LogPosition&) { progress(++segments); }, std::move(stop)));
     Rebuilt rebuilt{.writer = std::move(writer), .document = {}};
-    const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(
-        context.clock.steady_now() - started);
+    const auto duration =
+        std::chrono::duration_cast<std::chrono::milliseconds>(context.clock.steady_now() - started);
     OPENARCHIVER_TRY(rebuilt.document,
                      document_of(rebuilt.writer->catalog_folder(), segments, duration));
     return rebuilt;

@@ -12,8 +12,9 @@ namespace {
 /// The members of a progress document that are counts, by name.
 struct CountMember {
     std::string_view name;
-    std::uint64_t pipeline::SyncCounts::*member;
+    std::uint64_t pipeline::SyncCounts::* member;
 };
+
 constexpr CountMember kCounts[] = {
     {"discovered", &pipeline::SyncCounts::discovered},
     {"up_to_date", &pipeline::SyncCounts::up_to_date},

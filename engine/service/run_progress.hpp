@@ -34,6 +34,7 @@ public:
     RunProgress(std::string source, const plugin::CounterMetrics& metrics);
 
     [[nodiscard]] pipeline::SyncProgress& counts() { return counts_; }
+
     void finish();
     [[nodiscard]] SourceProgress snapshot();
 

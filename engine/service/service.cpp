@@ -7,9 +7,8 @@
 #include <array>
 #include <boost/json.hpp>
 #include <chrono>
-#include <utility>
-
 #include <openarchiver/sdk/abi.hpp>
+#include <utility>
 
 #include "service/accept_failures.hpp"
 #include "service/rebuild.hpp"
@@ -75,22 +74,24 @@ void Service::reload() {
 Status Service::run(std::stop_token stop) {
     stop_ = stop;
     spdlog::logger& log = *options_.log;
+    // Everything below may block in the storage backend or in a provider, also on its way out.
+    const StopDeadline deadline(stop, kStopWithin, [&] {
+        run_at_most(kLastFlush, [this](std::stop_token late) { (void)writer_.flush(late); });
+        log.warn(
+            "stopped without waiting any longer for calls that did not come back; everything "
+            "archived is safe");
+        options_.abandoned();
+    });
     if (auto opened = writer_.use(stop); !opened) {
         return opened.error();
     }
-    const StopDeadline deadline(stop, kStopWithin, [&] {
-        run_at_most(kLastFlush, [this](std::stop_token late) { (void)writer_.flush(late); });
-        log.warn("stopped without waiting any longer for calls that did not come back; everything "
-                 "archived is safe");
-        options_.abandoned();
-    });
+    log_problems(profile::check_secrets(context().profile));
     const auto catalog_folder = context().profile.archive.catalog_path;
-    OPENARCHIVER_TRY(auto server,
-                     ControlServer::open(catalog_folder, [this](const ControlRequest& request,
-                                                                const Tell& tell,
-                                                                const std::stop_token&) {
-                         return answer(request, tell);
-                     }));
+    OPENARCHIVER_TRY(
+        auto server,
+        ControlServer::open(catalog_folder,
+                            [this](const ControlRequest& request, const Tell& tell,
+                                   const std::stop_token&) { return answer(request, tell); }));
     {
         const std::lock_guard lock(mutex_);
         apply_sources(profiles_.back());
@@ -112,6 +113,7 @@ Status Service::run(std::stop_token stop) {
     }
     server.reset();
     last.clear();
+    writer_.close();
     log.info("stopped; everything archived is safe");
     return {};
 }
@@ -129,16 +131,20 @@ void Service::serve(const std::stop_token& stop) {
     }
 }
 
+void Service::log_problems(const std::vector<profile::Problem>& problems) const {
+    for (const profile::Problem& problem : problems) {
+        const bool error = problem.severity == profile::Severity::error;
+        options_.log->log(error ? spdlog::level::err : spdlog::level::warn, "profile: {}",
+                          profile::to_text(problem));
+    }
+}
+
 void Service::read_profile_anew() {
     const std::lock_guard change(change_mutex_);
     spdlog::logger& log = *options_.log;
     const profile::Profile& current = context().profile;
     profile::ProfileResult loaded = profile::load_profile(current.file, &options_.plugins);
-    for (const profile::Problem& problem : loaded.problems) {
-        const bool error = problem.severity == profile::Severity::error;
-        log.log(error ? spdlog::level::err : spdlog::level::warn, "profile: {}",
-                profile::to_text(problem));
-    }
+    log_problems(loaded.problems);
     if (!loaded.profile) {
         log.error("the profile was not reloaded: it has errors; going on with the old one");
         return;
@@ -151,6 +157,7 @@ void Service::read_profile_anew() {
         log.error("restart the service to apply the change; going on with the old profile");
         return;
     }
+    log_problems(profile::check_secrets(*loaded.profile));
     const std::lock_guard lock(mutex_);
     profiles_.push_back(std::move(*loaded.profile));
     apply_sources(profiles_.back());
@@ -169,10 +176,8 @@ std::unique_ptr<SourceRunner> Service::take(Runners& runners, std::string_view i
 }
 
 void Service::apply_sources(const profile::Profile& next) {
-    const access::Context context{.profile = next,
-                                  .plugins = options_.plugins,
-                                  .log = options_.log,
-                                  .clock = options_.clock};
+    const access::Context context{
+        .profile = next, .plugins = options_.plugins, .log = options_.log, .clock = options_.clock};
     std::erase_if(leaving_, [](const auto& runner) { return runner->finished(); });
     Runners runners;
     for (const profile::Source& source : next.sources) {
@@ -207,10 +212,9 @@ Answer Service::answer(const ControlRequest& request, const Tell& tell) {
     if (request.verb == "rebuild") {
         return answer_rebuild(tell);
     }
-    return failed(Origin::profile,
-                  {.code = Errc::invalid_argument,
-                   .message = "the running service does not know the verb \"" + request.verb +
-                              "\": is it of another version?"});
+    return failed(Origin::profile, {.code = Errc::invalid_argument,
+                                    .message = "the running service does not know the verb \"" +
+                                               request.verb + "\": is it of another version?"});
 }
 
 Answer Service::answer_status() {
@@ -257,8 +261,8 @@ Answer Service::answer_sync(const ControlRequest& request, const Tell& tell) {
 Status Service::request_retries(const std::vector<std::string>& sources) {
     OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
     for (const std::string& source : sources) {
-        OPENARCHIVER_CHECK(use.committer().note(
-            {now_of(options_.clock), catalog::RetryRequested{source}}, stop_));
+        OPENARCHIVER_CHECK(
+            use.committer().note({now_of(options_.clock), catalog::RetryRequested{source}}, stop_));
     }
     return use.committer().flush(stop_);
 }
@@ -299,14 +303,15 @@ sdk::Result<SyncResult> Service::sync(const SyncRequest& request, const Tell& te
         }
         Pass pass = answer.get();
         reports.push_back(std::move(pass.report));
-        if (pass.archive_failure && (!archive_failure || archive_failure->code == Errc::cancelled)) {
+        if (pass.archive_failure &&
+            (!archive_failure || archive_failure->code == Errc::cancelled)) {
             archive_failure = std::move(pass.archive_failure);
         }
     }
     (void)tell(to_json(board->snapshot()));
     if (!request.accounts.empty() && !archive_failure && !stop_.stop_requested()) {
-        OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(
-                                                 context().profile.archive.catalog_path));
+        OPENARCHIVER_TRY(const auto catalog,
+                         catalog::CatalogReader::open(context().profile.archive.catalog_path));
         OPENARCHIVER_CHECK(check_accounts(*catalog, selected, request.accounts));
     }
     return make_sync_result(reports, std::move(archive_failure));
@@ -360,8 +365,7 @@ Answer Service::answer_rebuild(const Tell& tell) {
                         (void)tell(json::serialize(json::object{{"segments", segments}}));
                     }
                 };
-                OPENARCHIVER_TRY(Rebuilt rebuilt,
-                                 rebuild(context(), progress, std::move(stop)));
+                OPENARCHIVER_TRY(Rebuilt rebuilt, rebuild(context(), progress, std::move(stop)));
                 document = std::move(rebuilt.document);
                 return std::move(rebuilt.writer);
             },

@@ -11,7 +11,9 @@ using sdk::Status;
 SharedWriter::SharedWriter(Open open, sdk::Clock& clock, std::shared_ptr<spdlog::logger> log)
     : open_(std::move(open)), clock_(clock), log_(std::move(log)) {}
 
-SharedWriter::~SharedWriter() { close(); }
+SharedWriter::~SharedWriter() {
+    close();
+}
 
 SharedWriter::Use::~Use() {
     if (owner_ != nullptr) {
@@ -50,8 +52,8 @@ Status SharedWriter::open_with(const Open& open, std::unique_lock<std::mutex>& l
 
 sdk::Result<SharedWriter::Use> SharedWriter::use(std::stop_token stop) {
     std::unique_lock lock(mutex_);
-    const bool ready = changed_.wait(
-        lock, stop, [this] { return !opening_ && (in_order() || users_ == 0); });
+    const bool ready =
+        changed_.wait(lock, stop, [this] { return !opening_ && (in_order() || users_ == 0); });
     if (!ready) {
         return Error{.code = Errc::cancelled, .message = "stopped while waiting for the archive"};
     }

@@ -20,7 +20,8 @@ namespace openarchiver::service {
 /// knows again what the log says. Safe for concurrent use.
 class SharedWriter {
 public:
-    using Open = std::function<sdk::Result<std::unique_ptr<access::ArchiveWriter>>(std::stop_token)>;
+    using Open =
+        std::function<sdk::Result<std::unique_ptr<access::ArchiveWriter>>(std::stop_token)>;
 
     /// Nothing is opened before the first use(). `clock` and what `open` refers to outlive it.
     SharedWriter(Open open, sdk::Clock& clock, std::shared_ptr<spdlog::logger> log);
@@ -32,11 +33,14 @@ public:
     class Use {
     public:
         explicit Use(SharedWriter& owner) : owner_(&owner) {}
+
         Use(Use&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
+
         Use& operator=(Use&&) = delete;
         ~Use();
 
         [[nodiscard]] access::ArchiveWriter& archive() const { return *owner_->archive_; }
+
         [[nodiscard]] pipeline::Committer& committer() const { return *owner_->committer_; }
 
     private:
@@ -53,6 +57,9 @@ public:
     /// Makes everything durable that was put before; nothing to do where nothing is open.
     sdk::Status flush(std::stop_token stop);
 
+    /// Only while nobody uses it.
+    void close();
+
     /// For sessions of sources, which outlive an opening.
     [[nodiscard]] plugin::SecretVault& vault() { return vault_; }
 
@@ -60,7 +67,6 @@ private:
     [[nodiscard]] bool in_order() const;
     sdk::Status open_with(const Open& open, std::unique_lock<std::mutex>& lock,
                           std::stop_token stop);
-    void close();
 
     const Open open_;
     sdk::Clock& clock_;

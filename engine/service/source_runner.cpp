@@ -104,9 +104,8 @@ void SourceRunner::run(const std::stop_token& stop) {
             const std::lock_guard lock(mutex_);
             pass_stop = pass_stop_.get_token();
         }
-        const Pass pass =
-            run_pass(request ? request->options : pipeline::SyncOptions{},
-                     request ? request->board.get() : nullptr, pass_stop);
+        const Pass pass = run_pass(request ? request->options : pipeline::SyncOptions{},
+                                   request ? request->board.get() : nullptr, pass_stop);
         finish_pass(pass, pass_stop.stop_requested());
         if (request) {
             request->answer.set_value(pass);
@@ -177,10 +176,9 @@ Pass SourceRunner::run_pass(const pipeline::SyncOptions& options, ProgressBoard*
     if (board != nullptr) {
         board->add(progress);
     }
-    pass.report =
-        pipeline::sync_source(*open_, use->committer(), use->archive().catalog_folder(),
-                              context_.clock, context_.log, options, progress->counts(),
-                              std::move(stop));
+    pass.report = pipeline::sync_source(*open_, use->committer(), use->archive().catalog_folder(),
+                                        context_.clock, context_.log, options, progress->counts(),
+                                        std::move(stop));
     progress->finish();
     pass.archive_failure = use->committer().failure();
     return pass;
@@ -203,17 +201,19 @@ void SourceRunner::log_pass(const Pass& pass) const {
     const auto& counts = pass.report.counts;
     if (pass.archive_failure || pass.report.error) {
         const Error& error = pass.archive_failure ? *pass.archive_failure : *pass.report.error;
-        log.error("sync run ended early: source={} code={} new={}: {}; it is tried again in {} s "
-                  "after its start",
-                  source_.id, sdk::to_string(error.code), counts.new_items, error.message,
-                  source_.every.count());
+        log.error(
+            "sync run ended early: source={} code={} new={}: {}; it is tried again in {} s "
+            "after its start",
+            source_.id, sdk::to_string(error.code), counts.new_items, error.message,
+            source_.every.count());
         return;
     }
-    log.info("sync run done: source={} status={} new={} changed={} moved={} left={} failed={} "
-             "accounts={} seconds={:.1f}",
-             source_.id, pipeline::to_string(pass.report.status), counts.new_items, counts.changed,
-             counts.moved, counts.left, counts.failed_items, counts.discovered,
-             static_cast<double>(pass.report.duration.count()) / 1000);
+    log.info(
+        "sync run done: source={} status={} new={} changed={} moved={} left={} failed={} "
+        "accounts={} seconds={:.1f}",
+        source_.id, pipeline::to_string(pass.report.status), counts.new_items, counts.changed,
+        counts.moved, counts.left, counts.failed_items, counts.discovered,
+        static_cast<double>(pass.report.duration.count()) / 1000);
 }
 
 }  // namespace openarchiver::service

@@ -74,8 +74,7 @@ private:
     void run(const std::stop_token& stop);
     /// The next thing to do, waiting for it; nothing when it is to stop.
     bool wait_for_work(std::optional<Request>& request, const std::stop_token& stop);
-    Pass run_pass(const pipeline::SyncOptions& options, ProgressBoard* board,
-                  std::stop_token stop);
+    Pass run_pass(const pipeline::SyncOptions& options, ProgressBoard* board, std::stop_token stop);
     void finish_pass(const Pass& pass, bool stopped);
     void log_pass(const Pass& pass) const;
 

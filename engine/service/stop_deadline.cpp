@@ -38,6 +38,7 @@ void run_at_most(std::chrono::milliseconds limit, std::function<void(std::stop_t
         std::condition_variable changed;
         bool done = false;
     };
+
     // Shared with the thread, which may be left behind.
     const auto state = std::make_shared<State>();
     std::stop_source stop;

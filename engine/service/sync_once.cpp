@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -24,9 +26,11 @@ constexpr auto kLastFlush = 1500ms;
 
 using OpenSources = std::vector<std::unique_ptr<pipeline::OpenSource>>;
 
-/// Before anything is started: every secret of the selected sources can be read.
+/// Before anything is started: every secret of the selected sources can be read. `announce` is told
+/// of those that are probably mistaken.
 Status check_secrets_of(const profile::Profile& profile,
-                        const std::vector<const profile::Source*>& selected) {
+                        const std::vector<const profile::Source*>& selected,
+                        const std::function<void(std::string_view)>& announce) {
     for (const profile::Problem& problem : profile::check_secrets(profile)) {
         const bool concerns =
             !problem.pointer.starts_with("/sources/") ||
@@ -34,11 +38,30 @@ Status check_secrets_of(const profile::Profile& profile,
                 const auto index = source - profile.sources.data();
                 return problem.pointer.starts_with("/sources/" + std::to_string(index) + "/");
             });
-        if (concerns && problem.severity == profile::Severity::error) {
+        if (!concerns) {
+            continue;
+        }
+        if (problem.severity == profile::Severity::error) {
             return Error{.code = Errc::invalid_config, .message = profile::to_text(problem)};
         }
+        announce(profile::to_text(problem));
     }
     return {};
+}
+
+std::optional<Error> request_retries(sdk::Clock& clock,
+                                     const std::vector<const profile::Source*>& selected,
+                                     pipeline::Committer& committer, const std::stop_token& stop) {
+    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+    for (const profile::Source* const source : selected) {
+        if (auto noted = committer.note({now, catalog::RetryRequested{source->id}}, stop); !noted) {
+            return noted.error();
+        }
+    }
+    if (auto flushed = committer.flush(stop); !flushed) {
+        return flushed.error();
+    }
+    return std::nullopt;
 }
 
 pipeline::SyncReport run_source(const access::Context& context, pipeline::OpenSource& source,
@@ -48,10 +71,10 @@ pipeline::SyncReport run_source(const access::Context& context, pipeline::OpenSo
     const auto progress =
         std::make_shared<RunProgress>(source.profile.id, source.services->metrics());
     board.add(progress);
-    pipeline::SyncReport report = pipeline::sync_source(
-        source, committer, folder, context.clock, context.log,
-        {.accounts = request.accounts, .reconcile = request.reconcile}, progress->counts(),
-        std::move(stop));
+    pipeline::SyncReport report =
+        pipeline::sync_source(source, committer, folder, context.clock, context.log,
+                              {.accounts = request.accounts, .reconcile = request.reconcile},
+                              progress->counts(), std::move(stop));
     progress->finish();
     return report;
 }
@@ -61,41 +84,46 @@ pipeline::SyncReport run_source(const access::Context& context, pipeline::OpenSo
 sdk::Result<SyncResult> SyncOnce::run(std::stop_token stop) {
     origin = Origin::profile;
     OPENARCHIVER_TRY(const auto selected, select_sources(context.profile, request.sources));
-    OPENARCHIVER_CHECK(check_secrets_of(context.profile, selected));
+    OPENARCHIVER_CHECK(check_secrets_of(context.profile, selected, announce));
     ForwardingVault vault;
     OpenSources sources;
     for (const profile::Source* const source : selected) {
         auto opened = pipeline::open_source(context, *source, &vault);
         if (!opened) {
             // The folder of the catalog, where a session's own folder is, is part of the archive.
-            origin = opened.error().code == Errc::invalid_config ? Origin::profile : Origin::archive;
+            origin =
+                opened.error().code == Errc::invalid_config ? Origin::profile : Origin::archive;
             return opened.error();
         }
         sources.push_back(std::move(*opened));
     }
     origin = Origin::archive;
+    // Everything below may block in the storage backend or in a provider, also on its way out.
+    std::mutex mutex;  // guards writing
+    pipeline::Committer* writing = nullptr;
+    const StopDeadline deadline(stop, kStopWithin, [&] {
+        const std::lock_guard lock(mutex);
+        if (writing != nullptr) {
+            run_at_most(kLastFlush,
+                        [&](std::stop_token late) { (void)writing->flush(std::move(late)); });
+        }
+        abandoned();
+    });
     OPENARCHIVER_TRY(const auto writer, access::ArchiveWriter::open(context, announce, stop));
     vault.attach(&writer->secrets());
     std::vector<pipeline::SyncReport> reports(sources.size());
     std::optional<Error> failure;
     {
         pipeline::Committer committer(*writer, context.clock, context.log);
-        const StopDeadline deadline(stop, kStopWithin, [&] {
-            run_at_most(kLastFlush, [&](std::stop_token late) {
-                (void)committer.flush(std::move(late));
-            });
-            abandoned();
-        });
+        const auto set_writing = [&](pipeline::Committer* now) {
+            const std::lock_guard lock(mutex);
+            writing = now;
+        };
+        set_writing(&committer);
         if (request.retry_failures) {
-            const auto now =
-                std::chrono::time_point_cast<std::chrono::milliseconds>(context.clock.now());
-            for (const profile::Source* const source : selected) {
-                OPENARCHIVER_CHECK(
-                    committer.note({now, catalog::RetryRequested{source->id}}, stop));
-            }
-            OPENARCHIVER_CHECK(committer.flush(stop));
+            failure = request_retries(context.clock, selected, committer, stop);
         }
-        {
+        if (!failure) {
             std::vector<std::jthread> threads;
             for (std::size_t i = 0; i < sources.size(); ++i) {
                 threads.emplace_back([&, i] {
@@ -104,14 +132,17 @@ sdk::Result<SyncResult> SyncOnce::run(std::stop_token stop) {
                 });
             }
         }
-        failure = committer.failure();
+        set_writing(nullptr);
+        if (!failure) {
+            failure = committer.failure();
+        }
         // Sessions may still use the vault of the archive.
         sources.clear();
     }
     vault.attach(nullptr);
     if (!failure && !request.accounts.empty() && !stop.stop_requested()) {
-        OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(writer->catalog_folder()));
-        origin = Origin::profile;
+        OPENARCHIVER_TRY(const auto catalog,
+                         catalog::CatalogReader::open(writer->catalog_folder()));
         OPENARCHIVER_CHECK(check_accounts(*catalog, selected, request.accounts));
     }
     return make_sync_result(reports, std::move(failure));

@@ -20,7 +20,8 @@ sdk::Result<std::vector<std::string>> texts(const json::object& object, std::str
         return values;
     }
     if (!list->is_array()) {
-        return Error{.code = Errc::invalid_argument, .message = "\"" + std::string(name) + "\" is no list"};
+        return Error{.code = Errc::invalid_argument,
+                     .message = "\"" + std::string(name) + "\" is no list"};
     }
     for (const json::value& value : list->get_array()) {
         if (!value.is_string()) {
@@ -118,7 +119,7 @@ sdk::Status check_accounts(catalog::CatalogReader& catalog,
     if (!missing.empty()) {
         return Error{.code = Errc::invalid_argument,
                      .message = "no account has the id or address \"" + missing.front() +
-                         "\"; `openarchiver accounts` lists them"};
+                                "\"; `openarchiver accounts` lists them"};
     }
     return {};
 }
@@ -145,8 +146,9 @@ SyncResult make_sync_result(const std::vector<pipeline::SyncReport>& reports,
     } else if (interrupted) {
         result.exit_code = ExitCode::interrupted;
         result.error = Error{.code = Errc::cancelled,
-                             .message = "interrupted; everything archived so far is safe, and the "
-                                        "next sync goes on from there"};
+                             .message =
+                                 "interrupted; everything archived so far is safe, and the "
+                                 "next sync goes on from there"};
     }
     document["interrupted"] = interrupted;
     result.document = json::serialize(document);

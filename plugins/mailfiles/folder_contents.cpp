@@ -155,8 +155,10 @@ sdk::Status FolderContents::scan(const FileDescriptor& folder, Place place, cons
 }
 
 void FolderContents::sort() {
-    std::ranges::stable_sort(entries_,
-                             [&](const Entry& a, const Entry& b) { return key(a) < key(b); });
+    std::ranges::sort(entries_, [&](const Entry& a, const Entry& b) {
+        const int order = key(a).compare(key(b));
+        return order < 0 || (order == 0 && a.name_offset < b.name_offset);
+    });
     // Of several sightings of a message the last is the most recent: keep that one.
     const auto same = [&](const Entry& a, const Entry& b) { return key(a) == key(b); };
     const auto first = std::unique(entries_.rbegin(), entries_.rend(), same).base();

@@ -31,7 +31,9 @@ public:
         std::string name = (std::filesystem::temp_directory_path() / "control-XXXXXX").string();
         path_ = ::mkdtemp(name.data());
     }
+
     ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+
     TemporaryFolder(const TemporaryFolder&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
@@ -58,8 +60,8 @@ TEST_CASE("A verb goes to the service with its options and comes back with progr
     const auto client = ControlClient::connect(folder.path());
     REQUIRE(client);
     std::string told;
-    const auto answer = client->call(
-        "sync", R"({"sources":["a"]})", [&](std::string_view text) { told += text; }, {});
+    const auto answer = client->call("sync", R"({"sources":["a"]})",
+                                     [&](std::string_view text) { told += text; }, {});
     REQUIRE(answer);
     CHECK(answer->exit_code == ExitCode::with_failures);
     CHECK(answer->document == R"({"verb":"sync","options":{"sources":["a"]}})");
@@ -192,8 +194,7 @@ TEST_CASE("A stop that takes too long is given up, one in time is not", "[cli]")
     std::promise<void> given_up;
     auto future = given_up.get_future();
     SECTION("too long") {
-        const service::StopDeadline deadline(stop.get_token(), 50ms,
-                                             [&] { given_up.set_value(); });
+        const service::StopDeadline deadline(stop.get_token(), 50ms, [&] { given_up.set_value(); });
         stop.request_stop();
         CHECK(future.wait_for(10s) == std::future_status::ready);
     }

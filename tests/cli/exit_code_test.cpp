@@ -31,8 +31,7 @@ TEST_CASE("An error's exit code depends on where it came from", "[cli]") {
     CHECK(service::exit_code(Origin::archive, Errc::already_exists) == ExitCode::in_use);
     CHECK(service::exit_code(Origin::archive, Errc::unauthenticated) ==
           ExitCode::archive_unavailable);
-    CHECK(service::exit_code(Origin::archive, Errc::unavailable) ==
-          ExitCode::archive_unavailable);
+    CHECK(service::exit_code(Origin::archive, Errc::unavailable) == ExitCode::archive_unavailable);
     CHECK(service::exit_code(Origin::upstream, Errc::unauthenticated) ==
           ExitCode::refused_upstream);
     CHECK(service::exit_code(Origin::upstream, Errc::unavailable) ==

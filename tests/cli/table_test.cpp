@@ -32,7 +32,8 @@ TEST_CASE("Text from elsewhere can't steer the terminal", "[cli]") {
 }
 
 TEST_CASE("A table's columns are aligned by width, not by bytes", "[cli]") {
-    Table table({{.name = "FOLDER"}, {.name = "ITEMS", .align = Table::Align::right}, {.name = "X"}});
+    Table table(
+        {{.name = "FOLDER"}, {.name = "ITEMS", .align = Table::Align::right}, {.name = "X"}});
     table.row({"Entwürfe", "7", "a"});
     table.row({"受信トレイ", "1,234", ""});
     CHECK(table.text() ==

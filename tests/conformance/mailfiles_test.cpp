@@ -25,6 +25,10 @@ sdk::Provider& provider() {
     return *built_plugin("mailfiles").provider();
 }
 
+const std::vector<std::string> kUnknownIds = {
+    "no-such-id", "mail/none.eml", "../../../../etc/passwd", "mail/../../secret.eml",
+    "%2e%2e/x.eml", "%zz", "/", "mail//a.eml"};
+
 struct Mail {
     testkit::HostFixture host;
     fs::path folder = host.profile_folder() / "mail";
@@ -38,8 +42,9 @@ struct Mail {
             .changes = std::move(changes),
             .logger = &host.logger,
             .secrets = {},
-            .unknown_ids = {"no-such-id", "mail/none.eml", "../../../../etc/passwd",
-                            "mail/../../secret.eml", "%2e%2e/x.eml", "%zz", "/", "mail//a.eml"}};
+            .unknown_items = kUnknownIds,
+            .unknown_folders = kUnknownIds,
+            .unknown_accounts = kUnknownIds};
     }
 };
 

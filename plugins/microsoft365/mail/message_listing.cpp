@@ -95,7 +95,7 @@ sdk::Status sync_messages(GraphClient& graph, RequestLimiter& mailbox,
             logger.log(sdk::LogLevel::warning, "messages without an id were left out",
                        {{"account", account_id}, {"count", std::to_string(page.unusable)}});
         }
-        if (report(page, sink) == Flow::stop) {
+        if (report(page, sink) == Flow::stop || stop.stop_requested()) {
             return cancelled();
         }
         const bool more = !page.next_link.empty();

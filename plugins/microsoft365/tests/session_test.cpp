@@ -373,6 +373,58 @@ TEST_CASE("a mailbox that can't be read is a state of the account", "[unit]") {
     CHECK(fixture.session->list_folders("u", {}, folders, {}).error().code == Errc::unavailable);
 }
 
+TEST_CASE("a well-known folder is never guessed when its lookup fails at first", "[unit]") {
+    std::atomic<int> batches = 0;
+    Fixture fixture([&](const ReceivedRequest& request) {
+        if (request.target == "/v1.0/$batch") {
+            ++batches;
+            std::string responses;
+            for (const std::string_view name : kWellKnownNames) {
+                const std::string id(name);
+                if (request.body.find("\"id\":\"" + id + "\"") == std::string::npos) {
+                    continue;
+                }
+                std::string answer = R"("status":404,"body":)" + error_json("ErrorItemNotFound");
+                if (name == "drafts") {
+                    answer = batches == 1
+                                 ? R"("status":503,"body":)" + error_json("UnknownError")
+                                 : std::string(R"("status":200,"body":{"id":"entwuerfe"})");
+                }
+                responses +=
+                    (responses.empty() ? "" : ",") + (R"({"id":")" + id + R"(",)") + answer + "}";
+            }
+            return test::respond(200, R"({"responses":[)" + responses + "]}");
+        }
+        if (request.target.find("/delta") != std::string::npos) {
+            return test::respond(200, page(request, "", "deltaLink", "/v1.0/x?$deltatoken=1"));
+        }
+        return test::respond(200,
+                             R"({"value":[{"id":"entwuerfe","displayName":"Entwuerfe",)"
+                             R"("parentFolderId":"root"},{"id":"i","parentFolderId":"root"}]})");
+    });
+    test::Folders folders;
+    const auto listing = fixture.session->list_folders("u", {}, folders, {});
+    REQUIRE(listing);
+    CHECK(batches == 2);
+    REQUIRE(folders.all.size() == 2);
+    CHECK_FALSE(folders.all.at("entwuerfe").archived);
+    CHECK(folders.all.at("i").archived);
+    CHECK(folders.all.at("i").parent_id.empty());
+    REQUIRE(listing->cursor);
+    // Nothing changed: one request.
+    const std::size_t before = fixture.requests().size();
+    REQUIRE(fixture.session->list_folders("u", listing->cursor, folders, {}));
+    CHECK(fixture.requests().size() == before + 1);
+}
+
+TEST_CASE("a mailbox that is being set up is unavailable, not gone", "[unit]") {
+    Fixture fixture(
+        [](const auto&) { return test::respond(404, error_json("ErrorItemNotFound")); });
+    test::Folders folders;
+    CHECK(fixture.session->list_folders("u", {}, folders, {}).error().code == Errc::unavailable);
+    CHECK(fixture.session->probe("u", {}).error().code == Errc::unavailable);
+}
+
 TEST_CASE("the session goes away with connections open", "[unit]") {
     auto fixture = std::make_unique<Fixture>([](const auto&) { return test::respond(200, "x"); });
     REQUIRE(fixture->session->probe("u", {}));

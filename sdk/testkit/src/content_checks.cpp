@@ -45,18 +45,28 @@ void unknown_ids(const ProviderFixture& fixture, Findings& findings) {
         return;
     }
     const std::string& account = places->front().account_id;
-    for (const std::string& id : fixture.unknown_ids) {
-        const auto expect_not_found = [&](const auto& result, std::string_view call) {
-            findings.expect(failed_with(result, sdk::Errc::not_found),
-                            std::string(call) + " of the unknown id " + id + ": not_found",
-                            outcome_of(result));
-        };
-        expect_not_found((*session)->open_content(account, id, {}), "open_content()");
+    const auto expect_not_found = [&](const auto& result, std::string_view call,
+                                      const std::string& id) {
+        findings.expect(failed_with(result, sdk::Errc::not_found),
+                        std::string(call) + " of the unknown id " + id + ": not_found",
+                        outcome_of(result));
+    };
+    for (const std::string& id : fixture.unknown_items) {
+        expect_not_found((*session)->open_content(account, id, {}), "open_content()", id);
+    }
+    for (const std::string& id : fixture.unknown_folders) {
         ItemCollector items;
         expect_not_found((*session)->sync_folder(account, id, std::nullopt, items, {}),
-                         "sync_folder()");
+                         "sync_folder()", id);
+    }
+    for (const std::string& id : fixture.unknown_accounts) {
         FolderCollector folders;
-        expect_not_found((*session)->list_folders(id, std::nullopt, folders, {}), "list_folders()");
+        const auto listing = (*session)->list_folders(id, std::nullopt, folders, {});
+        findings.expect(failed_with(listing, sdk::Errc::not_found) ||
+                            (listing && listing->account_state != sdk::AccountState::available),
+                        "list_folders() of the unknown account " + id +
+                            ": not_found, or a state that says that it is not there",
+                        outcome_of(listing));
     }
 }
 
@@ -108,7 +118,7 @@ void secrecy(const ProviderFixture& fixture, Findings& findings) {
         keep(replica.sync(**session));
         keep(some_items(**session, 3));
         if (const auto places = archived_folders(**session); places && !places->empty()) {
-            for (const std::string& id : fixture.unknown_ids) {
+            for (const std::string& id : fixture.unknown_items) {
                 keep((*session)->open_content(places->front().account_id, id, {}));
                 keep((*session)->probe(id, {}));
             }

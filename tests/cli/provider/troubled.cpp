@@ -2,12 +2,11 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <openarchiver/sdk/plugin.hpp>
 #include <set>
 #include <sstream>
 #include <string>
 #include <thread>
-
-#include <openarchiver/sdk/plugin.hpp>
 
 /// A provider whose service behaves as a file says, read anew at each call:
 ///

@@ -39,7 +39,7 @@ simulator=$!
 tries=0
 while [ ! -s "$work/ready" ]; do
     tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || { echo "the simulator did not start"; exit 1; }
+    [ "$tries" -lt 600 ] || { echo "the simulator did not start"; exit 1; }
     sleep 0.1
 done
 origin=$(sed 's/.*"https":"\([^"]*\)".*/\1/' "$work/ready")

@@ -37,8 +37,10 @@ struct ProviderFixture {
     /// What the sessions log to, and what must never be found there.
     CapturingLogger* logger = nullptr;
     std::vector<std::string> secrets = {};
-    /// Well-formed ids that the source does not have.
-    std::vector<std::string> unknown_ids = {"no-such-id"};
+    /// Well-formed ids of items, folders and accounts that the source does not have.
+    std::vector<std::string> unknown_items = {"no-such-id"};
+    std::vector<std::string> unknown_folders = {"no-such-id"};
+    std::vector<std::string> unknown_accounts = {"no-such-id"};
 };
 
 /// What the contract in sdk/provider.hpp promises, as checks.
