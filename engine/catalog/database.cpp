@@ -2,6 +2,10 @@
 
 #include <Poco/Data/SQLite/Connector.h>
 #include <Poco/Data/SQLite/SQLiteException.h>
+#include <Poco/Data/SQLite/Utility.h>
+#include <sqlite3.h>
+
+#include <mutex>
 
 namespace openarchiver::catalog {
 
@@ -50,6 +54,63 @@ sdk::Error translate(const Poco::Exception& exception, const char* doing) {
                                              "); check the rights on its folder"};
     }
     return {Errc::unavailable, "the catalog failed (" + what + ")"};
+}
+
+PreparedStatement::PreparedStatement(Poco::Data::Session& session, const char* sql)
+    : connection_(sqlite::Utility::dbHandle(session)) {
+    const int code = sqlite3_prepare_v3(connection_, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                        &statement_, nullptr);
+    if (code != SQLITE_OK) {
+        sqlite::Utility::throwException(connection_, code, sql);
+    }
+}
+
+PreparedStatement::~PreparedStatement() { sqlite3_finalize(statement_); }
+
+// What is bound outlives the step (Query's arguments do), so SQLite need not copy it.
+
+void PreparedStatement::bind(int parameter, Integer value) {
+    sqlite3_bind_int64(statement_, parameter, value);
+}
+
+void PreparedStatement::bind(int parameter, const std::string& value) {
+    sqlite3_bind_text64(statement_, parameter, value.data(), value.size(), SQLITE_STATIC,
+                        SQLITE_UTF8);
+}
+
+void PreparedStatement::bind(int parameter, const Blob& value) {
+    sqlite3_bind_blob64(statement_, parameter, value.rawContent(), value.size(), SQLITE_STATIC);
+}
+
+bool PreparedStatement::step() {
+    const int code = sqlite3_step(statement_);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        sqlite::Utility::throwException(connection_, code, sqlite3_sql(statement_));
+    }
+    return code == SQLITE_ROW;
+}
+
+void PreparedStatement::read(int column, Integer& value) const {
+    value = sqlite3_column_int64(statement_, column);
+}
+
+void PreparedStatement::read(int column, std::string& value) const {
+    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    value.assign(text != nullptr ? text : "",
+                 static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+void PreparedStatement::read(int column, Blob& value) const {
+    const auto* bytes =
+        static_cast<const unsigned char*>(sqlite3_column_blob(statement_, column));
+    value = Blob(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+int PreparedStatement::changes() const { return sqlite3_changes(connection_); }
+
+void PreparedStatement::reset() noexcept {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
 }
 
 }  // namespace openarchiver::catalog

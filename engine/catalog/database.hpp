@@ -2,18 +2,18 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <mutex>
+#include <string>
 #include <tuple>
 #include <utility>
 
 #include <Poco/Data/LOB.h>
 #include <Poco/Data/Session.h>
-#include <Poco/Data/Statement.h>
 #include <Poco/Exception.h>
-#include <Poco/Nullable.h>
 
 #include <openarchiver/sdk/result.hpp>
+
+struct sqlite3;
+struct sqlite3_stmt;
 
 /// One SQLite connection through Poco::Data. Only for .cpp files: Poco's headers are heavy.
 namespace openarchiver::catalog {
@@ -40,28 +40,57 @@ auto translated(const char* doing, Action&& action) -> decltype(action()) {
     }
 }
 
-/// A prepared statement with its parameters and its result row: `Query<tuple<Out...>, In...>`.
+/// A statement prepared once on a session's connection. Poco::Data prepares its statements again for
+/// each execution, which costs more than most of them do; the few that run for each item do without.
+class PreparedStatement {
+public:
+    PreparedStatement(Poco::Data::Session& session, const char* sql);
+    PreparedStatement(const PreparedStatement&) = delete;
+    PreparedStatement& operator=(const PreparedStatement&) = delete;
+    ~PreparedStatement();
+
+    void bind(int parameter, Integer value);
+    void bind(int parameter, const std::string& value);
+    void bind(int parameter, const Blob& value);
+    /// True while there is a row to read. Throws Poco::Exception.
+    bool step();
+    void read(int column, Integer& value) const;
+    void read(int column, std::string& value) const;
+    void read(int column, Blob& value) const;
+    /// Rows changed by the statement that ran last on the connection.
+    [[nodiscard]] int changes() const;
+    /// Ready to run again; no lock is held any more.
+    void reset() noexcept;
+
+private:
+    sqlite3* connection_;
+    sqlite3_stmt* statement_ = nullptr;
+};
+
+/// A prepared statement with the types of its result row and of its parameters:
+/// `Query<tuple<Out...>, In...>`.
 template <typename Out, typename... In>
 class Query;
 
 template <typename... Out, typename... In>
 class Query<std::tuple<Out...>, In...> {
 public:
-    Query(Poco::Data::Session& session, const char* sql) : statement_(session) {
-        statement_ << sql;
-        std::apply([this](auto&... in) { ((statement_, Poco::Data::Keywords::use(in)), ...); }, in_);
-        if constexpr (sizeof...(Out) > 0) {
-            std::apply([this](auto&... out) { ((statement_, Poco::Data::Keywords::into(out)), ...); },
-                       out_);
-        }
-    }
-    Query(const Query&) = delete;
-    Query& operator=(const Query&) = delete;
+    Query(Poco::Data::Session& session, const char* sql) : statement_(session, sql) {}
 
-    /// Executes; true where a row was found (or changed). A result of several rows keeps the last.
-    bool operator()(In... in) {
-        in_ = std::tuple<In...>(std::move(in)...);
-        return statement_.execute() > 0;
+    /// Runs it; true where a row was found, or changed. The first row can be read with get().
+    bool operator()(const In&... in) {
+        struct Reset {
+            PreparedStatement& statement;
+            ~Reset() { statement.reset(); }
+        } const reset{statement_};
+        int parameter = 0;
+        (statement_.bind(++parameter, in), ...);
+        if (!statement_.step()) {
+            return sizeof...(Out) == 0 && statement_.changes() > 0;
+        }
+        int column = 0;
+        std::apply([&](auto&... out) { (statement_.read(column++, out), ...); }, out_);
+        return true;
     }
 
     template <std::size_t I>
@@ -70,9 +99,8 @@ public:
     }
 
 private:
-    std::tuple<In...> in_{};
     std::tuple<Out...> out_{};
-    Poco::Data::Statement statement_;
+    PreparedStatement statement_;
 };
 
 }  // namespace openarchiver::catalog

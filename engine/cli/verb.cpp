@@ -89,7 +89,8 @@ Outcome usage_error(const CLI::App& app, const CLI::ParseError& failure) {
     const std::vector<std::string> extra = app.remaining(true);
     if (dynamic_cast<const CLI::ExtrasError*>(&failure) != nullptr && !extra.empty()) {
         message = unexpected(verb, extra.front());
-    } else if (!verb_names(verb).empty()) {
+    } else if (dynamic_cast<const CLI::RequiredError*>(&failure) != nullptr &&
+               !verb_names(verb).empty()) {
         // An unknown verb counts as a missing one.
         message = extra.empty() ? "a verb is missing; there are " + joined(verb_names(verb))
                                 : unexpected(verb, extra.front());

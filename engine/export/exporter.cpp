@@ -70,10 +70,7 @@ private:
 
     Status export_version(const catalog::VersionRecord& version) {
         if (stop_.stop_requested()) {
-            return Error{.code = Errc::cancelled,
-                         .message =
-                             "the export was interrupted: start it again with the same "
-                             "options, and it goes on where it ended"};
+            return Error{.code = Errc::cancelled};
         }
         OPENARCHIVER_TRY(const auto places, tree_.places(version));
         const std::string path = layout_.path_of(version, places.front());
@@ -174,11 +171,16 @@ Result<Summary> run(access::ArchiveReader& reader, catalog::CatalogReader& catal
         auto output,
         OutputFolder::open(options.output, identity_document(document.archive_id, options)));
     const auto layout = make_layout(options.format, output);
-    OPENARCHIVER_TRY(
-        Summary summary,
-        Run(reader, catalog, options, output, *layout, progress, std::move(stop)).everything());
+    auto summary =
+        Run(reader, catalog, options, output, *layout, progress, std::move(stop)).everything();
+    if (!summary && summary.error().code == Errc::cancelled) {
+        summary.error().message =
+            "the export was interrupted: start it again with the same options, and it goes on "
+            "where it ended";
+    }
+    OPENARCHIVER_CHECK(summary);
     document.exported_at = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
-    OPENARCHIVER_CHECK(output.finish(export_document(document, options, summary)));
+    OPENARCHIVER_CHECK(output.finish(export_document(document, options, *summary)));
     return summary;
 }
 

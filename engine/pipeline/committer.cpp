@@ -1,6 +1,7 @@
 #include "pipeline/committer.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <type_traits>
 
@@ -33,9 +34,11 @@ Committer::~Committer() {
 }
 
 std::uint64_t Committer::weight(const Entry& entry) const {
-    // What an event costs beside its content; an estimate is enough for back pressure.
+    // What an event costs beside its content; an estimate is enough for back pressure. Spooled
+    // contents count as well: each holds disk space and an open file.
     constexpr std::uint64_t kEventBytes = 512;
-    return kEventBytes + (entry.content ? entry.content->memory() : 0);
+    return kEventBytes +
+           (entry.content ? std::max(entry.content->memory(), entry.content->size()) : 0);
 }
 
 Status Committer::put(Entry entry, std::stop_token stop) {
@@ -52,7 +55,7 @@ Status Committer::put(Entry entry, std::stop_token stop) {
         return Error{Errc::cancelled, "stopped while waiting for the archive"};
     }
     queued_bytes_ += bytes;
-    ++put_count_;
+    ++put_.entries;
     queue_.push_back(std::move(entry));
     changed_.notify_all();
     return {};
@@ -66,7 +69,7 @@ Status Committer::note(catalog::Note note, std::stop_token stop) {
     if (stop.stop_requested()) {
         return Error{Errc::cancelled, "stopped"};
     }
-    ++put_count_;
+    ++put_.notes;
     notes_.push_back(std::move(note));
     changed_.notify_all();
     return {};
@@ -74,11 +77,13 @@ Status Committer::note(catalog::Note note, std::stop_token stop) {
 
 Status Committer::flush(std::stop_token stop) {
     std::unique_lock lock(mutex_);
-    const std::uint64_t wanted = put_count_;
+    const Count wanted = put_;
     flush_wanted_ = true;
     changed_.notify_all();
-    const bool done =
-        changed_.wait(lock, stop, [&] { return failure_ || durable_count_ >= wanted; });
+    const bool done = changed_.wait(lock, stop, [&] {
+        return failure_ ||
+               (durable_.entries >= wanted.entries && durable_.notes >= wanted.notes);
+    });
     if (failure_) {
         return *failure_;
     }
@@ -100,10 +105,11 @@ void Committer::run(std::stop_token stop) {
         std::chrono::steady_clock::time_point first_waiting{};
         while (true) {
             std::deque<Entry> taken;
+            std::vector<catalog::Note> taken_notes;
             bool commit_now = false;
             {
                 std::unique_lock lock(mutex_);
-                const bool waiting = !batch_.empty() || !notes_.empty();
+                const bool waiting = !batch_.empty() || !batch_notes_.empty();
                 const auto ready = [&] { return !queue_.empty() || flush_wanted_; };
                 if (waiting) {
                     // A condition of the wall's clock, not of a test's: it bounds a real wait.
@@ -113,6 +119,7 @@ void Committer::run(std::stop_token stop) {
                     first_waiting = std::chrono::steady_clock::now();
                 }
                 taken.swap(queue_);
+                taken_notes.swap(notes_);
                 queued_bytes_ = 0;
                 changed_.notify_all();
                 commit_now = flush_wanted_ || stop.stop_requested();
@@ -125,13 +132,16 @@ void Committer::run(std::stop_token stop) {
                     first_waiting = std::chrono::steady_clock::now();
                 }
             }
+            // Not before: a cursor among them counts only with the events put before it.
+            std::move(taken_notes.begin(), taken_notes.end(), std::back_inserter(batch_notes_));
             commit_now = commit_now ||
                          std::chrono::steady_clock::now() >= first_waiting + kCommitAfter;
             if (commit_now) {
                 OPENARCHIVER_CHECK(commit());
             }
             const std::lock_guard lock(mutex_);
-            if (stop.stop_requested() && queue_.empty() && notes_.empty()) {
+            if (stop.stop_requested() && queue_.empty() && notes_.empty() && batch_.empty() &&
+                batch_notes_.empty()) {
                 return {};
             }
         }
@@ -176,20 +186,17 @@ Status Committer::take(Entry entry) {
 Status Committer::commit() {
     // A commit that began is finished: stopping half-way would only repeat the work.
     const std::stop_token unstoppable;
-    std::vector<catalog::Note> notes;
-    {
-        const std::lock_guard lock(mutex_);
-        notes.swap(notes_);
-    }
-    if (batch_.empty() && notes.empty()) {
+    if (batch_.empty() && batch_notes_.empty()) {
         return {};
     }
     if (!archive_.lease_held()) {
         return Error{Errc::already_exists,
-                     "another engine took over this archive; this one stops writing"};
+                     "this engine no longer holds the archive: another one took it over, or the "
+                     "storage could not be reached for so long that one may; it stops writing. "
+                     "Where no other engine runs, start it again"};
     }
     if (batch_.empty()) {
-        OPENARCHIVER_CHECK(archive_.catalog().apply(notes));
+        OPENARCHIVER_CHECK(archive_.catalog().apply(batch_notes_));
     } else {
         const auto now = now_of(clock_);
         OPENARCHIVER_CHECK(archive_.archive().save_keyring(unstoppable));
@@ -223,19 +230,21 @@ Status Committer::commit() {
         const auto& writer = archive_.catalog().writer_id();
         OPENARCHIVER_TRY(position_, archive_.archive().log().append(
                                         writer, position_, std::move(blocks), now, unstoppable));
-        OPENARCHIVER_CHECK(archive_.catalog().apply(writer, position_, groups, notes));
+        OPENARCHIVER_CHECK(archive_.catalog().apply(writer, position_, groups, batch_notes_));
     }
-    const std::size_t durable = batch_.size() + notes.size();
+    const Count durable{batch_.size(), batch_notes_.size()};
     for (const auto& entry : batch_) {
         if (entry.acknowledge) {
             entry.acknowledge();
         }
     }
     batch_.clear();
+    batch_notes_.clear();
     unplaced_.clear();
     placed_.clear();
     const std::lock_guard lock(mutex_);
-    durable_count_ += durable;
+    durable_.entries += durable.entries;
+    durable_.notes += durable.notes;
     changed_.notify_all();
     return {};
 }

@@ -52,13 +52,19 @@ public:
     /// Blocks while the queue is full; an entry larger than the queue enters alone. The error that
     /// ended the committer, or cancelled.
     sdk::Status put(Entry entry, std::stop_token stop);
+    /// Counts together with, or after, what was put before it; never sooner.
     sdk::Status note(catalog::Note note, std::stop_token stop);
-    /// Returns once everything put before is durable.
+    /// Returns once everything put and noted before is durable.
     sdk::Status flush(std::stop_token stop);
     /// The error after which nothing is accepted any more, if there was one.
     [[nodiscard]] std::optional<sdk::Error> failure() const;
 
 private:
+    struct Count {
+        std::uint64_t entries = 0;
+        std::uint64_t notes = 0;
+    };
+
     void run(std::stop_token stop);
     sdk::Status take(Entry entry);
     sdk::Status commit();
@@ -71,6 +77,8 @@ private:
     archive::LogPosition position_;
     // The batch: taken from the queue, content already in packs_, not yet durable. Committer's thread.
     std::vector<Entry> batch_;
+    /// Taken from the queue together with entries that are in batch_ or durable.
+    std::vector<catalog::Note> batch_notes_;
     std::vector<std::size_t> unplaced_;  // indexes in batch_ whose pack is the open one
     /// Contents of the open pack, so that an account's equal ones are stored once.
     std::map<std::pair<archive::KeyId, archive::Digest>, archive::Placement> placed_;
@@ -80,8 +88,8 @@ private:
     std::deque<Entry> queue_;
     std::vector<catalog::Note> notes_;
     std::uint64_t queued_bytes_ = 0;
-    std::uint64_t put_count_ = 0;
-    std::uint64_t durable_count_ = 0;
+    Count put_;
+    Count durable_;
     bool flush_wanted_ = false;
     std::optional<sdk::Error> failure_;
 

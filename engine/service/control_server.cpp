@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <utility>
 
@@ -18,6 +20,7 @@ using sdk::Error;
 namespace {
 
 constexpr std::size_t kMaxConnections = 16;
+constexpr std::chrono::milliseconds kAfterFailure{200};
 constexpr mode_t kOwnerOnly = 0600;
 
 }  // namespace
@@ -72,6 +75,10 @@ void ControlServer::accept_all(const std::stop_token& stop) {
     while (wait_ready(socket_, POLLIN, stop)) {
         const int socket = ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
         if (socket < 0) {
+            // Perhaps there are too many open files: the connection stays ready, so wait a little.
+            std::unique_lock lock(mutex_);
+            std::condition_variable_any never;
+            never.wait_for(lock, stop, kAfterFailure, [] { return false; });
             continue;
         }
         forget_finished();
@@ -114,7 +121,9 @@ void ControlServer::serve(MessageStream stream, std::stop_token stop) const {
     Answer answer;
     if (request) {
         const Tell tell = [&](std::string_view json_text) {
-            return stream.write(encode(ControlProgress{std::string(json_text)}), stop).has_value();
+            const auto told = stream.write(encode(ControlProgress{std::string(json_text)}), stop);
+            // While the service stops, the answer that is about to come is what counts.
+            return told || told.error().code == Errc::cancelled;
         };
         answer = handler_(*request, tell, stop);
     } else {

@@ -202,8 +202,8 @@ void SourceRunner::log_pass(const Pass& pass) const {
     if (pass.archive_failure || pass.report.error) {
         const Error& error = pass.archive_failure ? *pass.archive_failure : *pass.report.error;
         log.error(
-            "sync run ended early: source={} code={} new={}: {}; it is tried again in {} s "
-            "after its start",
+            "sync run ended early: source={} code={} new={}: {}; the next one starts {} s after "
+            "this one did",
             source_.id, sdk::to_string(error.code), counts.new_items, error.message,
             source_.every.count());
         return;

@@ -200,7 +200,7 @@ Status ContentCheck::run(const std::function<void()>& progress, std::stop_token 
     auto& state = *state_;
     const auto visited = state.catalog->visit_packs([&](const archive::PackInfo& pack) -> Status {
         if (stop.stop_requested()) {
-            return Error{.code = Errc::cancelled, .message = "the verify was interrupted"};
+            return Error{.code = Errc::cancelled};
         }
         state.named.push_back(pack.id);
         if (pack.frames.empty()) {

@@ -98,7 +98,7 @@ private:
 
     Status advance(Log& log) {
         if (stop_.stop_requested()) {
-            return Error{.code = Errc::cancelled, .message = "the verify was interrupted"};
+            return Error{.code = Errc::cancelled};
         }
         OPENARCHIVER_TRY(log.step, log.log.next(report_.findings, stop_));
         return {};
@@ -310,7 +310,12 @@ private:
 
 Result<Report> run(const OpenArchive& open_archive, const Options& options,
                    const std::function<void(const Progress&)>& progress, std::stop_token stop) {
-    return Run(options, progress, std::move(stop)).everything(open_archive);
+    auto report = Run(options, progress, std::move(stop)).everything(open_archive);
+    if (!report && report.error().code == Errc::cancelled) {
+        report.error().message =
+            "the verify was interrupted; what it had found so far is not shown";
+    }
+    return report;
 }
 
 }  // namespace openarchiver::verify

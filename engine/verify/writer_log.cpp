@@ -1,5 +1,6 @@
 #include "verify/writer_log.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -68,7 +69,9 @@ Result<WriterLog::Step> WriterLog::check(std::string_view object, std::uint64_t 
                         ", but the one before it has " + archive::to_hex(last_.digest) +
                         ": one of them was replaced"});
     }
-    Step step{.created_at = segment.created_at, .position = {}, .groups = {}};
+    // A clock that went back does not change a writer's own order.
+    latest_ = std::max(latest_, segment.created_at);
+    Step step{.created_at = latest_, .position = {}, .groups = {}};
     for (const auto& block : segment.blocks) {
         if (!block.forgotten) {
             OPENARCHIVER_TRY(auto group, catalog::decode(block.events));

@@ -20,7 +20,7 @@ public:
                                        std::stop_token stop);
 
     struct Step {
-        sdk::Timestamp created_at;
+        sdk::Timestamp created_at;  ///< never before that of an earlier one
         archive::LogPosition position;
         std::vector<catalog::EventGroup> groups;
     };
@@ -47,6 +47,7 @@ private:
     std::vector<std::uint64_t> sequences_;  // that there are, in order
     std::size_t next_ = 0;
     std::uint64_t segments_ = 0;
+    sdk::Timestamp latest_{};
     archive::LogPosition last_;
     bool last_is_good_ = true;  // its digest is one that the next segment must name
 };

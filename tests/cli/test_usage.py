@@ -56,6 +56,11 @@ class Usage(WorkspaceTest):
         self.assertEqual(result.code, 2)
         self.assertIn("loud", result.err)
 
+    def test_an_option_without_its_value_is_a_usage_error(self):
+        result = self.run_program("--profile", with_profile=False)
+        self.assertEqual(result.code, 2)
+        self.assertIn("--profile", result.err)
+
     def test_without_any_profile_the_error_says_where_one_can_come_from(self):
         result = self.run_program("status", "--json", with_profile=False)
         self.assert_error(result, 2, "invalid_argument", "openarchiver.json", "--profile",

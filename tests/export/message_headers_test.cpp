@@ -1,5 +1,6 @@
 #include "pipeline/message_headers.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdlib>

@@ -1,5 +1,6 @@
 #include "export/names.hpp"
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <map>

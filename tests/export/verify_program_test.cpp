@@ -1,8 +1,12 @@
+#include <signal.h>
+
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "support/archived_mail.hpp"
 
@@ -291,5 +295,56 @@ TEST_CASE("verify says what is damaged when the archive can't be opened") {
         REQUIRE(ended.exit_code == kDamage);
         REQUIRE(ended.err.find(key) != std::string::npos);
         write_file(file, whole);
+    }
+}
+
+TEST_CASE("verify beside a running service finds nothing wrong while mail comes in") {
+    ArchivedMail mail(20);
+    Running service(mail.profile(), {"serve"});
+    const auto answers = [&] {
+        for (const auto& entry : fs::recursive_directory_iterator(mail.folder() / "catalog")) {
+            if (entry.is_socket()) {
+                return true;
+            }
+        }
+        return false;
+    };
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!answers() && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::yield();
+    }
+    REQUIRE(answers());
+    for (int round = 0; round < 6; ++round) {
+        for (int i = 0; i < 30; ++i) {
+            mail.put_message("Inbox/live" + std::to_string(round * 100 + i) + ".eml",
+                             "Subject: live\n\n" + std::to_string(round * 100 + i) + "\n");
+        }
+        // Handed over to the service, which goes on writing while verify reads.
+        Running sync(mail.profile(), {"sync"});
+        REQUIRE(damage_of(mail.document({"verify"}, 0)).empty());
+        REQUIRE(damage_of(mail.document({"verify", "--quick"}, 0)).empty());
+        REQUIRE(sync.wait().exit_code == 0);
+    }
+    const auto rebuilt = mail.document({"rebuild"}, 0);
+    REQUIRE(rebuilt.at("versions").to_number<std::uint64_t>() == mail.versions());
+    REQUIRE(damage_of(mail.document({"verify"}, 0)).empty());
+    service.signal(SIGTERM);
+    REQUIRE(service.wait().exit_code == 0);
+}
+
+TEST_CASE("verify follows an archive that several catalogs wrote one after another") {
+    ArchivedMail mail(20);
+    for (int round = 0; round < 4; ++round) {
+        mail.document({"rebuild"}, 0);
+        mail.put_message("Inbox/1.eml", "Subject: changed\n\nround " + std::to_string(round));
+        mail.put_message("Inbox/round" + std::to_string(round) + ".eml",
+                         "Subject: new\n\nround " + std::to_string(round));
+        if (round > 0) {
+            fs::remove(mail.folder() / ("mail/Inbox/round" + std::to_string(round - 1) + ".eml"));
+        }
+        mail.sync();
+        const auto report = mail.document({"verify"}, 0);
+        REQUIRE(damage_of(report).empty());
+        REQUIRE(report.at("head").as_array().size() == static_cast<std::size_t>(round) + 2);
     }
 }

@@ -175,7 +175,13 @@ sdk::Status FolderLister::read_children(Walk& walk, const std::string& folder_id
 }
 
 sdk::Status FolderLister::read_well_known(Walk& walk, const std::stop_token& stop) {
-    std::vector<std::string_view> open(kWellKnownNames.begin(), kWellKnownNames.end());
+    std::vector<std::string_view> open = names_to_look_up(selection_);
+    {
+        const std::lock_guard lock(walk.mutex);
+        if (walk.tree.root_id.empty()) {
+            open.push_back(kRoot);  // no folder below it told
+        }
+    }
     // Graph runs four requests of a batch at a time, whatever we wish: with fewer allowed, a batch
     // must not hold more than that.
     const std::size_t batch_size =

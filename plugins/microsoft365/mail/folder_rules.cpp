@@ -11,6 +11,10 @@ namespace {
 constexpr std::array<std::string_view, 5> kLeftOutByDefault = {
     "drafts", "outbox", "syncissues", "conversationhistory", kRecoverableItems};
 
+constexpr std::array<std::string_view, 8> kAlwaysLookedUp = {
+    "drafts", "outbox",    "syncissues",   "conversationhistory",
+    "inbox",  "sentitems", "deleteditems", "junkemail"};
+
 /// No mailbox nests deeper; a circle of parents would.
 constexpr std::size_t kMaxDepth = 300;
 
@@ -63,6 +67,23 @@ bool is_archived(const Place& place, const SelectionSettings& selection) {
 }
 
 }  // namespace
+
+std::vector<std::string_view> names_to_look_up(const SelectionSettings& selection) {
+    const auto named_in = [](const std::vector<std::string>& patterns, std::string_view name) {
+        return std::ranges::any_of(patterns, [name](std::string_view pattern) {
+            const std::string_view first = pattern.substr(0, pattern.find('/'));
+            return first.find('*') != std::string_view::npos || equal_ignoring_case(first, name);
+        });
+    };
+    std::vector<std::string_view> names(kAlwaysLookedUp.begin(), kAlwaysLookedUp.end());
+    for (const std::string_view name : kWellKnownNames) {
+        if (std::ranges::find(names, name) == names.end() &&
+            (named_in(selection.include, name) || named_in(selection.exclude, name))) {
+            names.push_back(name);
+        }
+    }
+    return names;
+}
 
 JudgedFolders judge_folders(const FolderTree& tree, const SelectionSettings& selection) {
     std::map<std::string_view, std::string_view> name_by_id;

@@ -290,18 +290,18 @@ TEST_CASE("new mail, moves, removals and flags come as what they are", "[integra
     change("move", message, R"(,"folder":"archive")");
     tenant.pass();
     CHECK(folder_of("inbox").items.left == std::vector<std::string>{message});
-    REQUIRE(folder_of("archive").items.ids() == std::set<std::string>{message});
-    CHECK(folder_of("archive").items.all.front().content_tag == tag);
+    REQUIRE(folder_of("Archive").items.ids() == std::set<std::string>{message});
+    CHECK(folder_of("Archive").items.all.front().content_tag == tag);
 
     change("touch", message);
     tenant.pass();
-    for (const sdk::Item& item : folder_of("archive").items.all) {
+    for (const sdk::Item& item : folder_of("Archive").items.all) {
         CHECK((item.content_tag == tag || item.content_tag.empty()));
     }
 
     change("delete", message);
     tenant.pass();
-    CHECK(folder_of("archive").items.left == std::vector<std::string>{message});
+    CHECK(folder_of("Archive").items.left == std::vector<std::string>{message});
     CHECK(tenant.session->open_content(account.account.id, message, {}).error().code ==
           Errc::not_found);
 }

@@ -21,8 +21,7 @@ public:
 
     [[nodiscard]] Ended run(const std::vector<std::string>& arguments) const;
     /// The document of a verb that must end with this exit code.
-    [[nodiscard]] boost::json::value document(const std::vector<std::string>& arguments,
-                                              int exit_code) const;
+    boost::json::value document(const std::vector<std::string>& arguments, int exit_code) const;
     void sync() const;
 
     [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }

@@ -79,20 +79,23 @@ void ScriptedServer::accept(const std::stop_token& stop) {
             Poco::Net::StreamSocket socket = socket_.acceptConnection();
             const std::size_t index = connections_++;
             const std::lock_guard lock(mutex_);
-            workers_.emplace_back([this, socket, index](const std::stop_token& worker_stop) {
-                try {
-                    serve(socket, index, worker_stop);
-                } catch (const Poco::Exception&) {
-                    // The client went away; the next one may not.
-                }
-            });
+            sockets_.push_back(socket);
+            workers_.emplace_back(
+                [this, socket, index](const std::stop_token& worker_stop) mutable {
+                    try {
+                        serve(socket, index, worker_stop);
+                        socket.close();
+                    } catch (const Poco::Exception&) {
+                        // The client went away; the next one may not.
+                    }
+                });
         } catch (const Poco::Exception&) {
             continue;
         }
     }
 }
 
-void ScriptedServer::serve(Poco::Net::StreamSocket socket, std::size_t index,
+void ScriptedServer::serve(Poco::Net::StreamSocket& socket, std::size_t index,
                            const std::stop_token& stop) {
     std::string input;
     std::size_t count = 0;

@@ -2,6 +2,7 @@
 
 #include <Poco/Net/Context.h>
 #include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/StreamSocket.h>
 
 #include <atomic>
 #include <chrono>
@@ -61,15 +62,17 @@ public:
 
 private:
     void accept(const std::stop_token& stop);
-    void serve(Poco::Net::StreamSocket socket, std::size_t index, const std::stop_token& stop);
+    void serve(Poco::Net::StreamSocket& socket, std::size_t index, const std::stop_token& stop);
 
     const Handler handler_;
     const bool secure_;
     Poco::Net::ServerSocket socket_;
     std::uint16_t port_;
     std::atomic<std::size_t> connections_ = 0;
-    mutable std::mutex mutex_;  // guards requests_ and workers_
+    mutable std::mutex mutex_;  // guards requests_, sockets_ and workers_
     std::vector<ReceivedRequest> requests_;
+    /// Closed by their workers, destroyed after them.
+    std::vector<Poco::Net::StreamSocket> sockets_;
     std::vector<std::jthread> workers_;
     std::jthread acceptor_;
 };
