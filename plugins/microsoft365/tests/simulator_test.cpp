@@ -264,7 +264,7 @@ TEST_CASE("new mail, moves, removals and flags come as what they are", "[integra
     auto& account = tenant.account_named(upn);
     const auto folder_of = [&](std::string_view name) -> Tenant::Folder& {
         for (auto& [id, folder] : account.folders) {
-            if (folder.folder.well_known_name == name) {
+            if (folder.folder.display_name == name) {
                 return folder;
             }
         }
@@ -283,13 +283,13 @@ TEST_CASE("new mail, moves, removals and flags come as what they are", "[integra
 
     const std::string message = deliver("inbox");
     tenant.pass();
-    REQUIRE(folder_of("inbox").items.ids() == std::set<std::string>{message});
-    const std::string tag = folder_of("inbox").items.all.front().content_tag;
+    REQUIRE(folder_of("Inbox").items.ids() == std::set<std::string>{message});
+    const std::string tag = folder_of("Inbox").items.all.front().content_tag;
     CHECK_FALSE(tag.empty());
 
     change("move", message, R"(,"folder":"archive")");
     tenant.pass();
-    CHECK(folder_of("inbox").items.left == std::vector<std::string>{message});
+    CHECK(folder_of("Inbox").items.left == std::vector<std::string>{message});
     REQUIRE(folder_of("Archive").items.ids() == std::set<std::string>{message});
     CHECK(folder_of("Archive").items.all.front().content_tag == tag);
 

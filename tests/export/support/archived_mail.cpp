@@ -88,13 +88,17 @@ ArchivedMail::ArchivedMail(int messages) : profile_(folder() / "profile.json") {
 }
 
 void ArchivedMail::put_message(const std::string& path, const std::string& text) {
+    // Moved into place whole and with its time: a service may be reading meanwhile.
     const fs::path file = folder() / "mail" / path;
-    write_file(file, text);
+    const fs::path delivery = folder() / "delivery.eml";
+    write_file(delivery, text);
     // The time that the provider gives as received: a minute later for every message.
     const timespec time{.tv_sec = kFirstReceived + 60 * static_cast<time_t>(versions_),
                         .tv_nsec = 0};
     const timespec times[2] = {time, time};
-    ::utimensat(AT_FDCWD, file.c_str(), times, 0);
+    ::utimensat(AT_FDCWD, delivery.c_str(), times, 0);
+    fs::create_directories(file.parent_path());
+    fs::rename(delivery, file);
     contents_[sha256_hex(text)] = text;
     ++versions_;
 }
