@@ -1,10 +1,11 @@
 #include "access/access.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
-
-#include <spdlog/spdlog.h>
+#include <tuple>
 
 #include "access/secret_sealing.hpp"
 #include "catalog/schema.hpp"
@@ -32,8 +33,8 @@ Status make_folder(const std::filesystem::path& folder) {
     std::error_code code;
     std::filesystem::create_directories(folder, code);
     if (code) {
-        return Error{Errc::permission_denied, "can't create the folder " + folder.string() + ": " +
-                                                  code.message()};
+        return Error{Errc::permission_denied,
+                     "can't create the folder " + folder.string() + ": " + code.message()};
     }
     return {};
 }
@@ -152,21 +153,24 @@ struct Turn {
 
 /// The order in which the segments that the catalog does not know were made.
 Result<std::vector<Turn>> turns_of(archive::SegmentLog& log, catalog::CatalogWriter& catalog,
-                                   const std::vector<std::string>& writers, std::stop_token stop) {
+                                   const std::vector<std::string>& writers,
+                                   std::uint64_t& beyond_gap, std::stop_token stop) {
     std::vector<Turn> turns;
     for (const auto& writer : writers) {
         OPENARCHIVER_TRY(const auto from, catalog.position(writer));
         sdk::Timestamp last{};  // a clock that went back does not change a writer's own order
-        const auto note = [&](const archive::Segment& segment, const archive::LogPosition& position) {
+        const auto note = [&](const archive::Segment& segment,
+                              const archive::LogPosition& position) {
             last = std::max(last, segment.created_at);
             turns.push_back({writer, last, position.sequence});
             return Status();
         };
-        OPENARCHIVER_TRY(const auto end, log.replay(writer, from, note, stop));
+        OPENARCHIVER_TRY(const auto end, log.replay(writer, from, note, stop, &beyond_gap));
         (void)end;
     }
-    std::stable_sort(turns.begin(), turns.end(),
-                     [](const Turn& a, const Turn& b) { return a.at < b.at; });
+    std::sort(turns.begin(), turns.end(), [](const Turn& a, const Turn& b) {
+        return std::tie(a.at, a.writer, a.last) < std::tie(b.at, b.writer, b.last);
+    });
     // Neighbours of one writer are one turn.
     std::vector<Turn> joined;
     for (auto& turn : turns) {
@@ -220,18 +224,19 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
     return writer;
 }
 
-/// Applies what the log has and the catalog has not. Writers took turns (the lease sees to that), so
-/// their segments are applied in the order in which they were made.
+/// Applies what the log has and the catalog has not. Writers took turns (the lease sees to that),
+/// so their segments are applied in the order in which they were made.
 Status ArchiveWriter::replay(catalog::CatalogWriter& catalog,
                              const std::function<void(const archive::LogPosition&)>& progress,
-                             std::stop_token stop) {
+                             std::uint64_t& beyond_gap, std::stop_token stop) {
     auto& log = archive_->log();
     OPENARCHIVER_TRY(const auto writers, log.writers(stop));
+    const bool alone = writers.size() == 1;
     std::vector<Turn> turns;
-    if (writers.size() == 1) {
+    if (alone) {
         turns.push_back({writers.front(), {}, std::numeric_limits<std::uint64_t>::max()});
     } else {
-        OPENARCHIVER_TRY(turns, turns_of(log, catalog, writers, stop));
+        OPENARCHIVER_TRY(turns, turns_of(log, catalog, writers, beyond_gap, stop));
     }
     for (const auto& turn : turns) {
         OPENARCHIVER_TRY(const auto from, catalog.position(turn.writer));
@@ -250,15 +255,17 @@ Status ArchiveWriter::replay(catalog::CatalogWriter& catalog,
             ended = position.sequence == turn.last;
             return ended ? Status(Error{Errc::cancelled, "the next writer's turn"}) : Status();
         };
-        if (const auto end = log.replay(turn.writer, from, apply, stop); !end && !ended) {
+        if (const auto end =
+                log.replay(turn.writer, from, apply, stop, alone ? &beyond_gap : nullptr);
+            !end && !ended) {
             return end.error();
         }
     }
     return {};
 }
 
-/// What the catalog applied must still be in the log: an archive that was put back to an earlier state
-/// would get a gap with the next segment.
+/// What the catalog applied must still be in the log: an archive that was put back to an earlier
+/// state would get a gap with the next segment.
 Status ArchiveWriter::check_log_holds_catalog(std::stop_token stop) {
     OPENARCHIVER_TRY(const auto reader, catalog::CatalogReader::open(catalog_folder_));
     OPENARCHIVER_TRY(const auto positions, reader->positions());
@@ -280,7 +287,8 @@ Status ArchiveWriter::check_log_holds_catalog(std::stop_token stop) {
 }
 
 Status ArchiveWriter::catch_up(std::stop_token stop) {
-    return replay(*catalog_, [](const auto&) {}, std::move(stop));
+    std::uint64_t beyond_gap = 0;
+    return replay(*catalog_, [](const auto&) {}, beyond_gap, std::move(stop));
 }
 
 Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
@@ -320,15 +328,24 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
     {
         OPENARCHIVER_TRY(auto catalog, catalog::CatalogWriter::open_file(
                                            fresh, writer->archive_->marker().archive_id));
-        OPENARCHIVER_CHECK(writer->replay(*catalog, progress, stop));
+        std::uint64_t beyond_gap = 0;
+        OPENARCHIVER_CHECK(writer->replay(*catalog, progress, beyond_gap, stop));
+        if (beyond_gap != 0) {
+            context.log->error(
+                "the archive's log has a gap: {} segments beyond it can't be applied, and what "
+                "they say is missing from the new catalog; `openarchiver verify` names the missing "
+                "object: bring it back from a copy of the archive and run `openarchiver rebuild` "
+                "again",
+                beyond_gap);
+        }
     }  // closing it writes its log back into the file
     for (const char* suffix : {"-wal", "-shm"}) {
         std::filesystem::remove(with(file, suffix), code);
     }
     std::filesystem::rename(fresh, file, code);
     if (code) {
-        return Error{Errc::unavailable,
-                     "can't put the new catalog in place at " + file.string() + ": " + code.message()};
+        return Error{Errc::unavailable, "can't put the new catalog in place at " + file.string() +
+                                            ": " + code.message()};
     }
     OPENARCHIVER_TRY(writer->catalog_,
                      catalog::CatalogWriter::open(writer->catalog_folder_,

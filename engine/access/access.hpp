@@ -1,13 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <openarchiver/sdk/host.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
-
-#include <openarchiver/sdk/host.hpp>
 
 #include "access/catalog_lock.hpp"
 #include "archive/archive.hpp"
@@ -33,8 +33,8 @@ struct Context {
     sdk::Clock& clock;
 };
 
-/// The master key as the profile refers to it. nullopt: encryption is off; not_found: the key file or
-/// variable is missing.
+/// The master key as the profile refers to it. nullopt: encryption is off; not_found: the key file
+/// or variable is missing.
 sdk::Result<std::optional<archive::SecretKey>> load_key(const profile::Profile& profile);
 
 /// An archive opened for reading, beside whoever writes it.
@@ -45,6 +45,7 @@ public:
                                                             std::stop_token stop);
 
     [[nodiscard]] archive::Archive& archive() { return *archive_; }
+
     /// Writes an archived version's exact bytes to `sink`; discard them on an error.
     sdk::Status read(catalog::CatalogReader& catalog, const catalog::VersionRecord& version,
                      sdk::ByteSink& sink, std::stop_token stop);
@@ -78,11 +79,16 @@ public:
     sdk::Status catch_up(std::stop_token stop);
 
     [[nodiscard]] archive::Archive& archive() { return *archive_; }
+
     [[nodiscard]] catalog::CatalogWriter& catalog() { return *catalog_; }
+
     [[nodiscard]] plugin::SecretVault& secrets() { return *vault_; }
+
     /// Where large contents spool, on the catalog's volume; emptied when opened.
     [[nodiscard]] const std::filesystem::path& spool_folder() const { return spool_folder_; }
+
     [[nodiscard]] const std::filesystem::path& catalog_folder() const { return catalog_folder_; }
+
     /// False once another engine took the archive over.
     [[nodiscard]] bool lease_held() const { return lease_->held(); }
 
@@ -94,7 +100,7 @@ private:
     sdk::Status check_log_holds_catalog(std::stop_token stop);
     sdk::Status replay(catalog::CatalogWriter& catalog,
                        const std::function<void(const archive::LogPosition&)>& progress,
-                       std::stop_token stop);
+                       std::uint64_t& beyond_gap, std::stop_token stop);
 
     // In the order in which they depend on each other.
     std::unique_ptr<CatalogLock> lock_;

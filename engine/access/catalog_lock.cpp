@@ -1,12 +1,12 @@
 #include "access/catalog_lock.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <system_error>
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
 
 namespace openarchiver::access {
 
@@ -20,11 +20,14 @@ std::string host_name() {
     return gethostname(name, sizeof name - 1) == 0 ? name : "unknown host";
 }
 
-std::string system_message(int code) { return std::generic_category().message(code); }
+std::string system_message(int code) {
+    return std::generic_category().message(code);
+}
 
 }  // namespace
 
-sdk::Result<std::unique_ptr<CatalogLock>> CatalogLock::acquire(const std::filesystem::path& folder) {
+sdk::Result<std::unique_ptr<CatalogLock>> CatalogLock::acquire(
+    const std::filesystem::path& folder) {
     const auto path = folder / "lock";
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (file < 0) {
@@ -52,6 +55,8 @@ sdk::Result<std::unique_ptr<CatalogLock>> CatalogLock::acquire(const std::filesy
     return lock;
 }
 
-CatalogLock::~CatalogLock() { ::close(file_); }
+CatalogLock::~CatalogLock() {
+    ::close(file_);
+}
 
 }  // namespace openarchiver::access

@@ -2,9 +2,8 @@
 
 #include <filesystem>
 #include <memory>
-#include <string>
-
 #include <openarchiver/sdk/result.hpp>
+#include <string>
 
 namespace openarchiver::access {
 
@@ -20,6 +19,7 @@ public:
 
 private:
     explicit CatalogLock(int file) : file_(file) {}
+
     int file_;
 };
 

@@ -1,12 +1,12 @@
 #include "catalog/catalog_reader.hpp"
 
+#include <Poco/Data/TypeHandler.h>
+#include <Poco/Tuple.h>
+
 #include <algorithm>
 #include <map>
 #include <mutex>
 #include <unordered_map>
-
-#include <Poco/Tuple.h>
-#include <Poco/Data/TypeHandler.h>
 
 #include "catalog/database.hpp"
 #include "catalog/schema.hpp"
@@ -21,7 +21,9 @@ using sdk::Status;
 
 namespace {
 
-sdk::Timestamp timestamp(Integer value) { return sdk::Timestamp(std::chrono::milliseconds(value)); }
+sdk::Timestamp timestamp(Integer value) {
+    return sdk::Timestamp(std::chrono::milliseconds(value));
+}
 
 std::string text_of(const Blob& blob) {
     return {reinterpret_cast<const char*>(blob.rawContent()), blob.size()};
@@ -168,10 +170,11 @@ struct CatalogReader::State {
         SourceRecord r;
         Integer imported = 0, started = 0, ended = 0, good = 0, has = 0, format = 0;
         Blob value;
-        statement << std::string("SELECT source, id, name, provider, imported_at, run_started_at,"
-                                 " run_ended_at, good_run_at, error_code, error_message,"
-                                 " run_report, cursor_format >= 0, cursor_format,"
-                                 " coalesce(cursor, x'') FROM sources ") +
+        statement << std::string(
+                         "SELECT source, id, name, provider, imported_at, run_started_at,"
+                         " run_ended_at, good_run_at, error_code, error_message,"
+                         " run_report, cursor_format >= 0, cursor_format,"
+                         " coalesce(cursor, x'') FROM sources ") +
                          where,
             bind(id);
         each_row(
@@ -246,6 +249,7 @@ struct CatalogReader::State {
 };
 
 CatalogReader::CatalogReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
 CatalogReader::~CatalogReader() = default;
 
 Result<std::unique_ptr<CatalogReader>> CatalogReader::open(const std::filesystem::path& folder) {
@@ -277,9 +281,9 @@ Result<std::vector<std::pair<std::string, archive::LogPosition>>> CatalogReader:
         each_row(
             statement,
             [&] {
-                positions.emplace_back(
-                    writer, archive::LogPosition{static_cast<std::uint64_t>(sequence),
-                                                 array_of<32>(digest)});
+                positions.emplace_back(writer,
+                                       archive::LogPosition{static_cast<std::uint64_t>(sequence),
+                                                            array_of<32>(digest)});
             },
             writer, sequence, digest);
         return positions;
@@ -332,8 +336,9 @@ Result<std::vector<AccountRecord>> CatalogReader::accounts(std::string_view sour
                 r.folders_cursor = cursor_of(has, format, value);
                 records.push_back(r);
             },
-            r.key, r.source, r.id, r.address, r.display_name, state, r.reason, first, last, error_at,
-            r.error.code, r.error.message, r.error.request_id, attempts, has, format, value);
+            r.key, r.source, r.id, r.address, r.display_name, state, r.reason, first, last,
+            error_at, r.error.code, r.error.message, r.error.request_id, attempts, has, format,
+            value);
         return records;
     });
 }
@@ -356,8 +361,8 @@ Result<std::optional<KnownItem>> CatalogReader::find_item(std::int64_t account_k
     });
 }
 
-Status CatalogReader::visit_folder(
-    std::int64_t folder_key, const std::function<void(std::int64_t, std::string)>& visit) {
+Status CatalogReader::visit_folder(std::int64_t folder_key,
+                                   const std::function<void(std::int64_t, std::string)>& visit) {
     return state_->read([&]() -> Status {
         Poco::Data::Statement statement(state_->session);
         Integer key = 0;
@@ -416,9 +421,8 @@ Status CatalogReader::visit_versions(const ItemFilter& filter,
         }));
     }
     const auto any_of = [](const std::vector<std::string>& wanted, const auto&... values) {
-        return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const auto& w) {
-            return ((w == values) || ...);
-        });
+        return wanted.empty() || std::any_of(wanted.begin(), wanted.end(),
+                                             [&](const auto& w) { return ((w == values) || ...); });
     };
     const auto passes = [&](const VersionRecord& r) -> Result<bool> {
         const auto time = r.received_at == sdk::Timestamp{} ? r.archived_at : r.received_at;

@@ -3,12 +3,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "archive/segment.hpp"
 #include "catalog/records.hpp"
@@ -47,8 +46,8 @@ public:
     sdk::Result<std::uint64_t> folder_count(std::int64_t folder_key);
     sdk::Result<Totals> totals();
 
-    /// Versions of the items that the filter lets through, in the order in which they were archived.
-    /// An error of `visit` ends it.
+    /// Versions of the items that the filter lets through, in the order in which they were
+    /// archived. An error of `visit` ends it.
     sdk::Status visit_versions(const ItemFilter& filter,
                                const std::function<sdk::Status(const VersionRecord&)>& visit);
     /// The versions of one item, oldest first; not_found where there is no such ref.

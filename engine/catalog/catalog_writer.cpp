@@ -18,13 +18,17 @@ using sdk::Status;
 
 namespace {
 
-Integer millis(sdk::Timestamp time) { return time.time_since_epoch().count(); }
+Integer millis(sdk::Timestamp time) {
+    return time.time_since_epoch().count();
+}
 
 Blob blob(std::span<const std::byte> bytes) {
     return Blob(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
-Blob blob(std::string_view text) { return blob(std::as_bytes(std::span(text.data(), text.size()))); }
+Blob blob(std::string_view text) {
+    return blob(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 template <std::size_t N>
 bool copy(const Blob& from, std::array<std::byte, N>& to) {
@@ -56,76 +60,93 @@ struct Statements {
     Poco::Data::Session& s;
 
     Query<NoRow, std::string, Integer, Blob> set_position{
-        s, "INSERT INTO writers(writer, sequence, digest) VALUES(?,?,?) ON CONFLICT(writer)"
-           " DO UPDATE SET sequence=excluded.sequence, digest=excluded.digest"};
+        s,
+        "INSERT INTO writers(writer, sequence, digest) VALUES(?,?,?) ON CONFLICT(writer)"
+        " DO UPDATE SET sequence=excluded.sequence, digest=excluded.digest"};
     Query<OneInteger, std::string> find_source{s, "SELECT source FROM sources WHERE id=?"};
     Query<NoRow, std::string, std::string, std::string> put_source{
-        s, "INSERT INTO sources(id, name, provider) VALUES(?,?,?) ON CONFLICT(id)"
-           " DO UPDATE SET name=excluded.name, provider=excluded.provider"};
+        s,
+        "INSERT INTO sources(id, name, provider) VALUES(?,?,?) ON CONFLICT(id)"
+        " DO UPDATE SET name=excluded.name, provider=excluded.provider"};
     Query<NoRow, Integer, Integer> source_imported{
         s, "UPDATE sources SET imported_at=? WHERE source=? AND imported_at=0"};
     Query<NoRow, Integer, Blob, Integer> source_cursor{
         s, "UPDATE sources SET cursor_format=?, cursor=? WHERE source=?"};
-    Query<NoRow, Integer> source_no_cursor{s, "UPDATE sources SET cursor_format=-1, cursor=NULL WHERE source=?"};
+    Query<NoRow, Integer> source_no_cursor{
+        s, "UPDATE sources SET cursor_format=-1, cursor=NULL WHERE source=?"};
     Query<NoRow, Integer, Integer> run_started{
         s, "UPDATE sources SET run_started_at=?, run_ended_at=0 WHERE source=?"};
     Query<NoRow, Integer, Integer, std::string, std::string, std::string, Integer> run_ended{
-        s, "UPDATE sources SET run_ended_at=?, good_run_at=max(good_run_at, ?), error_code=?,"
-           " error_message=?, run_report=? WHERE source=?"};
+        s,
+        "UPDATE sources SET run_ended_at=?, good_run_at=max(good_run_at, ?), error_code=?,"
+        " error_message=?, run_report=? WHERE source=?"};
+    Query<NoRow, Integer, std::string, Integer> run_stopped{
+        s, "UPDATE sources SET run_ended_at=?, run_report=? WHERE source=?"};
 
     Query<OneInteger, Integer, std::string> find_account{
         s, "SELECT account FROM accounts WHERE source=? AND id=?"};
     Query<NoRow, Integer, std::string, std::string, std::string, Integer, std::string> put_account{
-        s, "INSERT INTO accounts(source, id, address, display_name, state, reason)"
-           " VALUES(?,?,?,?,?,?) ON CONFLICT(source, id) DO UPDATE SET address=excluded.address,"
-           " display_name=excluded.display_name, state=excluded.state, reason=excluded.reason"};
+        s,
+        "INSERT INTO accounts(source, id, address, display_name, state, reason)"
+        " VALUES(?,?,?,?,?,?) ON CONFLICT(source, id) DO UPDATE SET address=excluded.address,"
+        " display_name=excluded.display_name, state=excluded.state, reason=excluded.reason"};
     Query<NoRow, Integer, Integer, Integer> account_passed{
-        s, "UPDATE accounts SET last_pass_at=?, first_pass_at=CASE first_pass_at WHEN 0 THEN ?"
-           " ELSE first_pass_at END WHERE account=?"};
+        s,
+        "UPDATE accounts SET last_pass_at=?, first_pass_at=CASE first_pass_at WHEN 0 THEN ?"
+        " ELSE first_pass_at END WHERE account=?"};
     Query<NoRow, Integer, Blob, Integer> account_cursor{
         s, "UPDATE accounts SET cursor_format=?, cursor=? WHERE account=?"};
-    Query<NoRow, Integer> account_no_cursor{s, "UPDATE accounts SET cursor_format=-1, cursor=NULL WHERE account=?"};
+    Query<NoRow, Integer> account_no_cursor{
+        s, "UPDATE accounts SET cursor_format=-1, cursor=NULL WHERE account=?"};
     Query<NoRow, Integer, std::string, std::string, std::string, Integer> account_failed{
-        s, "UPDATE accounts SET error_at=?, error_code=?, error_message=?, error_request_id=?,"
-           " attempts=attempts+1 WHERE account=?"};
+        s,
+        "UPDATE accounts SET error_at=?, error_code=?, error_message=?, error_request_id=?,"
+        " attempts=attempts+1 WHERE account=?"};
     Query<NoRow, Integer, Integer> account_visited{
-        s, "UPDATE accounts SET last_pass_at=?, error_at=0, error_code='', error_message='',"
-           " error_request_id='', attempts=0 WHERE account=?"};
+        s,
+        "UPDATE accounts SET last_pass_at=?, error_at=0, error_code='', error_message='',"
+        " error_request_id='', attempts=0 WHERE account=?"};
 
     Query<OneInteger, Integer, std::string> find_folder{
         s, "SELECT folder FROM folders WHERE account=? AND id=?"};
     Query<NoRow, Integer, std::string, std::string, std::string, std::string, Integer, Integer>
         put_folder{
-            s, "INSERT INTO folders(account, id, parent_id, name, well_known, hidden, archived)"
-               " VALUES(?,?,?,?,?,?,?) ON CONFLICT(account, id) DO UPDATE SET"
-               " parent_id=excluded.parent_id, name=excluded.name, well_known=excluded.well_known,"
-               " hidden=excluded.hidden, archived=excluded.archived, removed_at=0"};
+            s,
+            "INSERT INTO folders(account, id, parent_id, name, well_known, hidden, archived)"
+            " VALUES(?,?,?,?,?,?,?) ON CONFLICT(account, id) DO UPDATE SET"
+            " parent_id=excluded.parent_id, name=excluded.name, well_known=excluded.well_known,"
+            " hidden=excluded.hidden, archived=excluded.archived, removed_at=0"};
     Query<NoRow, Integer, Integer> folder_removed{
         s, "UPDATE folders SET removed_at=?, cursor_format=-1, cursor=NULL WHERE folder=?"};
     Query<NoRow, Integer, Blob, Integer, Integer> folder_cursor{
         s, "UPDATE folders SET cursor_format=?, cursor=?, cursor_logged_at=? WHERE folder=?"};
     Query<NoRow, Integer, Blob, Integer> folder_cursor_moved{
         s, "UPDATE folders SET cursor_format=?, cursor=? WHERE folder=?"};
-    Query<NoRow, Integer> folder_no_cursor{s, "UPDATE folders SET cursor_format=-1, cursor=NULL WHERE folder=?"};
-    Query<NoRow, Integer, Integer> folder_counted{
-        s, "UPDATE folders SET item_count=? WHERE folder=?"};
+    Query<NoRow, Integer> folder_no_cursor{
+        s, "UPDATE folders SET cursor_format=-1, cursor=NULL WHERE folder=?"};
+    Query<NoRow, Integer, Integer> folder_counted{s,
+                                                  "UPDATE folders SET item_count=? WHERE folder=?"};
     Query<NoRow, Integer, Integer> folder_visited{
-        s, "UPDATE folders SET synced_at=?, error_at=0, error_code='', error_message='',"
-           " error_request_id='', attempts=0 WHERE folder=?"};
+        s,
+        "UPDATE folders SET synced_at=?, error_at=0, error_code='', error_message='',"
+        " error_request_id='', attempts=0 WHERE folder=?"};
     Query<NoRow, Integer, std::string, std::string, std::string, Integer> folder_failed{
-        s, "UPDATE folders SET error_at=?, error_code=?, error_message=?, error_request_id=?,"
-           " attempts=attempts+1 WHERE folder=?"};
+        s,
+        "UPDATE folders SET error_at=?, error_code=?, error_message=?, error_request_id=?,"
+        " attempts=attempts+1 WHERE folder=?"};
 
     Query<OneInteger, Blob> find_pack{s, "SELECT pack FROM packs WHERE id=?"};
     Query<NoRow, Blob, Integer> put_pack{s, "INSERT OR IGNORE INTO packs(id, size) VALUES(?,?)"};
     Query<NoRow, Integer, Integer, Blob, Integer, Integer, Integer> put_frame{
-        s, "INSERT OR IGNORE INTO frames(pack, frame, key, offset, stored, raw)"
-           " VALUES(?,?,?,?,?,?)"};
+        s,
+        "INSERT OR IGNORE INTO frames(pack, frame, key, offset, stored, raw)"
+        " VALUES(?,?,?,?,?,?)"};
     Query<OneInteger, Integer, Blob> find_content{
         s, "SELECT content FROM contents WHERE account=? AND digest=?"};
     Query<std::tuple<Blob, Integer, Integer>, Integer, Blob> place_of_content{
-        s, "SELECT p.id, c.frame, c.offset FROM contents c JOIN packs p ON p.pack=c.pack"
-           " WHERE c.account=? AND c.digest=?"};
+        s,
+        "SELECT p.id, c.frame, c.offset FROM contents c JOIN packs p ON p.pack=c.pack"
+        " WHERE c.account=? AND c.digest=?"};
     Query<NoRow, Integer, Blob, Integer, Integer, Integer, Integer> put_content{
         s, "INSERT INTO contents(account, digest, size, pack, frame, offset) VALUES(?,?,?,?,?,?)"};
 
@@ -138,28 +159,31 @@ struct Statements {
     Query<NoRow, Integer, Integer, Integer, std::string, std::string, Integer, Integer, std::string,
           std::string, std::string, Integer>
         put_version{
-            s, "INSERT INTO versions(item, version, content, tag, media_type, received_at,"
-               " archived_at, message_id, subject, sender, fidelity) VALUES(?,?,?,?,?,?,?,?,?,?,?)"};
+            s,
+            "INSERT INTO versions(item, version, content, tag, media_type, received_at,"
+            " archived_at, message_id, subject, sender, fidelity) VALUES(?,?,?,?,?,?,?,?,?,?,?)"};
     Query<NoRow, Integer, Integer> put_placement{
         s, "INSERT OR IGNORE INTO placements(folder, item) VALUES(?,?)"};
     Query<NoRow, Integer, Integer> remove_placement{
         s, "DELETE FROM placements WHERE folder=? AND item=?"};
     Query<NoRow, Integer, Integer> update_left{
-        s, "UPDATE items SET left_at=CASE WHEN EXISTS(SELECT 1 FROM placements p WHERE"
-           " p.item=items.item) THEN 0 WHEN left_at=0 THEN ? ELSE left_at END WHERE item=?"};
+        s,
+        "UPDATE items SET left_at=CASE WHEN EXISTS(SELECT 1 FROM placements p WHERE"
+        " p.item=items.item) THEN 0 WHEN left_at=0 THEN ? ELSE left_at END WHERE item=?"};
     Query<NoRow, Integer, Integer, Integer, Integer, Integer> put_history{
-        s, "INSERT INTO history(item, position, at, kind, folder) VALUES(?,"
-           " (SELECT coalesce(max(position), -1) + 1 FROM history WHERE item=?), ?, ?, ?)"};
+        s,
+        "INSERT INTO history(item, position, at, kind, folder) VALUES(?,"
+        " (SELECT coalesce(max(position), -1) + 1 FROM history WHERE item=?), ?, ?, ?)"};
 
     Query<NoRow, Integer, std::string, std::string, Integer, std::string, std::string, Integer,
           std::string, std::string, std::string, std::string, Integer, Integer, Integer>
-        put_failure{
-            s, "INSERT INTO failures(account, item, ref, folder, tag, media_type, received_at,"
-               " code, message, service_code, request_id, attempts, first_at, last_at,"
-               " next_try_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,1,?,?,?) ON CONFLICT(account, item)"
-               " DO UPDATE SET folder=excluded.folder, tag=excluded.tag, code=excluded.code,"
-               " message=excluded.message, service_code=excluded.service_code,"
-               " request_id=excluded.request_id, last_at=excluded.last_at"};
+        put_failure{s,
+                    "INSERT INTO failures(account, item, ref, folder, tag, media_type, received_at,"
+                    " code, message, service_code, request_id, attempts, first_at, last_at,"
+                    " next_try_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,1,?,?,?) ON CONFLICT(account, item)"
+                    " DO UPDATE SET folder=excluded.folder, tag=excluded.tag, code=excluded.code,"
+                    " message=excluded.message, service_code=excluded.service_code,"
+                    " request_id=excluded.request_id, last_at=excluded.last_at"};
     Query<NoRow, Integer, std::string> remove_failure{
         s, "DELETE FROM failures WHERE account=? AND item=?"};
     Query<NoRow, Integer, std::string> accept_failure{
@@ -169,11 +193,14 @@ struct Statements {
     Query<NoRow, std::string, std::string, std::string, std::string, Integer, Integer, Integer,
           Integer, std::string>
         retry_failed{
-            s, "UPDATE failures SET code=?, message=?, service_code=?, request_id=?, attempts=?,"
-               " last_at=?, next_try_at=? WHERE account=? AND item=?"};
+            s,
+            "UPDATE failures SET code=?, message=?, service_code=?, request_id=?, attempts=?,"
+            " last_at=?, next_try_at=? WHERE account=? AND item=?"};
 };
 
-std::string code_of(const Error& error) { return std::string(to_string(error.code)); }
+std::string code_of(const Error& error) {
+    return std::string(to_string(error.code));
+}
 
 std::string shown_code(const Error& error) {
     return error.service_code.empty() ? code_of(error) : error.service_code;
@@ -193,8 +220,8 @@ std::string item_ref(std::string_view source, std::string_view account, std::str
 sdk::Timestamp next_try(sdk::Timestamp last, int attempts) {
     using namespace std::chrono_literals;
     constexpr std::chrono::minutes kDelays[] = {0min, 15min, 60min, 240min, 1440min};
-    const auto index = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(attempts, 1) - 1), 0,
-                                               std::size(kDelays) - 1);
+    const auto index = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(attempts, 1) - 1),
+                                               0, std::size(kDelays) - 1);
     return last + kDelays[index];
 }
 
@@ -231,6 +258,26 @@ struct CatalogWriter::State {
             sql.find_account(source, id);
         }
         return accounts[key] = sql.find_account.get<0>();
+    }
+
+    /// 0: there is none; none is made.
+    Integer known_account(const std::string& in_source, const std::string& id) {
+        auto source = sources.find(in_source);
+        if (source == sources.end()) {
+            if (!sql.find_source(in_source)) {
+                return 0;
+            }
+            source = sources.emplace(in_source, sql.find_source.get<0>()).first;
+        }
+        auto key = std::make_pair(source->second, id);
+        auto account = accounts.find(key);
+        if (account == accounts.end()) {
+            if (!sql.find_account(key.first, id)) {
+                return 0;
+            }
+            account = accounts.emplace(std::move(key), sql.find_account.get<0>()).first;
+        }
+        return account->second;
     }
 
     Integer folder(Integer account, const std::string& id) {
@@ -455,6 +502,10 @@ struct CatalogWriter::State {
     }
 
     void note(sdk::Timestamp at, const RunEnded& n) {
+        if (n.stopped) {
+            sql.run_stopped(millis(at), n.report, source(n.source));
+            return;
+        }
         sql.run_ended(millis(at), n.error ? 0 : millis(at), n.error ? code_of(*n.error) : "",
                       n.error ? n.error->message : "", n.report, source(n.source));
     }
@@ -510,6 +561,7 @@ struct CatalogWriter::State {
 };
 
 CatalogWriter::CatalogWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
 CatalogWriter::~CatalogWriter() = default;
 
 Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open(const std::filesystem::path& folder,
@@ -540,7 +592,9 @@ Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open_file(const std::files
     });
 }
 
-const std::string& CatalogWriter::writer_id() const { return state_->writer_id; }
+const std::string& CatalogWriter::writer_id() const {
+    return state_->writer_id;
+}
 
 Result<archive::LogPosition> CatalogWriter::position(std::string_view writer) {
     return translated("reading the catalog", [&]() -> Result<archive::LogPosition> {
@@ -581,10 +635,8 @@ Result<std::optional<CatalogWriter::KnownContent>> CatalogWriter::find_content(
     std::string_view source, std::string_view account, const archive::Digest& content) {
     return translated("reading the catalog", [&]() -> Result<std::optional<KnownContent>> {
         auto& sql = state_->sql;
-        const auto in_account =
-            state_->accounts.find({state_->source(std::string(source)), std::string(account)});
-        if (in_account == state_->accounts.end() ||
-            !sql.place_of_content(in_account->second, blob(content))) {
+        const Integer in_account = state_->known_account(std::string(source), std::string(account));
+        if (in_account == 0 || !sql.place_of_content(in_account, blob(content))) {
             return std::optional<KnownContent>();
         }
         KnownContent known;

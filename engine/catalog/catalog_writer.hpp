@@ -2,12 +2,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <openarchiver/sdk/result.hpp>
 
 #include "archive/segment.hpp"
 #include "catalog/event.hpp"
@@ -51,6 +50,7 @@ public:
         archive::Digest pack{};
         archive::Placement placement;
     };
+
     sdk::Result<std::optional<KnownContent>> find_content(std::string_view source,
                                                           std::string_view account,
                                                           const archive::Digest& content);

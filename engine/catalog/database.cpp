@@ -58,14 +58,16 @@ sdk::Error translate(const Poco::Exception& exception, const char* doing) {
 
 PreparedStatement::PreparedStatement(Poco::Data::Session& session, const char* sql)
     : connection_(sqlite::Utility::dbHandle(session)) {
-    const int code = sqlite3_prepare_v3(connection_, sql, -1, SQLITE_PREPARE_PERSISTENT,
-                                        &statement_, nullptr);
+    const int code =
+        sqlite3_prepare_v3(connection_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
     if (code != SQLITE_OK) {
         sqlite::Utility::throwException(connection_, code, sql);
     }
 }
 
-PreparedStatement::~PreparedStatement() { sqlite3_finalize(statement_); }
+PreparedStatement::~PreparedStatement() {
+    sqlite3_finalize(statement_);
+}
 
 // What is bound outlives the step (Query's arguments do), so SQLite need not copy it.
 
@@ -101,12 +103,13 @@ void PreparedStatement::read(int column, std::string& value) const {
 }
 
 void PreparedStatement::read(int column, Blob& value) const {
-    const auto* bytes =
-        static_cast<const unsigned char*>(sqlite3_column_blob(statement_, column));
+    const auto* bytes = static_cast<const unsigned char*>(sqlite3_column_blob(statement_, column));
     value = Blob(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
 }
 
-int PreparedStatement::changes() const { return sqlite3_changes(connection_); }
+int PreparedStatement::changes() const {
+    return sqlite3_changes(connection_);
+}
 
 void PreparedStatement::reset() noexcept {
     sqlite3_reset(statement_);

@@ -1,16 +1,15 @@
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
-#include <string>
-#include <tuple>
-#include <utility>
-
 #include <Poco/Data/LOB.h>
 #include <Poco/Data/Session.h>
 #include <Poco/Exception.h>
 
+#include <cstdint>
+#include <filesystem>
 #include <openarchiver/sdk/result.hpp>
+#include <string>
+#include <tuple>
+#include <utility>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -40,8 +39,9 @@ auto translated(const char* doing, Action&& action) -> decltype(action()) {
     }
 }
 
-/// A statement prepared once on a session's connection. Poco::Data prepares its statements again for
-/// each execution, which costs more than most of them do; the few that run for each item do without.
+/// A statement prepared once on a session's connection. Poco::Data prepares its statements again
+/// for each execution, which costs more than most of them do; the few that run for each item do
+/// without.
 class PreparedStatement {
 public:
     PreparedStatement(Poco::Data::Session& session, const char* sql);
@@ -81,8 +81,10 @@ public:
     bool operator()(const In&... in) {
         struct Reset {
             PreparedStatement& statement;
+
             ~Reset() { statement.reset(); }
         } const reset{statement_};
+
         int parameter = 0;
         (statement_.bind(++parameter, in), ...);
         if (!statement_.step()) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-
 #include <boost/json.hpp>
 
 namespace openarchiver::catalog {
@@ -25,13 +24,17 @@ Enum enum_from(std::string_view text, const std::string_view (&names)[N], Enum f
     return found == std::end(names) ? fallback : static_cast<Enum>(found - std::begin(names));
 }
 
-std::int64_t millis(sdk::Timestamp time) { return time.time_since_epoch().count(); }
+std::int64_t millis(sdk::Timestamp time) {
+    return time.time_since_epoch().count();
+}
 
 sdk::Timestamp timestamp(std::int64_t value) {
     return sdk::Timestamp(std::chrono::milliseconds(value));
 }
 
-std::string key_hex(const archive::KeyId& id) { return archive::to_hex(id); }
+std::string key_hex(const archive::KeyId& id) {
+    return archive::to_hex(id);
+}
 
 /// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 bool is_utf8(std::string_view text) {
@@ -331,7 +334,8 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
         e.scope = enum_from(in.text("scope"), kScopes, CursorScope::folder);
         e.folder = in.text("folder");
         if (in.has("format")) {
-            e.cursor = sdk::Cursor{static_cast<std::uint32_t>(in.number("format")), in.text("value")};
+            e.cursor =
+                sdk::Cursor{static_cast<std::uint32_t>(in.number("format")), in.text("value")};
         }
         return Body(std::move(e));
     }
@@ -353,10 +357,10 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
         return Body(FolderRemoved{in.text("id")});
     }
     if (kind == "account") {
-        return Body(AccountSeen{
-            in.text("address"), in.text("name"),
-            enum_from(in.text("state"), kAccountStates, sdk::AccountState::available),
-            in.text("reason")});
+        return Body(
+            AccountSeen{in.text("address"), in.text("name"),
+                        enum_from(in.text("state"), kAccountStates, sdk::AccountState::available),
+                        in.text("reason")});
     }
     if (kind == "source") {
         return Body(SourceSeen{in.text("name"), in.text("provider")});

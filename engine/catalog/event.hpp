@@ -1,14 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <openarchiver/sdk/error.hpp>
+#include <openarchiver/sdk/model.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include <openarchiver/sdk/error.hpp>
-#include <openarchiver/sdk/model.hpp>
 
 #include "archive/digest.hpp"
 #include "archive/pack.hpp"
@@ -98,9 +97,9 @@ struct CursorAdvanced {
 /// first one ends its initial import. Without an account: the source's initial import ended.
 struct PassCompleted {};
 
-using EventBody = std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored,
-                               ItemArchived, ItemPlaced, ItemLeft, ItemFailed, FailureSettled,
-                               CursorAdvanced, PassCompleted>;
+using EventBody =
+    std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored, ItemArchived,
+                 ItemPlaced, ItemLeft, ItemFailed, FailureSettled, CursorAdvanced, PassCompleted>;
 
 struct Event {
     sdk::Timestamp at;

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <openarchiver/sdk/error.hpp>
+#include <openarchiver/sdk/model.hpp>
 #include <optional>
 #include <string>
 #include <variant>
-
-#include <openarchiver/sdk/error.hpp>
-#include <openarchiver/sdk/model.hpp>
 
 #include "catalog/event.hpp"
 
@@ -47,6 +46,8 @@ struct RunEnded {
     std::string source;
     std::optional<sdk::Error> error;
     std::string report;
+    /// Stopped before its end: says nothing about how the source stands.
+    bool stopped = false;
 };
 
 /// A failed item was tried once more, in vain.

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <openarchiver/sdk/model.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <openarchiver/sdk/model.hpp>
 
 #include "archive/digest.hpp"
 #include "archive/pack.hpp"

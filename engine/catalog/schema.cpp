@@ -13,8 +13,8 @@ using sdk::Status;
 
 namespace {
 
-// Times are milliseconds since 1970 UTC; 0 means never. A cursor_format of -1 means: no cursor (SQLite
-// binds an empty blob as NULL). Ids of services compare byte by byte.
+// Times are milliseconds since 1970 UTC; 0 means never. A cursor_format of -1 means: no cursor
+// (SQLite binds an empty blob as NULL). Ids of services compare byte by byte.
 constexpr const char* kVersion1[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE writers(writer TEXT PRIMARY KEY, sequence INTEGER NOT NULL,"

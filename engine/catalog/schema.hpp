@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-
 #include <openarchiver/sdk/result.hpp>
 
 namespace openarchiver::catalog {

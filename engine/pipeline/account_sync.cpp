@@ -1,11 +1,12 @@
 #include "pipeline/account_sync.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <iterator>
 #include <random>
-
-#include <spdlog/spdlog.h>
 
 #include "pipeline/message_headers.hpp"
 
@@ -31,19 +32,24 @@ constexpr std::size_t kHeadBytes = 256U << 10;
 /// A cursor that only moved is written to the log this often.
 constexpr auto kCursorLogInterval = 24h;
 
-std::uint64_t hash_of(std::string_view id) { return std::hash<std::string_view>{}(id); }
+std::uint64_t hash_of(std::string_view id) {
+    return std::hash<std::string_view>{}(id);
+}
 
 bool same_content(std::string_view known, std::string_view listed) {
     return known == listed || known.empty() || listed.empty();
 }
 
-Error cancelled() { return {Errc::cancelled, "stopped"}; }
+Error cancelled() {
+    return {Errc::cancelled, "stopped"};
+}
 
 /// Reads the front of a content, for its headers.
 sdk::Result<std::vector<std::byte>> head_of(archive::Spool& content) {
     if (const auto all = content.in_memory(); !all.empty()) {
-        return std::vector<std::byte>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(
-                                                       std::min(all.size(), kHeadBytes)));
+        return std::vector<std::byte>(
+            all.begin(),
+            all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), kHeadBytes)));
     }
     OPENARCHIVER_CHECK(content.rewind());
     std::vector<std::byte> head(std::min<std::uint64_t>(content.size(), kHeadBytes));
@@ -95,11 +101,12 @@ public:
 
     Flow folder_removed(std::string_view folder_id) override {
         remove(std::string(folder_id));
-        return sync_.stop_.stop_requested() ? Flow::stop : Flow::proceed;
+        return !status_ || sync_.stop_.stop_requested() ? Flow::stop : Flow::proceed;
     }
 
-    /// After the listing: new folders join, and what a complete one did not name is gone.
-    void finish(bool complete) {
+    /// After the listing: new folders join, and what a complete one did not name is gone. An error
+    /// where not all of that was handed over: then the listing's cursor must not count.
+    Status finish(bool complete) {
         if (complete) {
             std::sort(seen_.begin(), seen_.end());
             for (const auto& [id, record] : known_) {
@@ -111,6 +118,7 @@ public:
         for (auto& record : added_) {
             sync_.folders_.push_back(std::move(record));
         }
+        return status_;
     }
 
     void restart() {
@@ -133,23 +141,33 @@ private:
             return;
         }
         known->second->removed_at = sync_.run_.now();
+        known->second->cursor.reset();
         // What it held has left the account, or is found again in other folders.
-        (void)sync_.run_.catalog.visit_folder(
+        std::vector<std::string> orphans;
+        keep(sync_.run_.catalog.visit_folder(
             known->second->key,
-            [&](std::int64_t, std::string item) { orphans_.push_back(std::move(item)); });
-        for (auto& item : orphans_) {
+            [&](std::int64_t, std::string item) { orphans.push_back(std::move(item)); }));
+        for (auto& item : orphans) {
+            if (!status_) {
+                return;
+            }
             sync_.left_items_.insert(item);
-            (void)sync_.put(catalog::ItemLeft{std::move(item), id});
+            keep(sync_.put(catalog::ItemLeft{std::move(item), id}));
         }
-        orphans_.clear();
-        (void)sync_.put(catalog::FolderRemoved{id});
+        keep(sync_.put(catalog::FolderRemoved{id}));
+    }
+
+    void keep(const Status& status) {
+        if (status_ && !status) {
+            status_ = status;
+        }
     }
 
     AccountSync& sync_;
     std::unordered_map<std::string, catalog::FolderRecord*> known_;
     std::vector<catalog::FolderRecord> added_;
     std::vector<std::string> seen_;
-    std::vector<std::string> orphans_;
+    Status status_;
 };
 
 /// Turns what a provider reports of a folder's items into work.
@@ -200,7 +218,7 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
     const std::stop_callback forward(stop, [this] { stop_.request_stop(); });
     Status status = list_folders();
     if (status && state_ != sdk::AccountState::available) {
-        return {Outcome::not_available, state_, std::nullopt};
+        return {Outcome::not_available, state_, std::nullopt, false};
     }
     if (status) {
         retry_failures();
@@ -235,8 +253,10 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
     }
     wait_for_fetches();
     count_moves();
+    bool local = false;
     {
         const std::lock_guard lock(mutex_);
+        local = spool_failed_;
         if (error_ && error_->code != Errc::cancelled) {
             status = *error_;
         } else if (status && (error_ || stop.stop_requested())) {
@@ -247,16 +267,16 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
         if (status.error().code != Errc::cancelled) {
             note(catalog::AccountVisited{account_.source, account_.id, status.error()});
         }
-        return {Outcome::failed, state_, status.error()};
+        return {Outcome::failed, state_, status.error(), local};
     }
     if (folder_failed_) {
-        return {Outcome::failed, state_, std::nullopt};
+        return {Outcome::failed, state_, std::nullopt, false};
     }
     if (account_.first_pass_at == sdk::Timestamp{}) {
         (void)put(catalog::PassCompleted{});
     }
     note(catalog::AccountVisited{account_.source, account_.id, std::nullopt});
-    return {Outcome::up_to_date, state_, std::nullopt};
+    return {Outcome::up_to_date, state_, std::nullopt, false};
 }
 
 Status AccountSync::list_folders() {
@@ -266,8 +286,8 @@ Status AccountSync::list_folders() {
         cursor.reset();
     }
     FolderListing listing(*this);
-    auto result = run_.source.session->list_folders(account_.id, cursor, listing,
-                                                    stop_.get_token());
+    auto result =
+        run_.source.session->list_folders(account_.id, cursor, listing, stop_.get_token());
     if (!result && result.error().code == Errc::cursor_expired && cursor) {
         listing.restart();
         result = run_.source.session->list_folders(account_.id, std::nullopt, listing,
@@ -279,14 +299,17 @@ Status AccountSync::list_folders() {
     if (result->account_state != sdk::AccountState::available) {
         state_ = result->account_state;
         state_reason_ = result->reason;
-        return put(catalog::AccountSeen{account_.address, account_.display_name, state_,
-                                        state_reason_});
+        if (state_ == account_.state && state_reason_ == account_.reason) {
+            return {};  // known: nothing for the log
+        }
+        return put(
+            catalog::AccountSeen{account_.address, account_.display_name, state_, state_reason_});
     }
     if (account_.state != sdk::AccountState::available) {
         OPENARCHIVER_CHECK(put(catalog::AccountSeen{account_.address, account_.display_name,
                                                     sdk::AccountState::available, ""}));
     }
-    listing.finish(result->complete);
+    OPENARCHIVER_CHECK(listing.finish(result->complete));
     if (result->cursor && result->cursor != account_.folders_cursor) {
         catalog::CursorAdvanced moved{catalog::CursorScope::folders, "", result->cursor};
         if (account_.folders_cursor) {
@@ -391,8 +414,8 @@ void AccountSync::retry_failures() {
     }
 }
 
-/// Looks an item up among those on their way and in the catalog. While its content is being fetched,
-/// what was told is kept to be done afterwards.
+/// Looks an item up among those on their way and in the catalog. While its content is being
+/// fetched, what was told is kept to be done afterwards.
 sdk::Result<AccountSync::Standing> AccountSync::standing(const sdk::Item& item, FollowUp::Kind told,
                                                          const std::shared_ptr<FolderPass>& pass) {
     const std::string& folder = pass->record.folder.id;
@@ -485,9 +508,10 @@ Status AccountSync::failed(const sdk::Item& item, const Error& error,
                            const std::shared_ptr<FolderPass>& pass) {
     pass->events = true;
     run_.progress.update([](SyncCounts& c) { ++c.failed_items; });
-    run_.log->warn("item failed: source={} account={} item={} code={} service_code={} request_id={}",
-                   account_.source, account_.id, item.id, to_string(error.code),
-                   error.service_code, error.request_id);
+    run_.log->warn(
+        "item failed: source={} account={} item={} code={} service_code={} request_id={}",
+        account_.source, account_.id, item.id, to_string(error.code), error.service_code,
+        error.request_id);
     return put(catalog::ItemFailed{item, pass->record.folder.id, error});
 }
 
@@ -495,6 +519,9 @@ Status AccountSync::checkpoint(const sdk::Cursor& cursor, const std::shared_ptr<
     pass->last_cursor = cursor;
     {
         const std::lock_guard lock(mutex_);
+        if (error_) {
+            return *error_;  // something told before it was not handed over
+        }
         if (pass->compare) {
             return {};  // counts at the end, together with what has left
         }
@@ -506,9 +533,14 @@ Status AccountSync::checkpoint(const sdk::Cursor& cursor, const std::shared_ptr<
     return stop_.stop_requested() ? Status(cancelled()) : Status();
 }
 
-AccountSync::Task AccountSync::begin(const sdk::Item& item,
-                                     const std::shared_ptr<FolderPass>& pass, Epoch* epoch) {
+AccountSync::Task AccountSync::begin(const sdk::Item& item, const std::shared_ptr<FolderPass>& pass,
+                                     Epoch* epoch) {
     const std::lock_guard lock(mutex_);
+    return begin_locked(item, pass, epoch);
+}
+
+AccountSync::Task AccountSync::begin_locked(const sdk::Item& item,
+                                            const std::shared_ptr<FolderPass>& pass, Epoch* epoch) {
     Task task;
     task.item = item;
     task.folder = pass;
@@ -569,7 +601,7 @@ void AccountSync::process(Task task) {
             if (auto head = head_of(**content); head) {
                 headers = read_headers(*head);
             } else {
-                abort(head.error());
+                abort(spool_failed(head.error()));
                 return;
             }
         }
@@ -621,35 +653,57 @@ void AccountSync::process(Task task) {
         abort(status.error());
         return;
     }
-    conclude(task);
+    conclude(task, content.has_value());
 }
 
 /// The task's event is on its way (or there is none): what was told of the item meanwhile follows.
-void AccountSync::conclude(const Task& task) {
+void AccountSync::conclude(const Task& task, bool archived) {
+    const bool there = archived || task.known;
+    const auto needs_fetch = [&](const FollowUp& told) {
+        switch (told.kind) {
+            case FollowUp::Kind::placed:
+                return !there;
+            case FollowUp::Kind::changed:
+                return !archived || !same_content(task.item.content_tag, told.item.content_tag);
+            case FollowUp::Kind::left:
+                break;
+        }
+        return false;
+    };
     std::vector<FollowUp> follow_ups;
+    std::optional<Task> again;
     {
         const std::lock_guard lock(mutex_);
         if (const auto found = pending_.find(task.item.id); found != pending_.end()) {
-            found->second.handed_over = true;
             follow_ups = std::exchange(found->second.follow_ups, {});
-            if (found->second.durable) {
-                pending_.erase(found);
+            const auto fetch = std::find_if(follow_ups.begin(), follow_ups.end(), needs_fetch);
+            if (fetch != follow_ups.end()) {
+                again = begin_locked(fetch->item, fetch->folder, fetch->epoch);
+                again->known = there;
+                // What was told after it still comes after it.
+                pending_[task.item.id].follow_ups.assign(std::make_move_iterator(fetch + 1),
+                                                         std::make_move_iterator(follow_ups.end()));
+                follow_ups.erase(fetch + 1, follow_ups.end());
+            } else {
+                found->second.handed_over = true;
+                // What was not archived stays unknown to the next listing that shows it.
+                if (found->second.durable || !archived) {
+                    pending_.erase(found);
+                }
             }
         }
     }
     for (const auto& next : follow_ups) {
         Status status;
         const std::string& folder = next.folder->record.folder.id;
-        if (next.kind == FollowUp::Kind::changed) {
-            Task again = begin(next.item, next.folder, next.epoch);
-            again.known = true;
+        if (again && &next == &follow_ups.back()) {
             // Past the limit of the queue: a fetcher must not wait for itself.
             const std::lock_guard lock(mutex_);
-            tasks_.push_front(std::move(again));
+            tasks_.push_front(std::move(*again));
             changed_.notify_all();
-        } else if (next.kind == FollowUp::Kind::placed) {
+        } else if (next.kind != FollowUp::Kind::left) {
             status = put(catalog::ItemPlaced{next.item.id, folder});
-        } else {
+        } else if (there) {
             {
                 const std::lock_guard lock(mutex_);
                 left_items_.insert(next.item.id);
@@ -693,8 +747,7 @@ void AccountSync::hand_over_cursors(const std::shared_ptr<FolderPass>& pass) {
     const bool first = !pass->record.cursor;
     pass->record.cursor = cursor;
     catalog::CursorAdvanced moved{catalog::CursorScope::folder, pass->record.folder.id, cursor};
-    if (pass->events || first ||
-        run_.now() - pass->record.cursor_logged_at >= kCursorLogInterval) {
+    if (pass->events || first || run_.now() - pass->record.cursor_logged_at >= kCursorLogInterval) {
         if (const auto status = put(std::move(moved)); !status) {
             abort(status.error());
         }
@@ -723,9 +776,8 @@ void AccountSync::acknowledged(const Task& task, std::uint64_t bytes) {
 /// An item that left one folder and is in another has moved.
 void AccountSync::count_moves() {
     const std::lock_guard lock(mutex_);
-    const auto left = std::count_if(left_items_.begin(), left_items_.end(), [&](const auto& id) {
-        return !placed_items_.contains(id);
-    });
+    const auto left = std::count_if(left_items_.begin(), left_items_.end(),
+                                    [&](const auto& id) { return !placed_items_.contains(id); });
     run_.progress.update([&](SyncCounts& c) {
         c.moved += placed_items_.size();
         c.left += static_cast<std::uint64_t>(left);
@@ -736,9 +788,8 @@ void AccountSync::wait_for_fetches() {
     std::vector<std::jthread> fetchers;
     {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] {
-            return fetching_ == 0 && (tasks_.empty() || stop_.stop_requested());
-        });
+        changed_.wait(lock,
+                      [&] { return fetching_ == 0 && (tasks_.empty() || stop_.stop_requested()); });
         tasks_.clear();
         fetchers.swap(fetchers_);
     }
@@ -764,8 +815,22 @@ sdk::Result<std::unique_ptr<archive::Spool>> AccountSync::fetch(const Task& task
     thread_local std::minstd_rand random(std::random_device{}());
     auto backoff = kFirstBackoff;
     std::chrono::milliseconds throttled{0};
+    // An item's failure is its own fault if the account can be read otherwise.
+    const auto blame = [&](const Error& error, Errc code, const std::string& why) {
+        if (const auto probe = run_.source.session->probe(account_.id, stop_.get_token()); !probe) {
+            return probe.error();
+        }
+        Error own = error;
+        own.code = code;
+        own.message = why + error.message;
+        return own;
+    };
     for (int attempt = 1;;) {
         auto content = fetch_once(task, digest);
+        if (!content && content.error().code == Errc::permission_denied) {
+            return blame(content.error(), Errc::unsupported,
+                         "is refused while its account can be read: ");
+        }
         if (content || !is_retryable(content.error().code)) {
             return content;
         }
@@ -779,17 +844,9 @@ sdk::Result<std::unique_ptr<archive::Spool>> AccountSync::fetch(const Task& task
             }
         } else {
             if (attempt == kFetchAttempts) {
-                // Five failures of one item: its own fault if the account can be read otherwise.
-                if (const auto probe =
-                        run_.source.session->probe(account_.id, stop_.get_token());
-                    !probe) {
-                    return probe.error();
-                }
-                Error own = error;
-                own.code = Errc::corrupt;
-                own.message = "could not be fetched in " + std::to_string(kFetchAttempts) +
-                              " tries while its account could be read: " + error.message;
-                return own;
+                return blame(error, Errc::corrupt,
+                             "could not be fetched in " + std::to_string(kFetchAttempts) +
+                                 " tries while its account could be read: ");
             }
             ++attempt;
             wait = std::max(wait, error.retry_after.value_or(0ms));
@@ -816,13 +873,23 @@ sdk::Result<std::unique_ptr<archive::Spool>> AccountSync::fetch_once(const Task&
         }
         const auto bytes = std::span(buffer).first(n);
         hash.update(bytes);
-        OPENARCHIVER_CHECK(content->write(bytes));
+        if (const auto written = content->write(bytes); !written) {
+            return spool_failed(written.error());
+        }
         if (stop_.stop_requested()) {
             return cancelled();
         }
     }
     digest = hash.finish();
     return content;
+}
+
+/// Never an item's or the service's fault: the run can't go on here.
+Error AccountSync::spool_failed(Error error) {
+    error.code = Errc::resource_exhausted;
+    const std::lock_guard lock(mutex_);
+    spool_failed_ = true;
+    return error;
 }
 
 Status AccountSync::put(catalog::EventBody body, std::unique_ptr<archive::Spool> content,

@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <openarchiver/sdk/provider.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -14,8 +15,6 @@
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
-
-#include <openarchiver/sdk/provider.hpp>
 
 #include "catalog/catalog_reader.hpp"
 #include "pipeline/committer.hpp"
@@ -52,6 +51,8 @@ public:
         sdk::AccountState state = sdk::AccountState::available;
         /// With `failed`: why; absent where single folders failed.
         std::optional<sdk::Error> error;
+        /// With `error`: it is this machine's own, not the service's.
+        bool local = false;
     };
 
     AccountSync(RunContext& run, catalog::AccountRecord account,
@@ -76,7 +77,7 @@ private:
         bool compare = false;
         bool had_cursor = false;
         std::atomic<bool> events = false;  ///< in this pass, so that its cursor belongs in the log
-        std::vector<std::uint64_t> seen;  ///< hashes of the ids listed, with `compare`
+        std::vector<std::uint64_t> seen;   ///< hashes of the ids listed, with `compare`
         /// Placements that this pass changed, which the catalog may not know yet.
         std::unordered_map<std::string, bool> changed_placements;
         std::optional<sdk::Cursor> last_cursor;
@@ -87,8 +88,8 @@ private:
         std::shared_ptr<FolderPass> folder;
         Epoch* epoch = nullptr;
         std::uint64_t number = 0;  ///< tells the tasks of one item apart
-        bool known = false;  ///< an earlier version is archived
-        bool retry = false;  ///< of a recorded failure
+        bool known = false;        ///< an earlier version is archived
+        bool retry = false;        ///< of a recorded failure
     };
 
     /// What was told of an item while its content was on its way.
@@ -129,29 +130,32 @@ private:
 
     /// What is known of an item that a listing shows.
     struct Standing {
-        bool deferred = false;    ///< handled once its content is here
-        bool known = false;       ///< an earlier version is archived, or on its way
+        bool deferred = false;  ///< handled once its content is here
+        bool known = false;     ///< an earlier version is archived, or on its way
         bool same_content = false;
         bool in_folder = false;
     };
+
     sdk::Result<Standing> standing(const sdk::Item& item, FollowUp::Kind told,
                                    const std::shared_ptr<FolderPass>& pass);
     /// A task for an item's content, waited for by `epoch` (null: the folder's open one).
     Task begin(const sdk::Item& item, const std::shared_ptr<FolderPass>& pass,
                Epoch* epoch = nullptr);
+    Task begin_locked(const sdk::Item& item, const std::shared_ptr<FolderPass>& pass, Epoch* epoch);
     sdk::Status enqueue(Task task);
     void fetch_loop(std::stop_token stop);
     void process(Task task);
     sdk::Result<std::unique_ptr<archive::Spool>> fetch(const Task& task, archive::Digest& digest);
     sdk::Result<std::unique_ptr<archive::Spool>> fetch_once(const Task& task,
                                                             archive::Digest& digest);
-    void conclude(const Task& task);
+    void conclude(const Task& task, bool archived);
     void finish(Epoch* epoch, const std::shared_ptr<FolderPass>& pass);
     void hand_over_cursors(const std::shared_ptr<FolderPass>& pass);
     void acknowledged(const Task& task, std::uint64_t bytes);
     void wait_for_fetches();
     void count_moves();
     void abort(sdk::Error error);
+    sdk::Error spool_failed(sdk::Error error);
 
     sdk::Status put(catalog::EventBody body, std::unique_ptr<archive::Spool> content = nullptr,
                     std::function<void()> acknowledge = nullptr);
@@ -176,6 +180,7 @@ private:
     std::unordered_set<std::string> placed_items_;  ///< known items found in another folder
     std::unordered_set<std::string> left_items_;
     std::optional<sdk::Error> error_;
+    bool spool_failed_ = false;
     std::vector<std::jthread> fetchers_;  // last
 };
 

@@ -1,11 +1,11 @@
 #include "pipeline/committer.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <iterator>
 #include <map>
 #include <type_traits>
-
-#include <spdlog/spdlog.h>
 
 namespace openarchiver::pipeline {
 
@@ -81,8 +81,7 @@ Status Committer::flush(std::stop_token stop) {
     flush_wanted_ = true;
     changed_.notify_all();
     const bool done = changed_.wait(lock, stop, [&] {
-        return failure_ ||
-               (durable_.entries >= wanted.entries && durable_.notes >= wanted.notes);
+        return failure_ || (durable_.entries >= wanted.entries && durable_.notes >= wanted.notes);
     });
     if (failure_) {
         return *failure_;
@@ -134,8 +133,8 @@ void Committer::run(std::stop_token stop) {
             }
             // Not before: a cursor among them counts only with the events put before it.
             std::move(taken_notes.begin(), taken_notes.end(), std::back_inserter(batch_notes_));
-            commit_now = commit_now ||
-                         std::chrono::steady_clock::now() >= first_waiting + kCommitAfter;
+            commit_now =
+                commit_now || std::chrono::steady_clock::now() >= first_waiting + kCommitAfter;
             if (commit_now) {
                 OPENARCHIVER_CHECK(commit());
             }

@@ -8,13 +8,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <openarchiver/sdk/host.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <openarchiver/sdk/host.hpp>
 
 #include "access/access.hpp"
 #include "archive/spool.hpp"
@@ -75,7 +74,8 @@ private:
     std::shared_ptr<spdlog::logger> log_;
     archive::PackWriter packs_;
     archive::LogPosition position_;
-    // The batch: taken from the queue, content already in packs_, not yet durable. Committer's thread.
+    // The batch: taken from the queue, content already in packs_, not yet durable. Committer's
+    // thread.
     std::vector<Entry> batch_;
     /// Taken from the queue together with entries that are in batch_ or durable.
     std::vector<catalog::Note> batch_notes_;

@@ -8,12 +8,18 @@ namespace json = boost::json;
 
 std::string_view to_string(SourceStatus status) noexcept {
     switch (status) {
-        case SourceStatus::pending: return "pending";
-        case SourceStatus::importing: return "importing";
-        case SourceStatus::active: return "active";
-        case SourceStatus::paused: return "paused";
-        case SourceStatus::attention: return "attention";
-        case SourceStatus::error: return "error";
+        case SourceStatus::pending:
+            return "pending";
+        case SourceStatus::importing:
+            return "importing";
+        case SourceStatus::active:
+            return "active";
+        case SourceStatus::paused:
+            return "paused";
+        case SourceStatus::attention:
+            return "attention";
+        case SourceStatus::error:
+            return "error";
     }
     return "error";
 }
@@ -61,8 +67,8 @@ std::string to_json(const SyncReport& report) {
     // Boost.JSON writes 12.3 as 1.23E1: right, but not what people want to read.
     const auto tenths = (report.duration.count() + 50) / 100;
     std::string text = json::serialize(document);
-    text.insert(text.size() - 1, ",\"seconds\":" + std::to_string(tenths / 10) + "." +
-                                     std::to_string(tenths % 10));
+    text.insert(text.size() - 1,
+                ",\"seconds\":" + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10));
     return text;
 }
 

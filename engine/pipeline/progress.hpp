@@ -4,10 +4,9 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <openarchiver/sdk/error.hpp>
 #include <optional>
 #include <string>
-
-#include <openarchiver/sdk/error.hpp>
 
 namespace openarchiver::pipeline {
 

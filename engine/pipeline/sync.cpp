@@ -1,11 +1,11 @@
 #include "pipeline/sync.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <atomic>
 #include <map>
 #include <unordered_map>
-
-#include <spdlog/spdlog.h>
 
 #include "pipeline/account_sync.hpp"
 
@@ -37,7 +37,9 @@ private:
 class SourceSync {
 public:
     SourceSync(RunContext run, const SyncOptions& options, std::stop_token stop)
-        : run_(std::move(run)), options_(options), forward_(stop, [this] { stop_.request_stop(); }) {}
+        : run_(std::move(run)),
+          options_(options),
+          forward_(stop, [this] { stop_.request_stop(); }) {}
 
     /// The error that ended the run, if any.
     Status execute() {
@@ -46,7 +48,7 @@ public:
         // Their rows must be there before their folders are.
         OPENARCHIVER_CHECK(run_.committer.flush(stop_.get_token()));
         OPENARCHIVER_TRY(accounts_, run_.catalog.accounts(source().id));
-        OPENARCHIVER_CHECK(select());
+        select();
         run_.progress.update([&](SyncCounts& c) { c.discovered = accounts_.size(); });
         OPENARCHIVER_CHECK(sync_accounts());
         return finish_import();
@@ -101,13 +103,12 @@ private:
             const auto record = known.find(account.id);
             // What the mailbox itself told (closed by policy, no mailbox) stands until it says
             // otherwise: discovery only sees the directory.
-            const bool same =
-                record != known.end() && record->second.address == account.address &&
-                record->second.display_name == account.display_name &&
-                (record->second.state == account.state ||
-                 (account.state == sdk::AccountState::available &&
-                  (record->second.state == sdk::AccountState::closed_by_policy ||
-                   record->second.state == sdk::AccountState::without_mailbox)));
+            const bool same = record != known.end() && record->second.address == account.address &&
+                              record->second.display_name == account.display_name &&
+                              (record->second.state == account.state ||
+                               (account.state == sdk::AccountState::available &&
+                                (record->second.state == sdk::AccountState::closed_by_policy ||
+                                 record->second.state == sdk::AccountState::without_mailbox)));
             if (!same) {
                 OPENARCHIVER_CHECK(
                     put_for(account.id, catalog::AccountSeen{account.address, account.display_name,
@@ -121,51 +122,45 @@ private:
         if (listing->complete) {
             for (const auto& [id, record] : known) {
                 if (record.state != sdk::AccountState::deleted_upstream) {
-                    OPENARCHIVER_CHECK(put_for(
-                        id, catalog::AccountSeen{record.address, record.display_name,
-                                                 sdk::AccountState::deleted_upstream,
-                                                 "no longer listed by the service"}));
+                    OPENARCHIVER_CHECK(
+                        put_for(id, catalog::AccountSeen{record.address, record.display_name,
+                                                         sdk::AccountState::deleted_upstream,
+                                                         "no longer listed by the service"}));
                 }
             }
         } else {
             for (const auto& [id, record] : known) {
-                if (record.state == sdk::AccountState::available) {
+                // A mailbox that was closed or missing is asked again: it may be there now.
+                if (record.state != sdk::AccountState::excluded &&
+                    record.state != sdk::AccountState::deleted_upstream) {
                     offered_.insert(id);
                 }
             }
         }
         if (listing->cursor && listing->cursor != cursor) {
-            return put(catalog::CursorAdvanced{catalog::CursorScope::accounts, "", listing->cursor});
+            return put(
+                catalog::CursorAdvanced{catalog::CursorScope::accounts, "", listing->cursor});
         }
         return {};
     }
 
-    /// Which accounts this run visits.
-    Status select() {
-        for (const auto& wanted : options_.accounts) {
-            const bool found = std::any_of(accounts_.begin(), accounts_.end(), [&](const auto& a) {
-                return a.id == wanted || a.address == wanted;
-            });
-            if (!found) {
-                return Error{Errc::invalid_argument,
-                             "source '" + source().id + "' has no account '" + wanted +
-                                 "'; `openarchiver accounts` lists them"};
-            }
-        }
-        for (const auto& account : accounts_) {
-            const bool wanted =
-                options_.accounts.empty() ||
-                std::any_of(options_.accounts.begin(), options_.accounts.end(),
-                            [&](const auto& w) { return w == account.id || w == account.address; });
-            if (wanted && offered_.contains(account.id)) {
-                selected_.push_back(&account);
-            }
-        }
+    /// Which accounts this run visits. An account that was asked for may be another source's.
+    void select() {
+        const auto wanted = [&](const catalog::AccountRecord& account) {
+            return offered_.contains(account.id) &&
+                   (options_.accounts.empty() ||
+                    std::any_of(
+                        options_.accounts.begin(), options_.accounts.end(),
+                        [&](const auto& w) { return w == account.id || w == account.address; }));
+        };
         // What was never archived comes first, so that a short run gets round to everything.
-        std::stable_partition(selected_.begin(), selected_.end(), [](const auto* account) {
-            return account->first_pass_at == sdk::Timestamp{};
-        });
-        return {};
+        for (const bool imported : {false, true}) {
+            for (const auto& account : accounts_) {
+                if ((account.first_pass_at != sdk::Timestamp{}) == imported && wanted(account)) {
+                    selected_.push_back(&account);
+                }
+            }
+        }
     }
 
     Status sync_accounts() {
@@ -190,8 +185,9 @@ private:
         if (stop_.stop_requested()) {
             return Error{Errc::cancelled, "stopped before everything was synced"};
         }
-        if (outage_ && good_ == 0) {
-            return *outage_;  // no account could be read: not the accounts' fault
+        // No account could be read: not the accounts' fault.
+        if (good_ == 0 && (denied_ || outage_)) {
+            return denied_ ? *denied_ : *outage_;
         }
         return {};
     }
@@ -231,12 +227,15 @@ private:
             return;
         }
         const Error& error = *result.error;
-        run_.log->warn("account failed: source={} account={} code={} service_code={} request_id={}: {}",
-                       account.source, account.id, to_string(error.code), error.service_code,
-                       error.request_id, error.message);
-        const bool whole_source = error.code == Errc::unauthenticated ||
-                                  error.code == Errc::permission_denied ||
+        run_.log->warn(
+            "account failed: source={} account={} code={} service_code={} request_id={}: {}",
+            account.source, account.id, to_string(error.code), error.service_code, error.request_id,
+            error.message);
+        const bool whole_source = error.code == Errc::unauthenticated || result.local ||
                                   run_.committer.failure().has_value();
+        if (error.code == Errc::permission_denied) {
+            denied_ = error;  // perhaps of this account alone
+        }
         if (is_retryable(error.code)) {
             outage_ = error;
             ++failures_in_a_row_;
@@ -276,16 +275,25 @@ public:
             const auto result = results_.find(account.key);
             ++counts.discovered;
             switch (account.state) {
-                case sdk::AccountState::without_mailbox: ++counts.without_mailbox; continue;
-                case sdk::AccountState::excluded: ++counts.excluded; continue;
-                case sdk::AccountState::closed_by_policy: ++counts.closed_by_policy; continue;
-                case sdk::AccountState::deleted_upstream: ++counts.deleted_upstream; continue;
-                case sdk::AccountState::available: break;
+                case sdk::AccountState::without_mailbox:
+                    ++counts.without_mailbox;
+                    continue;
+                case sdk::AccountState::excluded:
+                    ++counts.excluded;
+                    continue;
+                case sdk::AccountState::closed_by_policy:
+                    ++counts.closed_by_policy;
+                    continue;
+                case sdk::AccountState::deleted_upstream:
+                    ++counts.deleted_upstream;
+                    continue;
+                case sdk::AccountState::available:
+                    break;
             }
-            const bool failed = result != results_.end() &&
-                                result->second.outcome == AccountSync::Outcome::failed &&
-                                !(result->second.error &&
-                                  result->second.error->code == Errc::cancelled);
+            const bool failed =
+                result != results_.end() &&
+                result->second.outcome == AccountSync::Outcome::failed &&
+                !(result->second.error && result->second.error->code == Errc::cancelled);
             if (failed) {
                 ++counts.failed_accounts;
             } else if (account.first_pass_at != sdk::Timestamp{}) {
@@ -321,6 +329,7 @@ private:
     std::map<std::int64_t, AccountSync::Result> results_;
     std::optional<Error> fatal_;
     std::optional<Error> outage_;
+    std::optional<Error> denied_;
     std::size_t good_ = 0;
     int failures_in_a_row_ = 0;
 };
@@ -368,8 +377,9 @@ SyncReport sync_source(OpenSource& source, Committer& committer,
     };
     (void)committer.note({now(), catalog::RunStarted{report.source}}, {});
     {
-        RunContext run{source, committer, **reader,         clock,
-                       log,    progress,  catalog_folder / "spool", options.reconcile};
+        RunContext run{
+            source,           committer, **reader, clock, log, progress, catalog_folder / "spool",
+            options.reconcile};
         SourceSync sync(std::move(run), options, stop);
         if (const auto status = sync.execute(); !status) {
             report.error = status.error();
@@ -390,7 +400,7 @@ SyncReport sync_source(OpenSource& source, Committer& committer,
     const bool stopped = report.error && report.error->code == Errc::cancelled;
     const auto ended = [&] {
         return catalog::RunEnded{report.source, stopped ? std::nullopt : report.error,
-                                 to_json(report)};
+                                 to_json(report), stopped};
     };
     // Twice: the status is made from the first, and is part of the report in the second.
     (void)committer.note({now(), ended()}, {});
@@ -418,9 +428,8 @@ sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog,
     }
     OPENARCHIVER_TRY(const auto accounts, catalog.accounts(source_id));
     OPENARCHIVER_TRY(const auto failures, catalog.failures(source_id));
-    health.outstanding_failures =
-        static_cast<std::uint64_t>(std::count_if(failures.begin(), failures.end(),
-                                                 [](const auto& f) { return !f.accepted; }));
+    health.outstanding_failures = static_cast<std::uint64_t>(
+        std::count_if(failures.begin(), failures.end(), [](const auto& f) { return !f.accepted; }));
     std::size_t failed_accounts = 0;
     std::size_t failed_folders = 0;
     for (const auto& account : accounts) {
@@ -431,8 +440,7 @@ sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog,
         OPENARCHIVER_TRY(const auto folders, catalog.folders(account.key));
         failed_folders += static_cast<std::size_t>(
             std::count_if(folders.begin(), folders.end(), [](const auto& folder) {
-                return folder.error.at != sdk::Timestamp{} &&
-                       folder.removed_at == sdk::Timestamp{};
+                return folder.error.at != sdk::Timestamp{} && folder.removed_at == sdk::Timestamp{};
             }));
     }
     const auto many = [](std::size_t n, const char* what) {

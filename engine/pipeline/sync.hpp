@@ -1,11 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <openarchiver/sdk/provider.hpp>
 #include <stop_token>
 #include <string>
 #include <vector>
-
-#include <openarchiver/sdk/provider.hpp>
 
 #include "access/access.hpp"
 #include "pipeline/committer.hpp"
@@ -47,6 +46,8 @@ struct SourceHealth {
     /// What needs a person, in one sentence; empty where nothing does.
     std::string reason;
 };
-sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog, std::string_view source_id);
+
+sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog,
+                                        std::string_view source_id);
 
 }  // namespace openarchiver::pipeline

@@ -1,7 +1,7 @@
-#include <fstream>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <unistd.h>
+#include <fstream>
 
 #include "catalog/catalog_reader.hpp"
 #include "catalog/catalog_writer.hpp"
@@ -20,13 +20,17 @@ public:
         char name[] = "/tmp/openarchiver-catalog-XXXXXX";
         path = mkdtemp(name);
     }
+
     ~TemporaryFolder() { std::filesystem::remove_all(path); }
+
     TemporaryFolder(const TemporaryFolder&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
     std::filesystem::path path;
 };
 
-Timestamp at(std::int64_t ms) { return Timestamp(milliseconds(ms)); }
+Timestamp at(std::int64_t ms) {
+    return Timestamp(milliseconds(ms));
+}
 
 constexpr const char* kArchive = "0123456789abcdef0123456789abcdef";
 
@@ -34,7 +38,8 @@ archive::PackInfo a_pack() {
     archive::PackInfo pack;
     pack.id = archive::sha256("pack");
     pack.size = 100;
-    pack.frames = {{archive::KeyId{std::byte{1}}, 8, 50, 70}, {archive::KeyId{std::byte{2}}, 58, 42, 90}};
+    pack.frames = {{archive::KeyId{std::byte{1}}, 8, 50, 70},
+                   {archive::KeyId{std::byte{2}}, 58, 42, 90}};
     return pack;
 }
 
@@ -184,11 +189,12 @@ TEST_CASE("folder paths follow renames and moves, and a cycle does not hang") {
 
 TEST_CASE("cursors, empty ones too, are told from none") {
     Opened c;
-    c.apply({{at(1), FolderSeen{a_folder("a", "", "A")}},
-             {at(1), FolderSeen{a_folder("b", "", "B")}},
-             {at(2), CursorAdvanced{CursorScope::folder, "a", sdk::Cursor{2, std::string("x\0y", 3)}}},
-             {at(2), CursorAdvanced{CursorScope::folder, "b", sdk::Cursor{1, ""}}},
-             {at(2), CursorAdvanced{CursorScope::folders, "", sdk::Cursor{9, "tree"}}}});
+    c.apply(
+        {{at(1), FolderSeen{a_folder("a", "", "A")}},
+         {at(1), FolderSeen{a_folder("b", "", "B")}},
+         {at(2), CursorAdvanced{CursorScope::folder, "a", sdk::Cursor{2, std::string("x\0y", 3)}}},
+         {at(2), CursorAdvanced{CursorScope::folder, "b", sdk::Cursor{1, ""}}},
+         {at(2), CursorAdvanced{CursorScope::folders, "", sdk::Cursor{9, "tree"}}}});
     auto folders = *c.reader->folders(c.account().key);
     REQUIRE(folders[0].cursor);
     CHECK(folders[0].cursor->value == std::string("x\0y", 3));
@@ -196,8 +202,8 @@ TEST_CASE("cursors, empty ones too, are told from none") {
     CHECK(folders[1].cursor->value.empty());
     CHECK(c.account().folders_cursor == sdk::Cursor{9, "tree"});
     c.apply({{at(3), CursorAdvanced{CursorScope::folder, "a", std::nullopt}}},
-            {{at(3), CursorMoved{"contoso", "anna",
-                                 {CursorScope::folder, "b", sdk::Cursor{1, "moved"}}}}});
+            {{at(3), CursorMoved{
+                         "contoso", "anna", {CursorScope::folder, "b", sdk::Cursor{1, "moved"}}}}});
     folders = *c.reader->folders(c.account().key);
     CHECK_FALSE(folders[0].cursor);
     CHECK(folders[1].cursor->value == "moved");
@@ -209,7 +215,8 @@ TEST_CASE("a failed item is kept, tried again on a schedule, and settled by its 
     failed.item.id = "bad";
     failed.item.content_tag = "t";
     failed.folder = "inbox";
-    failed.error = {sdk::Errc::corrupt, "conversion failed", "ErrorMimeContentConversionFailed", "r1"};
+    failed.error = {sdk::Errc::corrupt, "conversion failed", "ErrorMimeContentConversionFailed",
+                    "r1"};
     c.apply({{at(1000), failed}});
     auto failures = *c.reader->failures("contoso");
     REQUIRE(failures.size() == 1);
@@ -287,7 +294,8 @@ TEST_CASE("a catalog knows its archive, its version and when it is damaged") {
     REQUIRE_FALSE(other);
     CHECK(other.error().code == sdk::Errc::corrupt);
 
-    std::ofstream(catalog_file(folder.path), std::ios::binary | std::ios::in) << "no database at all";
+    std::ofstream(catalog_file(folder.path), std::ios::binary | std::ios::in)
+        << "no database at all";
     const auto damaged = CatalogReader::open(folder.path);
     REQUIRE_FALSE(damaged);
     CHECK(damaged.error().code == sdk::Errc::corrupt);

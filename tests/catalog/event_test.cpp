@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "catalog/event.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace openarchiver;
 using namespace openarchiver::catalog;
@@ -27,7 +27,9 @@ TEST_CASE("an archived item survives the way through the log") {
     item.placement = {7, 42};
     item.received_at = sdk::Timestamp(std::chrono::milliseconds(1790668800123));
     item.message_id = "<a@b>";
-    item.subject = "Gr\xC3\xBC\xC3\x9F" "e \xF0\x9F\x93\xAC";
+    item.subject =
+        "Gr\xC3\xBC\xC3\x9F"
+        "e \xF0\x9F\x93\xAC";
     item.from = "\xFF broken \xC3";  // not UTF-8: must come back byte by byte all the same
     item.fidelity = Fidelity::reconstructed;
 
@@ -57,9 +59,11 @@ TEST_CASE("cursors survive the way through the log whatever bytes they hold") {
     for (int byte = 0; byte < 256; ++byte) {
         value.push_back(static_cast<char>(byte));
     }
-    const auto group = through_text(
-        {"s", "a", {{{}, CursorAdvanced{CursorScope::folder, "f", sdk::Cursor{3, value}}},
-                    {{}, CursorAdvanced{CursorScope::folders, "", std::nullopt}}}});
+    const auto group =
+        through_text({"s",
+                      "a",
+                      {{{}, CursorAdvanced{CursorScope::folder, "f", sdk::Cursor{3, value}}},
+                       {{}, CursorAdvanced{CursorScope::folders, "", std::nullopt}}}});
     const auto& cursor = std::get<CursorAdvanced>(group.events[0].body);
     REQUIRE(cursor.cursor);
     CHECK(cursor.cursor->format == 3);

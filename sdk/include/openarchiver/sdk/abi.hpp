@@ -8,7 +8,8 @@
 /// the library. The layout of AbiStamp is frozen for ever; what it says is not.
 namespace openarchiver::sdk {
 
-/// Raised with every change of a public header that changes a layout, a virtual table or a contract.
+/// Raised with every change of a public header that changes a layout, a virtual table or a
+/// contract.
 inline constexpr std::uint32_t kAbiEpoch = 1;
 
 inline constexpr std::uint64_t kAbiMagic = 0x4f50415243485631;  // "OPARCHV1"
@@ -61,8 +62,9 @@ static_assert(sizeof(AbiStamp) == 168);
 #define OPENARCHIVER_ABI_SANITIZER ""
 #endif
 
-#define OPENARCHIVER_ABI_FINGERPRINT                                                     \
-    OPENARCHIVER_ABI_LIBRARY OPENARCHIVER_ABI_STRING OPENARCHIVER_ABI_DEBUG OPENARCHIVER_ABI_SANITIZER
+#define OPENARCHIVER_ABI_FINGERPRINT                                        \
+    OPENARCHIVER_ABI_LIBRARY OPENARCHIVER_ABI_STRING OPENARCHIVER_ABI_DEBUG \
+        OPENARCHIVER_ABI_SANITIZER
 
 #define OPENARCHIVER_SDK_VERSION "0.1.0"
 

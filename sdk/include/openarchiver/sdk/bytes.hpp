@@ -2,9 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
-
 #include <openarchiver/sdk/result.hpp>
+#include <span>
 
 /// Streams of bytes across the plugin boundary. An object is used by one thread at a time.
 namespace openarchiver::sdk {

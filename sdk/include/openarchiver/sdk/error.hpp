@@ -30,21 +30,36 @@ enum class Errc : std::uint8_t {
 /// The stable name of a code ("rate_limited"), as it appears in logs, documents and the catalog.
 [[nodiscard]] constexpr std::string_view to_string(Errc code) noexcept {
     switch (code) {
-        case Errc::cancelled: return "cancelled";
-        case Errc::invalid_argument: return "invalid_argument";
-        case Errc::invalid_config: return "invalid_config";
-        case Errc::unauthenticated: return "unauthenticated";
-        case Errc::permission_denied: return "permission_denied";
-        case Errc::not_found: return "not_found";
-        case Errc::already_exists: return "already_exists";
-        case Errc::cursor_expired: return "cursor_expired";
-        case Errc::rate_limited: return "rate_limited";
-        case Errc::unavailable: return "unavailable";
-        case Errc::timed_out: return "timed_out";
-        case Errc::resource_exhausted: return "resource_exhausted";
-        case Errc::corrupt: return "corrupt";
-        case Errc::unsupported: return "unsupported";
-        case Errc::internal: return "internal";
+        case Errc::cancelled:
+            return "cancelled";
+        case Errc::invalid_argument:
+            return "invalid_argument";
+        case Errc::invalid_config:
+            return "invalid_config";
+        case Errc::unauthenticated:
+            return "unauthenticated";
+        case Errc::permission_denied:
+            return "permission_denied";
+        case Errc::not_found:
+            return "not_found";
+        case Errc::already_exists:
+            return "already_exists";
+        case Errc::cursor_expired:
+            return "cursor_expired";
+        case Errc::rate_limited:
+            return "rate_limited";
+        case Errc::unavailable:
+            return "unavailable";
+        case Errc::timed_out:
+            return "timed_out";
+        case Errc::resource_exhausted:
+            return "resource_exhausted";
+        case Errc::corrupt:
+            return "corrupt";
+        case Errc::unsupported:
+            return "unsupported";
+        case Errc::internal:
+            return "internal";
     }
     return "internal";
 }

@@ -4,10 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <openarchiver/sdk/result.hpp>
 #include <string>
 #include <string_view>
-
-#include <openarchiver/sdk/result.hpp>
 
 /// What the engine offers to a plugin. All services are safe for concurrent use from any thread
 /// and live longer than the session that they were given to.

@@ -24,11 +24,11 @@ struct Cursor {
 };
 
 enum class AccountState : std::uint8_t {
-    available,          ///< to be archived
-    without_mailbox,    ///< exists upstream, has nothing to archive (now)
-    excluded,           ///< left out by the source's configuration
-    closed_by_policy,   ///< the service does not let this application in
-    deleted_upstream,   ///< gone upstream; what was archived stays
+    available,         ///< to be archived
+    without_mailbox,   ///< exists upstream, has nothing to archive (now)
+    excluded,          ///< left out by the source's configuration
+    closed_by_policy,  ///< the service does not let this application in
+    deleted_upstream,  ///< gone upstream; what was archived stays
 };
 
 /// A mailbox or the like.

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <memory>
-#include <string>
-
 #include <openarchiver/sdk/abi.hpp>
 #include <openarchiver/sdk/provider.hpp>
 #include <openarchiver/sdk/storage.hpp>
+#include <string>
 
 /// The entry of a plugin library: one Plugin, exported by OPENARCHIVER_PLUGIN in one source file.
 namespace openarchiver::sdk {
@@ -28,7 +27,9 @@ public:
     virtual ~Plugin();
 
     [[nodiscard]] virtual PluginInfo info() const = 0;
+
     [[nodiscard]] virtual Provider* provider() { return nullptr; }
+
     [[nodiscard]] virtual StorageBackend* storage_backend() { return nullptr; }
 };
 
@@ -38,11 +39,11 @@ public:
 
 /// Exports the stamp and the factory of `PluginType` (default-constructible, derived from Plugin).
 /// The host owns the returned object.
-#define OPENARCHIVER_PLUGIN(PluginType)                                                  \
-    OPENARCHIVER_EXPORT const ::openarchiver::sdk::AbiStamp openarchiver_abi_stamp;      \
-    const ::openarchiver::sdk::AbiStamp openarchiver_abi_stamp =                         \
-        ::openarchiver::sdk::make_abi_stamp();                                           \
-    OPENARCHIVER_EXPORT ::openarchiver::sdk::Plugin* openarchiver_create_plugin() {      \
-        return std::make_unique<PluginType>().release();                                 \
-    }                                                                                    \
+#define OPENARCHIVER_PLUGIN(PluginType)                                             \
+    OPENARCHIVER_EXPORT const ::openarchiver::sdk::AbiStamp openarchiver_abi_stamp; \
+    const ::openarchiver::sdk::AbiStamp openarchiver_abi_stamp =                    \
+        ::openarchiver::sdk::make_abi_stamp();                                      \
+    OPENARCHIVER_EXPORT ::openarchiver::sdk::Plugin* openarchiver_create_plugin() { \
+        return std::make_unique<PluginType>().release();                            \
+    }                                                                               \
     static_assert(true, "require a semicolon")

@@ -2,16 +2,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <openarchiver/sdk/bytes.hpp>
+#include <openarchiver/sdk/host.hpp>
+#include <openarchiver/sdk/model.hpp>
+#include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <openarchiver/sdk/bytes.hpp>
-#include <openarchiver/sdk/host.hpp>
-#include <openarchiver/sdk/model.hpp>
-#include <openarchiver/sdk/result.hpp>
 
 /// The provider interface: how the engine reads a service.
 ///
@@ -28,7 +27,8 @@
 ///   listings and content alike. A content reader never sleeps for throttling: it answers
 ///   Errc::rate_limited with `retry_after`, and the engine comes back then. Listings may sleep, as
 ///   long as they notice the stop token within a second.
-/// - *Every call returns soon after its stop token is triggered* (the engine abandons it after 8 s).
+/// - *Every call returns soon after its stop token is triggered* (the engine abandons it after 8
+/// s).
 /// - *No exception leaves a plugin*, and no thread of a plugin outlives its session.
 /// - *No process-wide state*: no signal handlers, environment changes, default thread pools or
 ///   default TLS managers.
@@ -140,9 +140,9 @@ public:
                                                const std::optional<Cursor>& cursor,
                                                FolderSink& sink, std::stop_token stop) = 0;
 
-    /// Reports the items of a folder: all of them (without a cursor), or the changes since `cursor`,
-    /// and returns when it has reported everything up to now. The last call to the sink before a
-    /// successful return is checkpoint(), unless the service has no cursors.
+    /// Reports the items of a folder: all of them (without a cursor), or the changes since
+    /// `cursor`, and returns when it has reported everything up to now. The last call to the sink
+    /// before a successful return is checkpoint(), unless the service has no cursors.
     /// cursor_expired: call again without; not_found: the folder is gone.
     virtual Status sync_folder(const std::string& account_id, const std::string& folder_id,
                                const std::optional<Cursor>& cursor, ItemSink& sink,

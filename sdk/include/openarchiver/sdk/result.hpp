@@ -1,12 +1,11 @@
 #pragma once
 
 #include <cstdlib>
+#include <openarchiver/sdk/error.hpp>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
-
-#include <openarchiver/sdk/error.hpp>
 
 /// `Result<T>`: a value or an Error. A subset of C++23's std::expected, to become an alias of it.
 namespace openarchiver::sdk {
@@ -14,7 +13,8 @@ namespace openarchiver::sdk {
 template <typename T>
 class [[nodiscard]] Result {
 public:
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit
+
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
     template <typename U>
@@ -25,6 +25,7 @@ public:
         : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
     [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+
     explicit operator bool() const noexcept { return has_value(); }
 
     /// Reading the value of a failed result is a defect of the program: it ends at once.
@@ -32,24 +33,32 @@ public:
         require(has_value());
         return *std::get_if<0>(&state_);
     }
+
     [[nodiscard]] const T& value() const& {
         require(has_value());
         return *std::get_if<0>(&state_);
     }
+
     [[nodiscard]] T&& value() && {
         require(has_value());
         return std::move(*std::get_if<0>(&state_));
     }
+
     [[nodiscard]] T& operator*() & { return value(); }
+
     [[nodiscard]] const T& operator*() const& { return value(); }
+
     [[nodiscard]] T&& operator*() && { return std::move(*this).value(); }
+
     [[nodiscard]] T* operator->() { return &value(); }
+
     [[nodiscard]] const T* operator->() const { return &value(); }
 
     [[nodiscard]] Error& error() {
         require(!has_value());
         return *std::get_if<1>(&state_);
     }
+
     [[nodiscard]] const Error& error() const {
         require(!has_value());
         return *std::get_if<1>(&state_);
@@ -69,9 +78,11 @@ template <>
 class [[nodiscard]] Result<void> {
 public:
     Result() = default;
+
     Result(Error error) : error_(std::move(error)) {}  // NOLINT: implicit
 
     [[nodiscard]] bool has_value() const noexcept { return !error_.has_value(); }
+
     explicit operator bool() const noexcept { return has_value(); }
 
     [[nodiscard]] Error& error() {
@@ -80,6 +91,7 @@ public:
         }
         return *error_;
     }
+
     [[nodiscard]] const Error& error() const {
         if (!error_) {
             std::abort();
@@ -101,18 +113,18 @@ using Status = Result<void>;
 
 /// `OPENARCHIVER_TRY(auto name, expression);` declares `name` from the value of a Result, or
 /// returns its Error from the enclosing function.
-#define OPENARCHIVER_TRY(declaration, ...)                                               \
-    auto&& OPENARCHIVER_CONCAT(result_, __LINE__) = (__VA_ARGS__);                       \
-    if (!OPENARCHIVER_CONCAT(result_, __LINE__).has_value()) {                           \
-        return std::move(OPENARCHIVER_CONCAT(result_, __LINE__).error());                \
-    }                                                                                    \
+#define OPENARCHIVER_TRY(declaration, ...)                                \
+    auto&& OPENARCHIVER_CONCAT(result_, __LINE__) = (__VA_ARGS__);        \
+    if (!OPENARCHIVER_CONCAT(result_, __LINE__).has_value()) {            \
+        return std::move(OPENARCHIVER_CONCAT(result_, __LINE__).error()); \
+    }                                                                     \
     declaration = std::move(OPENARCHIVER_CONCAT(result_, __LINE__)).value()
 
 /// `OPENARCHIVER_CHECK(expression);` returns the Error of a Status (or any Result) to the caller.
-#define OPENARCHIVER_CHECK(...)                                                          \
-    do {                                                                                 \
-        auto&& openarchiver_status = (__VA_ARGS__);                                      \
-        if (!openarchiver_status.has_value()) {                                          \
-            return std::move(openarchiver_status.error());                               \
-        }                                                                                \
+#define OPENARCHIVER_CHECK(...)                            \
+    do {                                                   \
+        auto&& openarchiver_status = (__VA_ARGS__);        \
+        if (!openarchiver_status.has_value()) {            \
+            return std::move(openarchiver_status.error()); \
+        }                                                  \
     } while (false)

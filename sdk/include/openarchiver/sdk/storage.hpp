@@ -2,15 +2,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <stop_token>
-#include <string>
-#include <string_view>
-
 #include <openarchiver/sdk/bytes.hpp>
 #include <openarchiver/sdk/host.hpp>
 #include <openarchiver/sdk/model.hpp>
 #include <openarchiver/sdk/result.hpp>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
 
 /// The storage interface: where the engine keeps an archive.
 ///
