@@ -25,7 +25,7 @@ sdk::Result<Token> TokenSource::get(Patience patience, const std::stop_token& st
             return token;
         }
         // Only until the pause is over: the renewal takes its own permit.
-        OPENARCHIVER_TRY(const auto permit, directory_.acquire(1, 0, Patience::wait, stop));
+        OPENARCHIVER_TRY(const auto permit, directory_.acquire(Patience::wait, stop));
     }
 }
 
@@ -91,7 +91,7 @@ std::optional<std::chrono::seconds> TokenSource::clock_skew() {
 
 sdk::Result<TokenDocument> TokenSource::request(const std::stop_token& stop) {
     // Never a wait here: readers of contents may be waiting for the same token.
-    OPENARCHIVER_TRY(const auto permit, directory_.acquire(1, 1, Patience::refuse, stop));
+    OPENARCHIVER_TRY(const auto permit, directory_.acquire(Patience::refuse, stop));
     auto document = request_once(stop);
     if (!document && document.error().code == Errc::rate_limited) {
         host_.metrics.add("throttled", 1);

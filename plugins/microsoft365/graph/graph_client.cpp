@@ -28,9 +28,7 @@ sdk::Error with_context(sdk::Error error, std::string_view what) {
 
 HttpRequest http_request(const GraphRequest& request, const Token& token) {
     HttpRequest http;
-    http.method = request.method;
     http.target = request.target;
-    http.body = request.body;
     http.fields = {{"Authorization", "Bearer " + token.value},
                    {"Accept-Encoding", "identity"},
                    {"client-request-id", random_guid()}};
@@ -49,26 +47,16 @@ HttpRequest http_request(const GraphRequest& request, const Token& token) {
         // Exchange makes the message while we wait.
         http.answer_timeout = std::chrono::minutes(5);
     }
-    if (!request.body.empty()) {
-        http.fields.emplace_back("Content-Type", "application/json");
-    }
     return http;
 }
 
 }  // namespace
 
-milliseconds GraphClient::throttled(RequestLimiter& limiter,
-                                    std::optional<milliseconds> retry_after) {
-    host_.metrics.add("throttled", 1);
-    return limiter.throttled(retry_after);
-}
-
 sdk::Result<GraphContent> GraphClient::send_with(const Token& token, RequestLimiter& limiter,
                                                  const GraphRequest& request, Patience patience,
                                                  const std::stop_token& stop) {
     GraphContent content;
-    OPENARCHIVER_TRY(content.permit,
-                     limiter.acquire(request.slots, request.requests, patience, stop));
+    OPENARCHIVER_TRY(content.permit, limiter.acquire(patience, stop));
     host_.metrics.add("requests", 1);
     OPENARCHIVER_TRY(content.response, http_.send(graph_, http_request(request, token), stop));
 
@@ -81,7 +69,8 @@ sdk::Result<GraphContent> GraphClient::send_with(const Token& token, RequestLimi
     content.failure = parse_graph_failure(head.status, body, head.field("request-id"));
     content.failure->retry_after = parse_retry_after(head.field("Retry-After"), host_.clock.now());
     if (is_throttling(*content.failure)) {
-        content.failure->retry_after = throttled(limiter, content.failure->retry_after);
+        host_.metrics.add("throttled", 1);
+        content.failure->retry_after = limiter.throttled(content.failure->retry_after);
     }
     content.response.reset();
     content.permit.release();

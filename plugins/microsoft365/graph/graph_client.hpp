@@ -17,21 +17,16 @@
 
 namespace openarchiver::microsoft365 {
 
+/// A GET.
 struct GraphRequest {
     /// What is being done, for messages: "listing the users".
     std::string_view what;
-    std::string method = "GET";
     /// Path and query, beginning with "/v1.0/".
     std::string target;
-    /// JSON.
-    std::string body;
     /// Items a page, as a preference; 0: the service's default.
     std::uint32_t page_size = 0;
     /// Directory requests carry no mailbox preferences and give way to others.
     Subject subject = Subject::mailbox;
-    /// How much of the limits it takes: a batch stands for several requests.
-    std::uint32_t slots = 1;
-    std::uint32_t requests = 1;
 };
 
 /// A complete answer: its body, or a failure that trying again does not change.
@@ -70,10 +65,6 @@ public:
     /// Opens an answer to be read as it arrives. Neither throttling nor failures are waited for.
     sdk::Result<GraphContent> open(RequestLimiter& limiter, const GraphRequest& request,
                                    const std::stop_token& stop);
-
-    /// Has the limiter pause because a request within a batch was throttled.
-    std::chrono::milliseconds throttled(RequestLimiter& limiter,
-                                        std::optional<std::chrono::milliseconds> retry_after);
 
 private:
     sdk::Result<GraphContent> send(RequestLimiter& limiter, const GraphRequest& request,

@@ -168,62 +168,14 @@ sdk::Result<Page<MessageEntry>> parse_messages(std::string_view text) {
     return parse_page<MessageEntry>(text, message_of);
 }
 
-sdk::Result<std::vector<BatchEntry>> parse_folder_batch(std::string_view text) {
+sdk::Result<FolderEntry> parse_folder(std::string_view text) {
     json::error_code error;
     const json::value document = json::parse(text, error);
     if (error || !document.is_object()) {
         return not_a_document();
     }
-    const json::value* responses = document.get_object().if_contains("responses");
-    if (responses == nullptr || !responses->is_array()) {
-        return not_a_document();
-    }
-    std::vector<BatchEntry> entries;
-    for (const json::value& value : responses->get_array()) {
-        if (!value.is_object()) {
-            continue;
-        }
-        const json::object& response = value.get_object();
-        BatchEntry entry;
-        entry.id = text_of(response, "id");
-        const json::value* status = response.if_contains("status");
-        const int code =
-            status != nullptr && status->is_int64() ? static_cast<int>(status->get_int64()) : 500;
-        const json::value* body = response.if_contains("body");
-        if (code >= 200 && code < 300) {
-            if (body != nullptr && body->is_object()) {
-                entry.folder = folder_of(body->get_object());
-            }
-        } else {
-            entry.failure = parse_graph_failure(
-                code, body != nullptr ? json::serialize(*body) : std::string(), {});
-            if (const json::value* headers = response.if_contains("headers");
-                headers != nullptr && headers->is_object()) {
-                for (const auto& [name, field] : headers->get_object()) {
-                    if (field.is_string() &&
-                        equal_ignoring_case(std::string_view(name.data(), name.size()),
-                                            "Retry-After")) {
-                        entry.failure->retry_after = parse_retry_after(
-                            std::string_view(field.get_string()), std::chrono::system_clock::now());
-                    }
-                }
-            }
-        }
-        entries.push_back(std::move(entry));
-    }
-    return entries;
-}
-
-std::string batch_of_gets(const std::vector<BatchItem>& items) {
-    json::array requests;
-    for (const BatchItem& item : items) {
-        requests.push_back(
-            json::object{{"id", item.id},
-                         {"method", "GET"},
-                         {"url", item.url},
-                         {"headers", json::object{{"Prefer", R"(IdType="ImmutableId")"}}}});
-    }
-    return json::serialize(json::object{{"requests", std::move(requests)}});
+    FolderEntry folder = folder_of(document.get_object());
+    return folder.id.empty() ? sdk::Result<FolderEntry>(not_a_document()) : std::move(folder);
 }
 
 std::optional<sdk::Timestamp> parse_timestamp(std::string_view text) {

@@ -55,26 +55,12 @@ struct MessageEntry {
     bool removed = false;
 };
 
-/// One answer within a batch about a folder.
-struct BatchEntry {
-    std::string id;
-    FolderEntry folder;
-    std::optional<GraphFailure> failure;
-};
-
 /// unavailable: the body is not such a document (a proxy's page, or cut).
 sdk::Result<Page<UserEntry>> parse_users(std::string_view json);
 sdk::Result<Page<FolderEntry>> parse_folders(std::string_view json);
 sdk::Result<Page<MessageEntry>> parse_messages(std::string_view json);
-sdk::Result<std::vector<BatchEntry>> parse_folder_batch(std::string_view json);
-
-struct BatchItem {
-    std::string id;
-    /// Below the version: "/users/…".
-    std::string url;
-};
-
-std::string batch_of_gets(const std::vector<BatchItem>& items);
+/// A folder alone.
+sdk::Result<FolderEntry> parse_folder(std::string_view json);
 
 /// ISO 8601 in UTC, with any fraction of a second.
 std::optional<sdk::Timestamp> parse_timestamp(std::string_view text);

@@ -7,7 +7,6 @@
 #include "graph/link_guard.hpp"
 #include "mail/digest.hpp"
 #include "mail/task_group.hpp"
-#include "throttle/backoff.hpp"
 
 namespace openarchiver::microsoft365 {
 
@@ -19,10 +18,6 @@ using sdk::Flow;
 using sdk::FolderListing;
 
 constexpr std::uint32_t kDeltaPageSize = 500;
-constexpr std::uint32_t kBatchAttempts = 5;
-/// What Graph runs at a time of one batch.
-constexpr std::uint32_t kBatchSlots = 4;
-constexpr std::size_t kMaxBatchItems = 20;
 constexpr std::string_view kListing = "listing the folders";
 constexpr std::string_view kLookingUp = "looking up the well-known folders";
 constexpr std::string_view kWalkOptions = "?includeHiddenFolders=true&$top=100";
@@ -174,94 +169,31 @@ sdk::Status FolderLister::read_children(Walk& walk, const std::string& folder_id
     return {};
 }
 
-sdk::Status FolderLister::read_well_known(Walk& walk, const std::stop_token& stop) {
-    std::vector<std::string_view> open = names_to_look_up(selection_);
-    {
-        const std::lock_guard lock(walk.mutex);
-        if (walk.tree.root_id.empty()) {
-            open.push_back(kRoot);  // no folder below it told
+/// Each name by a request of its own: Graph counts those of a batch one by one, and runs no more of
+/// them at a time.
+sdk::Status FolderLister::look_up(Walk& walk, std::string_view well_known_name,
+                                  const std::stop_token& stop) {
+    const bool whole = well_known_name == kRecoverableItems;
+    GraphRequest request;
+    request.what = kLookingUp;
+    request.target = folders_path(walk.account_id) + "/" + std::string(well_known_name) +
+                     (whole ? "?$select=id,displayName,totalItemCount" : "?$select=id");
+    OPENARCHIVER_TRY(const GraphAnswer answer,
+                     graph_.fetch(walk.mailbox, request, Patience::wait, stop));
+    if (answer.failure) {
+        sdk::Error error = to_error(*answer.failure, Subject::folder, kLookingUp);
+        const bool closed = whole && error.code == Errc::permission_denied;
+        if (error.code == Errc::not_found || closed) {
+            return {};  // the mailbox has no such folder, or does not show it
         }
+        return error;
     }
-    // Graph runs four requests of a batch at a time, whatever we wish: with fewer allowed, a batch
-    // must not hold more than that.
-    const std::size_t batch_size =
-        walk.mailbox.concurrent() < kBatchSlots ? walk.mailbox.concurrent() : kMaxBatchItems;
-    std::uint32_t failures = 0;
-    while (!open.empty()) {
-        std::vector<BatchItem> items;
-        for (const std::string_view name :
-             std::span(open).first(std::min(open.size(), batch_size))) {
-            const bool whole = name == kRecoverableItems;
-            items.push_back(
-                {std::string(name),
-                 "/users/" + percent_encode(walk.account_id) + "/mailFolders/" + std::string(name) +
-                     (whole ? "?$select=id,displayName,totalItemCount" : "?$select=id")});
-        }
-        GraphRequest request;
-        request.what = kLookingUp;
-        request.method = "POST";
-        request.target = "/v1.0/$batch";
-        request.body = batch_of_gets(items);
-        request.slots = kBatchSlots;
-        request.requests = static_cast<std::uint32_t>(items.size());
-        OPENARCHIVER_TRY(const GraphAnswer answer,
-                         graph_.fetch(walk.mailbox, request, Patience::wait, stop));
-        if (answer.failure) {
-            return to_error(*answer.failure, Subject::mailbox, kLookingUp);
-        }
-        OPENARCHIVER_TRY(const std::vector<BatchEntry> entries, parse_folder_batch(answer.body));
-
-        std::optional<sdk::Error> trouble = failure(
-            Errc::unavailable, std::string(kLookingUp) + ": the service left some unanswered");
-        bool progress = false;
-        bool throttled = false;
-        for (const BatchEntry& entry : entries) {
-            const auto place = std::ranges::find(open, entry.id);
-            if (place == open.end()) {
-                continue;
-            }
-            if (entry.failure && is_throttling(*entry.failure)) {
-                // The limiter holds the next batch back for as long as the longest of them asks.
-                graph_.throttled(walk.mailbox, entry.failure->retry_after);
-                throttled = true;
-                continue;
-            }
-            if (entry.failure) {
-                sdk::Error error = to_error(*entry.failure, Subject::folder, kLookingUp);
-                if (error.code == Errc::unavailable) {
-                    trouble = std::move(error);
-                    continue;
-                }
-                const bool closed =
-                    entry.id == kRecoverableItems && error.code == Errc::permission_denied;
-                if (error.code != Errc::not_found && !closed) {
-                    return error;
-                }
-                // The mailbox has no such folder, or does not show it.
-            } else if (!entry.folder.id.empty()) {
-                const std::lock_guard lock(walk.mutex);
-                walk.tree.well_known.emplace(entry.id, entry.folder.id);
-                if (entry.id == kRecoverableItems) {
-                    FolderEntry folder = entry.folder;
-                    folder.parent_id.clear();
-                    walk.tree.folders.insert_or_assign(folder.id, folder);
-                }
-            }
-            open.erase(place);
-            progress = true;
-        }
-        if (progress || open.empty()) {
-            failures = 0;
-        } else if (!throttled) {
-            if (++failures >= kBatchAttempts) {
-                return std::move(*trouble);
-            }
-            if (!sleep_unless_stopped(with_jitter(exponential(std::chrono::seconds(1), failures - 1,
-                                                              std::chrono::seconds(60))),
-                                      stop)) {
-                return cancelled();
-            }
-        }
+    OPENARCHIVER_TRY(FolderEntry folder, parse_folder(answer.body));
+    const std::lock_guard lock(walk.mutex);
+    walk.tree.well_known.emplace(well_known_name, folder.id);
+    if (whole) {
+        folder.parent_id.clear();
+        walk.tree.folders.insert_or_assign(folder.id, std::move(folder));
     }
     return {};
 }
@@ -286,7 +218,10 @@ sdk::Result<FolderListing> FolderLister::list_all(RequestLimiter& mailbox,
             walk.tree.root_id = folder.parent_id;
         }
     }
-    walk.tasks.add([&](const std::stop_token& inner) { return read_well_known(walk, inner); });
+    std::vector<std::string_view> names = names_to_look_up(selection_);
+    if (walk.tree.root_id.empty()) {
+        names.push_back(kRoot);  // no folder below it told
+    }
     if (delta_link.empty()) {
         walk.tasks.add([&](const std::stop_token& inner) -> sdk::Status {
             OPENARCHIVER_TRY(Pages pages,
@@ -309,6 +244,11 @@ sdk::Result<FolderListing> FolderLister::list_all(RequestLimiter& mailbox,
         walk.delta_link = std::move(delta_link);
     }
     add_to_walk(walk, std::move(top.folders), walk.tree.root_id);
+    for (const std::string_view name : names) {
+        walk.tasks.add([this, &walk, name](const std::stop_token& inner) {
+            return look_up(walk, name, inner);
+        });
+    }
     OPENARCHIVER_CHECK(walk.tasks.run(mailbox.concurrent()));
 
     // Folders made while the walk was under way.

@@ -23,19 +23,18 @@ TEST_CASE("no more requests are in flight than allowed, and all get their turn",
     {
         std::vector<std::jthread> threads;
         for (int i = 0; i < 12; ++i) {
-            threads.emplace_back([&, i] {
+            threads.emplace_back([&] {
                 for (int round = 0; round < 50; ++round) {
-                    const auto slots = i == 0 ? 4U : 1U;
-                    const auto permit = limiter.acquire(slots, 1, Patience::wait, {});
+                    const auto permit = limiter.acquire(Patience::wait, {});
                     if (!permit) {
                         return;
                     }
-                    const int now = in_flight += static_cast<int>(slots);
+                    const int now = ++in_flight;
                     int before = most;
                     while (before < now && !most.compare_exchange_weak(before, now)) {
                     }
                     std::this_thread::yield();
-                    in_flight -= static_cast<int>(slots);
+                    --in_flight;
                     ++done;
                 }
             });
@@ -50,31 +49,22 @@ TEST_CASE("the window lets a burst through and then nothing until it slides", "[
     clock.freeze();
     RequestLimiter limiter({.concurrent = 4, .window_requests = 100, .window = 600s}, clock);
     for (int i = 0; i < 60; ++i) {
-        REQUIRE(limiter.acquire(1, 1, Patience::refuse, {}));
+        REQUIRE(limiter.acquire(Patience::refuse, {}));
     }
     clock.advance(300s);
     for (int i = 0; i < 40; ++i) {
-        REQUIRE(limiter.acquire(1, 1, Patience::refuse, {}));
+        REQUIRE(limiter.acquire(Patience::refuse, {}));
     }
-    const auto refused = limiter.acquire(1, 1, Patience::refuse, {});
+    const auto refused = limiter.acquire(Patience::refuse, {});
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::rate_limited);
     CHECK(refused.error().retry_after == 300s);
 
     clock.advance(300s);
     for (int i = 0; i < 60; ++i) {
-        REQUIRE(limiter.acquire(1, 1, Patience::refuse, {}));
+        REQUIRE(limiter.acquire(Patience::refuse, {}));
     }
-    CHECK_FALSE(limiter.acquire(1, 1, Patience::refuse, {}));
-}
-
-TEST_CASE("a batch uses up as much of the window as it holds requests", "[unit]") {
-    test::TestClock clock;
-    clock.freeze();
-    RequestLimiter limiter({.concurrent = 4, .window_requests = 20, .window = 600s}, clock);
-    REQUIRE(limiter.acquire(4, 16, Patience::refuse, {}));
-    CHECK_FALSE(limiter.acquire(4, 16, Patience::refuse, {}));
-    CHECK(limiter.acquire(1, 4, Patience::refuse, {}));
+    CHECK_FALSE(limiter.acquire(Patience::refuse, {}));
 }
 
 TEST_CASE("a throttled answer pauses the whole mailbox for as long as it says", "[unit]") {
@@ -84,12 +74,12 @@ TEST_CASE("a throttled answer pauses the whole mailbox for as long as it says", 
     const auto pause = limiter.throttled(10s);
     CHECK(pause >= 10s);
     CHECK(pause <= 12s);
-    const auto refused = limiter.acquire(1, 1, Patience::refuse, {});
+    const auto refused = limiter.acquire(Patience::refuse, {});
     REQUIRE_FALSE(refused);
     CHECK(refused.error().retry_after == pause);
 
     std::atomic<bool> through = false;
-    std::jthread waiter([&] { through = limiter.acquire(1, 1, Patience::wait, {}).has_value(); });
+    std::jthread waiter([&] { through = limiter.acquire(Patience::wait, {}).has_value(); });
     std::this_thread::sleep_for(50ms);
     CHECK_FALSE(through);
     clock.advance(pause);
@@ -115,31 +105,17 @@ TEST_CASE("without a time to wait the pauses grow until an answer comes", "[unit
 TEST_CASE("who waits for room ends with the stop", "[unit]") {
     test::TestClock clock;
     RequestLimiter limiter({.concurrent = 1}, clock);
-    const auto held = limiter.acquire(1, 1, Patience::wait, {});
+    const auto held = limiter.acquire(Patience::wait, {});
     std::stop_source stop;
     std::jthread stopper([&stop] {
         std::this_thread::sleep_for(50ms);
         stop.request_stop();
     });
     const auto begin = std::chrono::steady_clock::now();
-    const auto refused = limiter.acquire(1, 1, Patience::wait, stop.get_token());
+    const auto refused = limiter.acquire(Patience::wait, stop.get_token());
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::cancelled);
     CHECK(std::chrono::steady_clock::now() - begin < 1s);
-}
-
-TEST_CASE("a reader behind a listing that waits for the window is refused, not kept", "[unit]") {
-    test::TestClock clock;
-    clock.freeze();
-    RequestLimiter limiter({.concurrent = 4, .window_requests = 20, .window = 600s}, clock);
-    REQUIRE(limiter.acquire(1, 10, Patience::refuse, {}));
-    std::stop_source stop;
-    std::jthread batch([&] { (void)limiter.acquire(4, 16, Patience::wait, stop.get_token()); });
-    std::this_thread::sleep_for(50ms);
-    const auto refused = limiter.acquire(1, 1, Patience::refuse, {});
-    REQUIRE_FALSE(refused);
-    CHECK(refused.error().code == Errc::rate_limited);
-    stop.request_stop();
 }
 
 }  // namespace

@@ -21,24 +21,21 @@ constexpr milliseconds kBucket{1'000};
 
 void RequestLimiter::Permit::release() {
     if (limiter_ != nullptr) {
-        std::exchange(limiter_, nullptr)->give_back(slots_);
+        std::exchange(limiter_, nullptr)->give_back();
     }
 }
 
-void RequestLimiter::give_back(std::uint32_t slots) {
+void RequestLimiter::give_back() {
     const std::lock_guard lock(mutex_);
-    in_flight_ -= slots;
+    --in_flight_;
     ++changes_;
     changed_.notify_all();
 }
 
-sdk::Result<RequestLimiter::Permit> RequestLimiter::acquire(std::uint32_t slots,
-                                                            std::uint32_t requests,
-                                                            Patience patience,
+sdk::Result<RequestLimiter::Permit> RequestLimiter::acquire(Patience patience,
                                                             const std::stop_token& stop) {
-    slots = std::clamp(slots, 1U, settings_.concurrent);
     std::unique_lock lock(mutex_);
-    const auto place = queue_.insert(queue_.end(), Ticket{requests});
+    const auto place = queue_.emplace(queue_.end());
     const auto leave_queue = [&] {
         queue_.erase(place);
         ++changes_;
@@ -50,9 +47,7 @@ sdk::Result<RequestLimiter::Permit> RequestLimiter::acquire(std::uint32_t slots,
             return cancelled();
         }
         const SteadyTime now = clock_.steady_now();
-        // Those behind somebody who waits for room in the window wait for it as well.
-        const milliseconds wait =
-            std::max(throttle_wait(now, requests), throttle_wait(now, queue_.front().requests));
+        const milliseconds wait = throttle_wait(now);
         if (wait > milliseconds(0) && patience == Patience::refuse) {
             leave_queue();
             sdk::Error error =
@@ -61,18 +56,18 @@ sdk::Result<RequestLimiter::Permit> RequestLimiter::acquire(std::uint32_t slots,
             return error;
         }
         if (wait <= milliseconds(0) && place == queue_.begin() &&
-            in_flight_ + slots <= settings_.concurrent) {
-            in_flight_ += slots;
-            record_sent(now, requests);
+            in_flight_ < settings_.concurrent) {
+            ++in_flight_;
+            record_sent(now);
             leave_queue();
-            return Permit(this, slots);
+            return Permit(this);
         }
         const milliseconds slice = wait > milliseconds(0) ? std::min(wait, kSlice) : kSlice;
         changed_.wait_for(lock, stop, slice, [&, seen = changes_] { return changes_ != seen; });
     }
 }
 
-milliseconds RequestLimiter::throttle_wait(SteadyTime now, std::uint32_t requests) {
+milliseconds RequestLimiter::throttle_wait(SteadyTime now) {
     milliseconds wait{0};
     if (paused_until_) {
         if (*paused_until_ > now) {
@@ -85,23 +80,20 @@ milliseconds RequestLimiter::throttle_wait(SteadyTime now, std::uint32_t request
         sent_count_ -= sent_.front().count;
         sent_.pop_front();
     }
-    std::uint32_t count = sent_count_ + std::min(requests, settings_.window_requests);
-    for (auto bucket = sent_.begin(); bucket != sent_.end() && count > settings_.window_requests;
-         ++bucket) {
-        count -= bucket->count;
-        wait =
-            std::max(wait, std::chrono::ceil<milliseconds>(bucket->last + settings_.window - now));
+    if (sent_count_ >= settings_.window_requests && !sent_.empty()) {
+        const auto room_at = sent_.front().last + settings_.window;
+        wait = std::max(wait, std::chrono::ceil<milliseconds>(room_at - now));
     }
     return wait;
 }
 
-void RequestLimiter::record_sent(SteadyTime now, std::uint32_t requests) {
-    sent_count_ += requests;
+void RequestLimiter::record_sent(SteadyTime now) {
+    ++sent_count_;
     if (!sent_.empty() && now - sent_.back().first < kBucket) {
         sent_.back().last = now;
-        sent_.back().count += requests;
+        ++sent_.back().count;
     } else {
-        sent_.push_back({now, now, requests});
+        sent_.push_back({now, now, 1});
     }
 }
 

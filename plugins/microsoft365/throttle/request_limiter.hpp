@@ -11,6 +11,7 @@
 #include <optional>
 #include <stop_token>
 #include <utility>
+#include <variant>
 
 namespace openarchiver::microsoft365 {
 
@@ -38,19 +39,17 @@ public:
     RequestLimiter(const RequestLimiter&) = delete;
     RequestLimiter& operator=(const RequestLimiter&) = delete;
 
-    /// The right to have requests in flight, given back by its destructor.
+    /// The right to have a request in flight, given back by its destructor.
     class Permit {
     public:
         Permit() = default;
 
-        Permit(Permit&& other) noexcept
-            : limiter_(std::exchange(other.limiter_, nullptr)), slots_(other.slots_) {}
+        Permit(Permit&& other) noexcept : limiter_(std::exchange(other.limiter_, nullptr)) {}
 
         Permit& operator=(Permit&& other) noexcept {
             if (this != &other) {
                 release();
                 limiter_ = std::exchange(other.limiter_, nullptr);
-                slots_ = other.slots_;
             }
             return *this;
         }
@@ -62,17 +61,14 @@ public:
     private:
         friend class RequestLimiter;
 
-        Permit(RequestLimiter* limiter, std::uint32_t slots) : limiter_(limiter), slots_(slots) {}
+        explicit Permit(RequestLimiter* limiter) : limiter_(limiter) {}
 
         RequestLimiter* limiter_ = nullptr;
-        std::uint32_t slots_ = 0;
     };
 
-    /// Waits for `slots` of the concurrent requests, whatever the patience; waits for a pause or
-    /// the window only with Patience::wait. `requests` is how many of the window it uses up.
-    /// rate_limited (with retry_after), cancelled.
-    sdk::Result<Permit> acquire(std::uint32_t slots, std::uint32_t requests, Patience patience,
-                                const std::stop_token& stop);
+    /// Waits for its turn among the concurrent requests, whatever the patience; waits for a pause
+    /// or the window only with Patience::wait. rate_limited (with retry_after), cancelled.
+    sdk::Result<Permit> acquire(Patience patience, const std::stop_token& stop);
 
     /// The service throttled a request: everybody pauses, for as long as it said or, where it did
     /// not, for longer each time. Returns for how long.
@@ -86,20 +82,16 @@ public:
 private:
     using SteadyTime = std::chrono::steady_clock::time_point;
 
-    struct Ticket {
-        std::uint32_t requests;
-    };
-
     struct Sent {
         SteadyTime first;
         SteadyTime last;
         std::uint32_t count;
     };
 
-    void give_back(std::uint32_t slots);
-    /// How long until `requests` more may be sent.
-    std::chrono::milliseconds throttle_wait(SteadyTime now, std::uint32_t requests);
-    void record_sent(SteadyTime now, std::uint32_t requests);
+    void give_back();
+    /// How long until one more may be sent.
+    std::chrono::milliseconds throttle_wait(SteadyTime now);
+    void record_sent(SteadyTime now);
 
     const LimiterSettings settings_;
     sdk::Clock& clock_;
@@ -107,7 +99,7 @@ private:
     std::mutex mutex_;  // guards everything below
     std::condition_variable_any changed_;
     std::uint64_t changes_ = 0;
-    std::list<Ticket> queue_;
+    std::list<std::monostate> queue_;  // who waits, by place
     std::uint32_t in_flight_ = 0;
     std::deque<Sent> sent_;
     std::uint32_t sent_count_ = 0;
