@@ -25,9 +25,14 @@ sdk::Provider& provider() {
     return *built_plugin("mailfiles").provider();
 }
 
-const std::vector<std::string> kUnknownIds = {
-    "no-such-id", "mail/none.eml", "../../../../etc/passwd", "mail/../../secret.eml",
-    "%2e%2e/x.eml", "%zz", "/", "mail//a.eml"};
+const std::vector<std::string> kUnknownIds = {"no-such-id",
+                                              "mail/none.eml",
+                                              "../../../../etc/passwd",
+                                              "mail/../../secret.eml",
+                                              "%2e%2e/x.eml",
+                                              "%zz",
+                                              "/",
+                                              "mail//a.eml"};
 
 struct Mail {
     testkit::HostFixture host;
@@ -37,14 +42,13 @@ struct Mail {
     auto open() { return provider().open(config, host.services()); }
 
     testkit::ProviderFixture fixture(std::vector<testkit::UpstreamChange> changes) {
-        return {
-            .open = [this] { return open(); },
-            .changes = std::move(changes),
-            .logger = &host.logger,
-            .secrets = {},
-            .unknown_items = kUnknownIds,
-            .unknown_folders = kUnknownIds,
-            .unknown_accounts = kUnknownIds};
+        return {.open = [this] { return open(); },
+                .changes = std::move(changes),
+                .logger = &host.logger,
+                .secrets = {},
+                .unknown_items = kUnknownIds,
+                .unknown_folders = kUnknownIds,
+                .unknown_accounts = kUnknownIds};
     }
 };
 

@@ -70,13 +70,15 @@ TEST_CASE("The microsoft365 provider keeps the contract on a simulated tenant",
     };
     // Ids have a form of their own here: unknown ones are those of what is no longer there.
     change("delete", {{"message", mailbox.messages[3]}})();
-    const std::string removed_folder = text(
-        simulator->post("folders", json::serialize(json::object{
+    const std::string removed_folder =
+        text(simulator
+                 ->post("folders", json::serialize(json::object{
                                        {"op", "create"}, {"user", mailbox.id}, {"name", "Short"}}))
-            .at("id"));
+                 .at("id"));
     change("folders", {{"op", "delete"}, {"folder", removed_folder}})();
     testkit::check_conformance(testkit::provider_checks({
-        .open = [&] { return built_plugin("microsoft365").provider()->open(config, host.services()); },
+        .open =
+            [&] { return built_plugin("microsoft365").provider()->open(config, host.services()); },
         .changes = {{.name = "a message is delivered",
                      .effect = Effect::item_added,
                      .apply = change("deliver", {{"folder", "inbox"}, {"count", 1}})},
@@ -85,8 +87,8 @@ TEST_CASE("The microsoft365 provider keeps the contract on a simulated tenant",
                      .apply = change("delete", {{"message", mailbox.messages[0]}})},
                     {.name = "a message is moved to another folder",
                      .effect = Effect::item_moved,
-                     .apply = change("move", {{"message", mailbox.messages[1]},
-                                              {"folder", "sentitems"}})},
+                     .apply = change("move",
+                                     {{"message", mailbox.messages[1]}, {"folder", "sentitems"}})},
                     {.name = "a message is marked as read",
                      .effect = Effect::nothing,
                      .apply = change("touch", {{"message", mailbox.messages[2]}})},

@@ -8,13 +8,13 @@ namespace {
 
 struct Number {
     std::string_view name;
-    std::int64_t Settings::*member;
+    std::int64_t Settings::* member;
     std::int64_t least;
 };
 
 struct Flag {
     std::string_view name;
-    bool Settings::*member;
+    bool Settings::* member;
 };
 
 constexpr std::array<Number, 14> kNumbers = {{
