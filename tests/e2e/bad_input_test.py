@@ -1,11 +1,27 @@
 """What administrators get wrong, and what the program tells them."""
 
+import contextlib
 import json
 import os
 import shutil
+import subprocess
 import unittest
 
 from harness import Archive, ArchiverTest, Simulator, graph_config
+
+
+@contextlib.contextmanager
+def mounted(folder, options="size=64m"):
+    """A file system of its own at the folder, to be full or read-only. Needs root."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder],
+                          capture_output=True)
+    if done.returncode != 0:
+        raise unittest.SkipTest(f"can't mount a file system: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 class BadInputTest(ArchiverTest):
@@ -134,6 +150,46 @@ class BadInputTest(ArchiverTest):
             archive.sync()
             self.assert_archived(simulator, archive)
             archive.run("verify")
+
+    def test_a_disk_that_really_is_full_loses_nothing(self):
+        for full in ("archive", "catalog"):
+            with self.subTest(full=full), Simulator("--users", 1, "--messages", 0) as simulator:
+                archive = self.archive(simulator, f"full-{full}")
+                archive.profile["archive"]["free_space_floor"] = 0
+                archive.write_profile()
+                user = simulator.users()[0]["id"]
+                with mounted(archive.folder / full, "size=24m"):
+                    simulator.control("deliver", {"user": user, "folder": "inbox", "count": 20})
+                    archive.sync()
+                    for _ in range(12):
+                        simulator.control("deliver", {"user": user, "folder": "inbox",
+                                                      "size": 5_000_000})
+                    done = archive.run("sync", expect=4)
+                    self.assertIn("space", (done.stdout + done.stderr).decode())
+                    subprocess.run(["mount", "-o", "remount,size=512m", archive.folder / full],
+                                   check=True)
+                    archive.sync()
+                    self.assert_archived(simulator, archive)
+                    archive.run("verify")
+
+    def test_a_read_only_folder_is_named(self):
+        for read_only in ("archive", "catalog"):
+            with self.subTest(read_only=read_only), \
+                    Simulator("--users", 1, "--messages", 5) as simulator:
+                archive = self.archive(simulator, f"read-only-{read_only}")
+                folder = archive.folder / read_only
+                with mounted(folder):
+                    archive.sync()
+                    simulator.control("deliver", {"user": simulator.users()[0]["id"],
+                                                  "folder": "inbox", "count": 3})
+                    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+                    done = archive.run("sync", expect=4)
+                    output = (done.stdout + done.stderr).decode()
+                    self.assertIn(str(folder), output)
+                    self.assertIn("Read-only file system", output)
+                    subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+                    archive.sync()
+                    self.assert_archived(simulator, archive)
 
     def test_a_second_engine_is_refused(self):
         with Simulator("--users", 2, "--messages", 300, "--latency-ms", 50) as simulator:
