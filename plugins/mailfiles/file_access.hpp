@@ -5,10 +5,9 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
-#include <new>
+#include <openarchiver/sdk/exceptions.hpp>
 #include <openarchiver/sdk/result.hpp>
 #include <stop_token>
 #include <string>
@@ -68,19 +67,9 @@ sdk::Status for_each_entry(
 
 [[nodiscard]] std::int64_t modified_ns(const struct stat& status) noexcept;
 
-/// Runs the body of an interface call; no exception leaves the plugin.
 template <typename Body>
-auto guarded(Body body) noexcept -> decltype(body()) {
-    try {
-        return body();
-    } catch (const std::bad_alloc&) {
-        return sdk::Error{.code = sdk::Errc::resource_exhausted,
-                          .message = "the mailfiles provider ran out of memory"};
-    } catch (const std::exception& failure) {
-        return sdk::Error{
-            .code = sdk::Errc::internal,
-            .message = std::string("the mailfiles provider failed: ") + failure.what()};
-    }
+auto guarded(Body body) noexcept {
+    return sdk::without_exceptions("the mailfiles provider", std::move(body));
 }
 
 }  // namespace openarchiver::mailfiles

@@ -7,16 +7,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <openarchiver/sdk/object_key.hpp>
 #include <vector>
 
-#include "key.hpp"
 #include "posix.hpp"
 
 namespace openarchiver::filesystem {
 
 namespace {
-
-constexpr std::size_t kMaxKeyLength = 512;
 
 class Listing {
 public:
@@ -70,7 +68,8 @@ private:
                 break;
             }
             std::string name = entry->d_name;
-            if (!is_key_segment(name)) {
+            // Temporary files, `lost+found` and the like are no objects.
+            if (!sdk::is_key_segment(name)) {
                 continue;
             }
             const mode_t type = type_of(::dirfd(entries.get()), *entry);
@@ -99,7 +98,7 @@ private:
     }
 
     [[nodiscard]] bool is_wanted(const std::string& name) const {
-        if (name.size() > kMaxKeyLength) {
+        if (name.size() > sdk::kMaxKeyLength) {
             return false;
         }
         if (name.back() == '/') {

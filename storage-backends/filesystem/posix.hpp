@@ -6,8 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <new>
+#include <openarchiver/sdk/exceptions.hpp>
 #include <openarchiver/sdk/result.hpp>
 #include <span>
 #include <string>
@@ -62,19 +61,9 @@ sdk::Status sync_file(int descriptor, const std::string& path);
 /// Makes the names in a folder durable.
 sdk::Status sync_folder(const std::string& path);
 
-/// Runs the body of an interface call; no exception leaves the plugin.
 template <typename Body>
-auto guarded(Body body) noexcept -> decltype(body()) {
-    try {
-        return body();
-    } catch (const std::bad_alloc&) {
-        return sdk::Error{.code = sdk::Errc::resource_exhausted,
-                          .message = "the filesystem storage backend ran out of memory"};
-    } catch (const std::exception& failure) {
-        return sdk::Error{
-            .code = sdk::Errc::internal,
-            .message = std::string("the filesystem storage backend failed: ") + failure.what()};
-    }
+auto guarded(Body body) noexcept {
+    return sdk::without_exceptions("the filesystem storage backend", std::move(body));
 }
 
 }  // namespace openarchiver::filesystem

@@ -1,4 +1,4 @@
-// object-writer ROOT SEED: puts objects into the archive at ROOT until it is killed. Each object
+// object-writer BACKEND CONFIG SEED: puts objects into the archive until it is killed. Each object
 // tells its size in its key, and all its bytes are the same.
 #include <cstdlib>
 #include <iostream>
@@ -12,18 +12,17 @@
 using namespace openarchiver;
 
 int main(int argc, char** argv) {
-    if (argc != 3) {
+    if (argc != 4) {
         return 2;
     }
     testkit::HostFixture host;
-    const auto store = tests::built_plugin("filesystem")
-                           .storage_backend()
-                           ->open("{\"root\": \"" + std::string(argv[1]) + "\"}", host.services());
+    const auto store =
+        tests::built_plugin(argv[1]).storage_backend()->open(argv[2], host.services());
     if (!store) {
         std::cerr << store.error().message << std::endl;
         return 1;
     }
-    std::minstd_rand random(static_cast<unsigned>(std::atoi(argv[2])));
+    std::minstd_rand random(static_cast<unsigned>(std::atoi(argv[3])));
     for (unsigned number = 0;; ++number) {
         const std::size_t size = random() % 3'000'000;
         const auto value = static_cast<std::byte>(size % 251);
@@ -31,7 +30,7 @@ int main(int argc, char** argv) {
         // Every third goes to one key of its size class, by replacement.
         const bool replace = number % 3 == 0;
         const std::string key = replace ? "replaced/" + std::to_string(number % 2)
-                                        : "created/" + std::string(argv[2]) + "/" +
+                                        : "created/" + std::string(argv[3]) + "/" +
                                               std::to_string(number) + "-" + std::to_string(size);
         const auto stored = (*store)->put(
             key, source, replace ? sdk::PutMode::replace : sdk::PutMode::if_absent, {});

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <openarchiver/sdk/object_key.hpp>
 #include <openarchiver/testkit/memory_object_store.hpp>
 
 namespace openarchiver::testkit {
@@ -10,27 +11,6 @@ constexpr std::size_t kPiece = 65536;
 
 sdk::Error cancelled() {
     return {.code = sdk::Errc::cancelled, .message = "stopped on request"};
-}
-
-bool is_valid_key(std::string_view key) {
-    const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-               c == '-' || c == '/';
-    };
-    if (key.empty() || key.size() > 512 || !std::ranges::all_of(key, allowed)) {
-        return false;
-    }
-    const std::string enclosed = "/" + std::string(key) + "/";
-    return enclosed.find("//") == std::string::npos && enclosed.find("/./") == std::string::npos &&
-           enclosed.find("/../") == std::string::npos;
-}
-
-sdk::Status check_key(std::string_view key) {
-    if (is_valid_key(key)) {
-        return {};
-    }
-    return sdk::Error{.code = sdk::Errc::invalid_argument,
-                      .message = "the key breaks the contract of object stores"};
 }
 
 }  // namespace
@@ -64,7 +44,7 @@ sdk::StorageCapabilities MemoryObjectStore::capabilities() const {
 
 sdk::Status MemoryObjectStore::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
                                    std::stop_token stop) {
-    OPENARCHIVER_CHECK(check_key(key));
+    OPENARCHIVER_CHECK(sdk::check_key(key));
     OPENARCHIVER_CHECK(begin("put", key, stop));
     Bytes bytes;
     Bytes buffer(kPiece);
@@ -98,7 +78,7 @@ sdk::Status MemoryObjectStore::put(std::string_view key, sdk::ByteSource& source
 
 sdk::Status MemoryObjectStore::get(std::string_view key, const sdk::Range& range,
                                    sdk::ByteSink& sink, std::stop_token stop) {
-    OPENARCHIVER_CHECK(check_key(key));
+    OPENARCHIVER_CHECK(sdk::check_key(key));
     OPENARCHIVER_CHECK(begin("get", key, stop));
     OPENARCHIVER_TRY(const MemoryObjects::Object object, find(key));
     const std::uint64_t size = object.bytes->size();
@@ -122,7 +102,7 @@ sdk::Status MemoryObjectStore::get(std::string_view key, const sdk::Range& range
 }
 
 sdk::Result<sdk::ObjectInfo> MemoryObjectStore::stat(std::string_view key, std::stop_token stop) {
-    OPENARCHIVER_CHECK(check_key(key));
+    OPENARCHIVER_CHECK(sdk::check_key(key));
     OPENARCHIVER_CHECK(begin("stat", key, stop));
     OPENARCHIVER_TRY(const MemoryObjects::Object object, find(key));
     return sdk::ObjectInfo{
@@ -146,7 +126,7 @@ sdk::Status MemoryObjectStore::list(std::string_view prefix, std::string_view st
 }
 
 sdk::Status MemoryObjectStore::remove(std::string_view key, std::stop_token stop) {
-    OPENARCHIVER_CHECK(check_key(key));
+    OPENARCHIVER_CHECK(sdk::check_key(key));
     OPENARCHIVER_CHECK(begin("remove", key, stop));
     const std::lock_guard lock(objects_->mutex_);
     const auto found = objects_->objects_.find(key);

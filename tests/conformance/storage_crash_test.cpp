@@ -19,19 +19,27 @@ using namespace openarchiver;
 
 namespace {
 
+struct Backend {
+    std::string name;
+    /// The member of its configuration that says where the archive is.
+    std::string place;
+};
+
 /// Starts a writer, kills it `delay` milliseconds after its first object, and returns the keys that
 /// it had acknowledged.
-std::vector<std::string> write_and_kill(const std::string& root, int seed, int delay) {
+std::vector<std::string> write_and_kill(const Backend& backend, const std::string& config, int seed,
+                                        int delay) {
     std::array<int, 2> pipe{};
     REQUIRE(::pipe2(pipe.data(), O_CLOEXEC) == 0);
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
     std::string program = OPENARCHIVER_OBJECT_WRITER;
-    std::string root_argument = root;
+    std::string name_argument = backend.name;
+    std::string config_argument = config;
     std::string seed_argument = std::to_string(seed);
-    std::array<char*, 4> arguments = {program.data(), root_argument.data(), seed_argument.data(),
-                                      nullptr};
+    std::array<char*, 5> arguments = {program.data(), name_argument.data(), config_argument.data(),
+                                      seed_argument.data(), nullptr};
     pid_t child = 0;
     REQUIRE(::posix_spawn(&child, program.c_str(), &actions, nullptr, arguments.data(), environ) ==
             0);
@@ -83,18 +91,21 @@ bool is_whole(const std::string& key, const testkit::Bytes& bytes) {
 }  // namespace
 
 TEST_CASE("After a writer is killed, only whole objects are visible, and all it acknowledged",
-          "[conformance][filesystem][crash]") {
+          "[conformance][crash]") {
+    const auto backend = GENERATE(values<Backend>({{"filesystem", "root"}, {"sqlite", "file"}}));
+    CAPTURE(backend.name);
     testkit::HostFixture host;
-    const std::string root = (host.profile_folder() / "archive").string();
+    const std::string config =
+        "{\"" + backend.place + "\": \"" + (host.profile_folder() / "archive").string() + "\"}";
     std::minstd_rand random(7);
     std::set<std::string> acknowledged;
     for (int round = 0; round < 12; ++round) {
-        const auto keys = write_and_kill(root, round + 1, static_cast<int>(random() % 120));
+        const auto keys =
+            write_and_kill(backend, config, round + 1, static_cast<int>(random() % 120));
         acknowledged.insert(keys.begin(), keys.end());
 
-        const auto store = tests::built_plugin("filesystem")
-                               .storage_backend()
-                               ->open(R"({"root": "archive"})", host.services());
+        const auto store =
+            tests::built_plugin(backend.name).storage_backend()->open(config, host.services());
         REQUIRE(store);
         InfoSink listed;
         REQUIRE((*store)->list("", "", listed, {}));
