@@ -162,6 +162,8 @@ struct Statements {
             s,
             "INSERT INTO versions(item, version, content, tag, media_type, received_at,"
             " archived_at, message_id, subject, sender, fidelity) VALUES(?,?,?,?,?,?,?,?,?,?,?)"};
+    Query<NoRow, std::string, Integer, Integer> retag_version{
+        s, "UPDATE versions SET tag=? WHERE item=? AND version=?"};
     Query<NoRow, Integer, Integer> put_placement{
         s, "INSERT OR IGNORE INTO placements(folder, item) VALUES(?,?)"};
     Query<NoRow, Integer, Integer> remove_placement{
@@ -368,14 +370,19 @@ struct CatalogWriter::State {
             key = item(scope.account, e.item);
         }
         const bool known = sql.last_version(key);
-        const Integer version = known ? sql.last_version.get<0>() + 1 : 1;
+        const Integer last = known ? sql.last_version.get<0>() : 0;
         const Integer place = folder(scope.account, e.folder);
         // Delivered twice with the same tag (a crash, a replay): one version.
         if (!known || sql.last_version.get<1>() != e.content_tag) {
-            sql.put_version(key, version, content, e.content_tag, e.media_type,
-                            e.received_at ? millis(*e.received_at) : 0, millis(scope.at),
-                            e.message_id, e.subject, e.from, static_cast<Integer>(e.fidelity));
-            record(key, scope.at, HistoryKind::archived, place);
+            // A provider may have to change a tag where it can't tell that the bytes stayed.
+            if (known && sql.last_version.get<2>() == content) {
+                sql.retag_version(e.content_tag, key, last);
+            } else {
+                sql.put_version(key, last + 1, content, e.content_tag, e.media_type,
+                                e.received_at ? millis(*e.received_at) : 0, millis(scope.at),
+                                e.message_id, e.subject, e.from, static_cast<Integer>(e.fidelity));
+                record(key, scope.at, HistoryKind::archived, place);
+            }
         }
         sql.put_placement(place, key);
         sql.update_left(millis(scope.at), key);

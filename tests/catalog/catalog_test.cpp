@@ -126,6 +126,17 @@ TEST_CASE("another content tag is another version beside the first") {
     CHECK(c.known("m1", "inbox").content_tag == "sent");
 }
 
+TEST_CASE("another content tag of the same bytes makes no version") {
+    Opened c;
+    c.apply({{at(10), an_item("m1", "draft", "v1")}, {at(20), an_item("m1", "read", "v1")}});
+    const auto versions = *c.reader->versions(item_ref("contoso", "anna", "m1"));
+    REQUIRE(versions.size() == 1);
+    CHECK(versions[0].content_tag == "read");
+    CHECK(versions[0].archived_at == at(10));
+    CHECK(c.known("m1", "inbox").content_tag == "read");
+    CHECK(c.reader->history(versions[0].item_key)->size() == 1);
+}
+
 TEST_CASE("equal contents of an account are kept once") {
     Opened c;
     c.apply({{at(10), an_item("m1", "t", "same")}, {at(10), an_item("m2", "t", "same")}});
