@@ -196,7 +196,10 @@ void App::proceed(const FlightPtr& flight) {
 
 void App::finish(const FlightPtr& flight, Reply&& reply) {
     if (flight->fault.action != nullptr) {
-        damage_reply(reply, *flight->fault.action, flight->call.request_id);
+        const Request& request = flight->call.request;
+        damage_reply(
+            reply, *flight->fault.action,
+            {flight->call.request_id, request.origin + request.target, flight->fault.fired});
     }
     add_common_headers(reply, flight->call);
     reply.chunk_size = static_cast<std::uint32_t>(world_.settings.chunk_size);

@@ -1,6 +1,8 @@
 #include "faults.hpp"
 
 #include <algorithm>
+#include <boost/crc.hpp>
+#include <cctype>
 #include <stdexcept>
 
 #include "text.hpp"
@@ -39,7 +41,43 @@ json::object parse_page(const std::string& body) {
     return !error && value.is_object() ? std::move(value.as_object()) : json::object();
 }
 
-void edit_page(Reply& reply, const FaultAction& action) {
+// The same address in ever another spelling: letters of its last value are escaped, as the bits of
+// `number` say.
+std::string respelled(const std::string& url, std::uint64_t number) {
+    std::string out = url.substr(0, url.rfind('=') + 1);
+    const std::string value =
+        percent_decode(std::string_view(url).substr(out.size()), false).value_or("");
+    for (const char c : value) {
+        const bool letter = std::isalnum(static_cast<unsigned char>(c)) != 0;
+        if (letter && number % 2 == 1) {
+            out += '%';
+            out += hex(std::string_view(&c, 1));
+        } else {
+            out += c;
+        }
+        if (letter)
+            number /= 2;
+    }
+    return out;
+}
+
+void edit_items(json::object& page, const FaultAction& action) {
+    json::value* value = page.if_contains("value");
+    if (value == nullptr || !value->is_array())
+        return;
+    json::array items = action.first_items;
+    for (json::value& item : value->as_array()) items.push_back(std::move(item));
+    for (const json::value& item : action.last_items) items.push_back(item);
+    if (action.duplicate_items) {
+        const json::array once = items;
+        for (const json::value& item : once) items.push_back(item);
+    }
+    if (action.reverse_items)
+        std::reverse(items.begin(), items.end());
+    *value = std::move(items);
+}
+
+void edit_page(Reply& reply, const FaultAction& action, const FaultScene& scene) {
     json::object page = parse_page(reply.body);
     if (page.empty())
         return;
@@ -48,6 +86,10 @@ void edit_page(Reply& reply, const FaultAction& action) {
     if (!action.next_link.empty()) {
         page.erase(view(kDelta));
         page[view(kNext)] = view(action.next_link);
+    }
+    if (!action.loop.empty()) {
+        page.erase(view(kDelta));
+        page[view(kNext)] = action.loop == "same" ? scene.url : respelled(scene.url, scene.fired);
     }
     if (action.drop_links) {
         page.erase(view(kDelta));
@@ -60,12 +102,7 @@ void edit_page(Reply& reply, const FaultAction& action) {
             page[view(kNext)] = json::value(*delta);
         }
     }
-    if (action.duplicate_items && page.contains("value") && page["value"].is_array()) {
-        json::array items = page["value"].as_array();
-        json::array twice = items;
-        for (json::value& item : items) twice.push_back(std::move(item));
-        page["value"] = std::move(twice);
-    }
+    edit_items(page, action);
     reply.body = json::serialize(page);
 }
 
@@ -118,6 +155,50 @@ void replace_reply(Reply& reply, const FaultAction& action, const std::string& r
     reply = std::move(made);
 }
 
+// RFC 1952 with stored blocks: valid, if not smaller.
+std::string gzipped(std::string_view text) {
+    const auto put = [](std::string& out, std::uint32_t value, int bytes) {
+        for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i));
+    };
+    constexpr std::size_t kLargestBlock = 65535;
+    boost::crc_32_type crc;
+    crc.process_bytes(text.data(), text.size());
+    std::string out("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
+    const auto size = static_cast<std::uint32_t>(text.size());
+    do {
+        const std::string_view block = text.substr(0, kLargestBlock);
+        text.remove_prefix(block.size());
+        const auto length = static_cast<std::uint32_t>(block.size());
+        out += static_cast<char>(text.empty());
+        put(out, length, 2);
+        put(out, ~length, 2);
+        out += block;
+    } while (!text.empty());
+    put(out, crc.checksum(), 4);
+    put(out, size, 4);
+    return out;
+}
+
+void edit_body(Reply& reply, const FaultAction& action) {
+    if (!action.truncate_body && !action.replace && !action.gzip)
+        return;
+    if (reply.stream != nullptr) {
+        reply.body = drain(*reply.stream);
+        reply.stream.reset();
+    }
+    if (action.replace) {
+        const auto& [find, with] = *action.replace;
+        if (const auto at = reply.body.find(find); at != std::string::npos)
+            reply.body.replace(at, find.size(), with);
+    }
+    if (action.truncate_body)
+        reply.body.resize(std::min<std::size_t>(reply.body.size(), *action.truncate_body));
+    if (action.gzip) {
+        reply.body = gzipped(reply.body);
+        reply.headers.set("Content-Encoding", "gzip");
+    }
+}
+
 void set_transport(Reply& reply, const FaultAction& action) {
     if (action.hang) {
         reply.fault.end = TransportFault::End::Stall;
@@ -137,6 +218,8 @@ void set_transport(Reply& reply, const FaultAction& action) {
         reply.fault.after_bytes = *action.stall_after_bytes;
     }
     reply.fault.short_by = action.short_content_length;
+    reply.fault.pause_in_head_ms = action.pause_in_head_ms;
+    reply.fault.close_silently = action.close_silently;
     reply.close_connection = action.close_connection;
 }
 
@@ -162,6 +245,9 @@ bool read_flag(FaultAction& action, std::string_view name, const json::value& va
                    : name == "both_links"       ? &action.both_links
                    : name == "duplicate_items"  ? &action.duplicate_items
                    : name == "empty_body"       ? &action.empty_body
+                   : name == "reverse_items"    ? &action.reverse_items
+                   : name == "gzip"             ? &action.gzip
+                   : name == "close_silently"   ? &action.close_silently
                                                 : nullptr;
     if (target == nullptr)
         return false;
@@ -204,7 +290,18 @@ void read_action(FaultAction& action, std::string_view name, const json::value& 
         action.redirect = text_of(value, name);
     else if (name == "next_link")
         action.next_link = text_of(value, name);
-    else if (name == "headers" && value.is_object()) {
+    else if (name == "pause_in_head_ms")
+        action.pause_in_head_ms = static_cast<std::int64_t>(*bytes_of(value, name));
+    else if (name == "first_items" && value.is_array())
+        action.first_items = value.as_array();
+    else if (name == "last_items" && value.is_array())
+        action.last_items = value.as_array();
+    else if (name == "loop" && (value == "same" || value == "changing"))
+        action.loop = text_of(value, name);
+    else if (name == "replace" && value.is_array() && value.as_array().size() == 2) {
+        action.replace.emplace(text_of(value.as_array()[0], name),
+                               text_of(value.as_array()[1], name));
+    } else if (name == "headers" && value.is_object()) {
         for (const auto& [key, text] : value.as_object()) {
             action.headers.add(str(key), text_of(text, name));
         }
@@ -228,6 +325,8 @@ void read_match(FaultRule& rule, std::string_view name, const json::value& value
         rule.every = *bytes_of(value, name);
     else if (name == "probability" && value.is_number())
         rule.probability = value.to_number<double>();
+    else if (name == "seed")
+        rule.random.emplace(*bytes_of(value, name));
     else
         throw std::invalid_argument("unknown fault match '" + std::string(name) + "'");
 }
@@ -239,7 +338,8 @@ bool FaultAction::replaces_reply() const {
 }
 
 bool FaultAction::edits_page() const {
-    return !next_link.empty() || drop_links || both_links || duplicate_items;
+    return !next_link.empty() || !loop.empty() || drop_links || both_links || duplicate_items ||
+           reverse_items || !first_items.empty() || !last_items.empty();
 }
 
 std::uint64_t FaultPlan::add(const json::object& rule) {
@@ -293,26 +393,21 @@ FaultPlan::Hit FaultPlan::match(const FaultTarget& target) {
             continue;
         if (rule.every != 0 && rule.matched % rule.every != 0)
             continue;
-        if (rule.probability < 1.0 && random_.unit() >= rule.probability)
+        Random& random = rule.random ? *rule.random : random_;
+        if (rule.probability < 1.0 && random.unit() >= rule.probability)
             continue;
         ++rule.fired;
-        return {rule.id, action};
+        return {rule.id, rule.fired, action};
     }
     return {};
 }
 
-void damage_reply(Reply& reply, const FaultAction& action, const std::string& request_id) {
+void damage_reply(Reply& reply, const FaultAction& action, const FaultScene& scene) {
     if (action.replaces_reply())
-        replace_reply(reply, action, request_id);
+        replace_reply(reply, action, scene.request_id);
     else if (action.edits_page())
-        edit_page(reply, action);
-    if (action.truncate_body) {
-        if (reply.stream != nullptr) {
-            reply.body = drain(*reply.stream);
-            reply.stream.reset();
-        }
-        reply.body.resize(std::min<std::size_t>(reply.body.size(), *action.truncate_body));
-    }
+        edit_page(reply, action, scene);
+    edit_body(reply, action);
     for (const Header& header : action.headers.list()) reply.headers.set(header.name, header.value);
     set_transport(reply, action);
 }

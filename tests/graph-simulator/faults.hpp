@@ -38,7 +38,15 @@ struct FaultAction {
     bool drop_links = false;
     bool both_links = false;
     bool duplicate_items = false;
+    bool reverse_items = false;
+    json::array first_items;  // put before and behind those of a page
+    json::array last_items;
+    std::string loop;  // "same" or "changing"
     bool empty_body = false;
+    std::optional<std::pair<std::string, std::string>> replace;  // text of the body, once
+    bool gzip = false;
+    bool close_silently = false;
+    std::int64_t pause_in_head_ms = 0;
 
     bool replaces_reply() const;
     bool edits_page() const;
@@ -50,6 +58,13 @@ struct FaultTarget {
     std::string_view user_name;
     std::string_view message;  // immutable id
     std::string_view path;
+};
+
+// The request that is being answered.
+struct FaultScene {
+    std::string request_id;
+    std::string url;
+    std::uint64_t fired = 0;  // how often the rule has, this time included
 };
 
 struct FaultRule {
@@ -64,6 +79,7 @@ struct FaultRule {
     std::uint64_t times = 0;  // 0: no bound
     std::uint64_t matched = 0;
     std::uint64_t fired = 0;
+    std::optional<Random> random;  // its own, with a seed
     FaultAction action;
 };
 
@@ -81,6 +97,7 @@ public:
 
     struct Hit {
         std::uint64_t rule = 0;
+        std::uint64_t fired = 0;
         std::shared_ptr<const FaultAction> action;  // null: no fault
     };
 
@@ -93,6 +110,6 @@ private:
 };
 
 // Applies the parts of an action that alter a finished reply.
-void damage_reply(Reply& reply, const FaultAction& action, const std::string& request_id);
+void damage_reply(Reply& reply, const FaultAction& action, const FaultScene& scene);
 
 }  // namespace graph_simulator

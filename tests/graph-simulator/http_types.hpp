@@ -61,6 +61,8 @@ struct TransportFault {
     bool before_head = false;       // not even a status line
     // Declare this many bytes more than are sent.
     std::optional<std::uint64_t> short_by;
+    std::int64_t pause_in_head_ms = 0;
+    bool close_silently = false;  // after a good answer that did not announce it
 };
 
 struct Reply {

@@ -231,6 +231,8 @@ private:
 }  // namespace
 
 std::int64_t page_size(const World& world, const Call& call, std::int64_t fallback) {
+    if (world.settings.page_size_fixed > 0)
+        return world.settings.page_size_fixed;
     // The preference is advice: the service keeps to its own maximum.
     return std::min(call.preferences.max_page_size.value_or(fallback),
                     std::max<std::int64_t>(world.settings.page_size_max, 1));

@@ -6,6 +6,7 @@ Prints one line per check and exits with 1 when any of them failed.
 """
 import base64
 import concurrent.futures
+import gzip
 import hashlib
 import http.client
 import json
@@ -1561,6 +1562,71 @@ def test_faults(binary):
         )
         fault({"route": "delta"}, {"duplicate_items": True}, times=1)
         check("faults: duplicate items", len(sim.get(delta).json["value"]) == 20)
+        first = sim.get(delta).json
+        ids = [item["id"] for item in first["value"]]
+        fault({"route": "delta"}, {"reverse_items": True}, times=1)
+        check(
+            "faults: items backwards",
+            [item["id"] for item in sim.get(delta).json["value"]] == ids[::-1],
+        )
+        fault(
+            {"route": "delta"},
+            {"first_items": [{"id": "a"}], "last_items": [{"id": "b", "@removed": {}}]},
+            times=1,
+        )
+        check(
+            "faults: planted items",
+            [item["id"] for item in sim.get(delta).json["value"]] == ["a", *ids, "b"],
+        )
+        fault({"route": "delta"}, {"loop": "same"})
+        circle = sim.get(delta).json["@odata.nextLink"]
+        check("faults: circle", sim.get(circle).json["@odata.nextLink"] == circle, circle)
+        fault({"route": "delta", "path_contains": "token"}, {"loop": "changing"})
+        link, links, pages = first["@odata.nextLink"], set(), []
+        for _ in range(20):
+            links.add(link)
+            page = sim.get(link).json
+            pages.append([item["id"] for item in page["value"]])
+            link = page["@odata.nextLink"]
+        check(
+            "faults: ever another link to the same page",
+            len(links) == 20 and pages[0] and all(page == pages[0] for page in pages),
+        )
+        fault({"route": "delta"}, {"replace": ["{", "\ufeff{"]}, times=1)
+        check("faults: replaced text", sim.get(delta).body.startswith(b"\xef\xbb\xbf{"))
+        plain = sim.get(value).body
+        fault({"route": "value"}, {"gzip": True}, times=1)
+        packed = sim.get(value)
+        check(
+            "faults: gzip",
+            packed.headers["content-encoding"] == "gzip" and gzip.decompress(packed.body) == plain,
+        )
+        fault({"route": "value"}, {"headers": {"Date": "Thu, 01 Jan 2026 00:00:00 GMT"}}, times=1)
+        head, body, end = raw_get(sim, value)
+        check("faults: another date", head.count("Date:") == 1 and "01 Jan 2026" in head, head)
+        fault({"route": "value"}, {"close_silently": True}, times=1)
+        head, body, end = raw_get(sim, value)
+        check(
+            "faults: closed without notice",
+            "close" not in head and body.endswith(b"0\r\n\r\n") and end == "fin",
+            (head, end),
+        )
+        fault({"route": "value"}, {"pause_in_head_ms": 400}, times=1)
+        begin = time.time()
+        slow = sim.get(value)
+        check("faults: slow head", time.time() - begin >= 0.4 and slow.body == plain)
+
+        def firing():
+            fault({"route": "folders", "probability": 0.5, "seed": 7}, {"status": 500})
+            return [sim.get(user + "/mailFolders").status for _ in range(20)]
+
+        check("faults: a seed repeats what fires", firing() == firing())
+        sim.control("settings", {"page_size_fixed": 3})
+        check(
+            "faults: a page size of its own",
+            len(sim.get(delta, prefer="odata.maxpagesize=20").json["value"]) == 3,
+        )
+        sim.control("settings", {"page_size_fixed": 0})
         fault(
             {"route": "delta"},
             {"body": '{"value":[', "content_type": "application/json", "status": 200},

@@ -158,12 +158,35 @@ private:
         const TransportFault& fault = reply_.fault;
         if (fault.before_head)
             return break_off();
+        if (fault.pause_in_head_ms > 0)
+            return pause_in_head();
+        write_answer("HTTP/1.1 ");
+    }
+
+    // The first bytes of the head, and the rest only later.
+    void pause_in_head() {
+        out_ = "HTTP/1.1 ";
+        asio::async_write(
+            stream_, asio::buffer(out_),
+            [self = this->shared_from_this()](error_code error, std::size_t) {
+                if (error)
+                    return self->finished(false);
+                auto timer = std::make_shared<asio::steady_timer>(
+                    self->stream_.get_executor(),
+                    std::chrono::milliseconds(self->reply_.fault.pause_in_head_ms));
+                timer->async_wait([self, timer](error_code) { self->write_answer(""); });
+            });
+    }
+
+    void write_answer(std::string_view begin) {
+        const TransportFault& fault = reply_.fault;
         const bool chunked = reply_.stream != nullptr && !fault.short_by;
-        out_.clear();
-        out_ += "HTTP/1.1 " + std::to_string(reply_.status) + " ";
+        out_ = begin;
+        out_ += std::to_string(reply_.status) + " ";
         out_ += reason_phrase(reply_.status);
         out_ += "\r\n";
-        out_ += date_line();
+        if (reply_.headers.find("Date") == nullptr)
+            out_ += date_line();
         for (const Header& header : reply_.headers.list()) {
             out_ += header.name;
             out_ += ": ";
@@ -261,7 +284,8 @@ private:
         if (fault.end != TransportFault::End::None)
             return break_off();
         const bool complete = !fault.short_by || *fault.short_by == 0;
-        const bool close = reply_.close_connection || !keep_alive_ || !complete;
+        const bool close =
+            reply_.close_connection || !keep_alive_ || !complete || fault.close_silently;
         finished(complete);
         if (close)
             close_gently();

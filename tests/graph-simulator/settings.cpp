@@ -17,7 +17,7 @@ struct Flag {
     bool Settings::* member;
 };
 
-constexpr std::array<Number, 14> kNumbers = {{
+constexpr std::array<Number, 15> kNumbers = {{
     {"latency_ms", &Settings::latency_ms, 0},
     {"latency_jitter_ms", &Settings::latency_jitter_ms, 0},
     {"max_concurrent", &Settings::max_concurrent, 1},
@@ -28,6 +28,7 @@ constexpr std::array<Number, 14> kNumbers = {{
     {"token_lifetime", &Settings::token_lifetime, 0},
     {"token_error", &Settings::token_error, 0},
     {"page_size_max", &Settings::page_size_max, 1},
+    {"page_size_fixed", &Settings::page_size_fixed, 0},
     {"users_delta_page", &Settings::users_delta_page, 1},
     {"replay", &Settings::replay, 0},
     {"delay_changes_ms", &Settings::delay_changes_ms, 0},

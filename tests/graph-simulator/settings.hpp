@@ -29,6 +29,7 @@ struct Settings {
 
     // Pages and delta
     std::int64_t page_size_max = 1000;
+    std::int64_t page_size_fixed = 0;  // whatever is asked for; 0: as asked
     std::int64_t users_delta_page = 100;
     bool empty_pages = false;     // an empty page with nextLink before every page
     bool immutable_loss = false;  // A to B to A shows as removal only
