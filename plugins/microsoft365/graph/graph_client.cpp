@@ -1,6 +1,7 @@
 #include "graph/graph_client.hpp"
 
 #include "failure.hpp"
+#include "graph/graph_documents.hpp"
 #include "random_id.hpp"
 #include "throttle/backoff.hpp"
 
@@ -121,10 +122,10 @@ sdk::Result<GraphAnswer> GraphClient::fetch(RequestLimiter& limiter, const Graph
             error = to_error(answer, request.subject, request.what);
         } else {
             auto body = content->response->read_all(kMaxAnswer);
-            if (body) {
+            if (body && (request.subject == Subject::item || looks_whole(*body))) {
                 return GraphAnswer{std::move(*body), std::nullopt};
             }
-            error = std::move(body.error());
+            error = body ? not_a_document() : std::move(body.error());
         }
         // The permit is not kept while waiting.
         if (content) {

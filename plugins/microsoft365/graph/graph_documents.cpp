@@ -13,10 +13,23 @@ namespace {
 
 namespace json = boost::json;
 
-sdk::Error not_a_document() {
-    return failure(sdk::Errc::unavailable,
-                   "the service's answer is not the expected JSON: check what is between this "
-                   "machine and it");
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+std::string_view without_mark(std::string_view text) {
+    return text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text;
+}
+
+json::value parse_document(std::string_view text, json::error_code& error,
+                           json::storage_ptr memory = {}) {
+    text = without_mark(text);
+    json::value document = json::parse(text, error, memory);
+    if (error) {
+        // Texts that senders choose may hold control characters that nobody escaped.
+        std::string plain(text);
+        std::ranges::replace_if(plain, [](unsigned char c) { return c < ' '; }, ' ');
+        document = json::parse(plain, error, memory);
+    }
+    return document;
 }
 
 std::string text_of(const json::object& object, std::string_view name) {
@@ -122,7 +135,7 @@ template <typename Entry, typename Convert>
 sdk::Result<Page<Entry>> parse_page(std::string_view text, Convert convert) {
     json::error_code error;
     json::monotonic_resource memory;
-    const json::value document = json::parse(text, error, &memory);
+    const json::value document = parse_document(text, error, &memory);
     if (error || !document.is_object()) {
         return not_a_document();
     }
@@ -156,6 +169,20 @@ bool parse_digits(std::string_view text, Number& value) {
 
 }  // namespace
 
+sdk::Error not_a_document() {
+    return failure(sdk::Errc::unavailable,
+                   "the service's answer is not the expected JSON: check what is between this "
+                   "machine and it");
+}
+
+bool looks_whole(std::string_view text) {
+    text = without_mark(text);
+    constexpr std::string_view kSpace = " \t\r\n";
+    const std::size_t first = text.find_first_not_of(kSpace);
+    return first != std::string_view::npos && text[first] == '{' &&
+           text[text.find_last_not_of(kSpace)] == '}';
+}
+
 sdk::Result<Page<UserEntry>> parse_users(std::string_view text) {
     return parse_page<UserEntry>(text, user_of);
 }
@@ -170,7 +197,7 @@ sdk::Result<Page<MessageEntry>> parse_messages(std::string_view text) {
 
 sdk::Result<FolderEntry> parse_folder(std::string_view text) {
     json::error_code error;
-    const json::value document = json::parse(text, error);
+    const json::value document = parse_document(text, error);
     if (error || !document.is_object()) {
         return not_a_document();
     }

@@ -55,6 +55,12 @@ struct MessageEntry {
     bool removed = false;
 };
 
+/// What is said of an answer that is not what was asked for: a proxy's page, or cut.
+sdk::Error not_a_document();
+
+/// Whether a text has both ends of a JSON object: a cheap look, so that it can be asked for again.
+bool looks_whole(std::string_view text);
+
 /// unavailable: the body is not such a document (a proxy's page, or cut).
 sdk::Result<Page<UserEntry>> parse_users(std::string_view json);
 sdk::Result<Page<FolderEntry>> parse_folders(std::string_view json);

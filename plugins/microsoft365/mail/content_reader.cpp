@@ -21,6 +21,14 @@ public:
         if (content_.response->complete()) {
             content_.permit.release();
         }
+        if (total_ == 0 && *count > 0 && buffer[0] == std::byte{'{'} &&
+            content_.response->head().field("Content-Type").starts_with("application/json")) {
+            // Said too late for another status. No message begins like this.
+            content_.response->discard_connection();
+            content_.permit.release();
+            return failure(sdk::Errc::unavailable,
+                           "reading a message: the service delivered an error instead of it");
+        }
         total_ += *count;
         if (*count == 0 && total_ == 0) {
             return failure(sdk::Errc::unavailable,
