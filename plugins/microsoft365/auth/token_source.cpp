@@ -131,8 +131,8 @@ sdk::Result<TokenDocument> TokenSource::request_once(const std::stop_token& stop
     sdk::Error error =
         to_error(parse_entra_failure(response->head().status, response->read_error_text()));
     if (error.code == Errc::rate_limited || error.code == Errc::unavailable) {
-        error.retry_after =
-            parse_retry_after(response->head().field("Retry-After"), host_.clock.now());
+        error.retry_after = parse_retry_after(response->head().field("Retry-After"),
+                                              response->head().time(host_.clock.now()));
     }
     return error;
 }

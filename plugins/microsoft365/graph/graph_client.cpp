@@ -68,7 +68,8 @@ sdk::Result<GraphContent> GraphClient::send_with(const Token& token, RequestLimi
     }
     const std::string body = content.response->read_error_text();
     content.failure = parse_graph_failure(head.status, body, head.field("request-id"));
-    content.failure->retry_after = parse_retry_after(head.field("Retry-After"), host_.clock.now());
+    content.failure->retry_after =
+        parse_retry_after(head.field("Retry-After"), head.time(host_.clock.now()));
     if (is_throttling(*content.failure)) {
         host_.metrics.add("throttled", 1);
         content.failure->retry_after = limiter.throttled(content.failure->retry_after);

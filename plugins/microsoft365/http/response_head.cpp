@@ -182,6 +182,12 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
            std::chrono::seconds(second);
 }
 
+std::chrono::system_clock::time_point ResponseHead::time(
+    std::chrono::system_clock::time_point own) const {
+    const auto date = parse_http_date(field("Date"));
+    return date ? *date : own;
+}
+
 std::optional<std::chrono::milliseconds> parse_retry_after(
     std::string_view text, std::chrono::system_clock::time_point now) {
     using std::chrono::milliseconds;

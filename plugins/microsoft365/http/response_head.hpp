@@ -22,6 +22,10 @@ struct ResponseHead {
     [[nodiscard]] std::string_view field(std::string_view name) const;
     /// Whether the connection may serve another request once the body is read.
     [[nodiscard]] bool keeps_connection() const;
+    /// What the service's clock shows, where it says so; else `own`. Dates in its other fields are
+    /// by that clock.
+    [[nodiscard]] std::chrono::system_clock::time_point time(
+        std::chrono::system_clock::time_point own) const;
     /// How the body is framed. unavailable: two lengths that differ, an encoding not asked for.
     [[nodiscard]] sdk::Result<BodyDecoder> body_decoder() const;
 };

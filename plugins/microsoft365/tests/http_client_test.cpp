@@ -306,6 +306,11 @@ TEST_CASE("dates and delays of HTTP are understood", "[unit]") {
     CHECK_FALSE(parse_retry_after("soon", now));
     CHECK_FALSE(parse_retry_after("nan", now));
     CHECK_FALSE(parse_retry_after("", now));
+
+    ResponseHead head;
+    CHECK(head.time(now + 1h) == now + 1h);
+    head.fields = {{"Date", "Sun, 06 Nov 1994 08:49:37 GMT"}};
+    CHECK(head.time(now + 1h) == now);
 }
 
 }  // namespace
