@@ -17,7 +17,7 @@ struct Flag {
     bool Settings::* member;
 };
 
-constexpr std::array<Number, 15> kNumbers = {{
+constexpr auto kNumbers = std::to_array<Number>({
     {"latency_ms", &Settings::latency_ms, 0},
     {"latency_jitter_ms", &Settings::latency_jitter_ms, 0},
     {"max_concurrent", &Settings::max_concurrent, 1},
@@ -33,8 +33,8 @@ constexpr std::array<Number, 15> kNumbers = {{
     {"replay", &Settings::replay, 0},
     {"delay_changes_ms", &Settings::delay_changes_ms, 0},
     {"chunk_size", &Settings::chunk_size, 1},
-}};
-constexpr std::array<Flag, 7> kFlags = {{
+});
+constexpr auto kFlags = std::to_array<Flag>({
     {"limits", &Settings::limits},
     {"empty_pages", &Settings::empty_pages},
     {"immutable_loss", &Settings::immutable_loss},
@@ -42,7 +42,7 @@ constexpr std::array<Flag, 7> kFlags = {{
     {"delta_supported", &Settings::delta_supported},
     {"preference_applied", &Settings::preference_applied},
     {"batch_value_raw", &Settings::batch_value_raw},
-}};
+});
 
 [[noreturn]] void refuse(std::string_view name) {
     throw std::invalid_argument("setting '" + std::string(name) +
