@@ -253,6 +253,9 @@ json::object on_message(World& world, std::string_view path, const json::object&
         } else {
             world.tenant.remove(user, message);
         }
+    } else if (path == "damage") {
+        message.damage = {flag_or(body, "mime", false), flag_or(body, "body", false),
+                          flag_or(body, "fields", false), flag_or(body, "listing", false)};
     } else if (path == "touch") {
         world.tenant.touch(user, message);
     } else {
@@ -427,7 +430,8 @@ Reply control_mutation(World& world, std::string_view path, const json::object& 
     json::object out;
     if (path == "deliver")
         out = deliver(world, body);
-    else if (path == "move" || path == "delete" || path == "touch" || path == "send-draft") {
+    else if (path == "move" || path == "delete" || path == "touch" || path == "send-draft" ||
+             path == "damage") {
         out = on_message(world, path, body);
     } else if (path == "folders")
         out = on_folder(world, body);

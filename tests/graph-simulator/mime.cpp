@@ -183,6 +183,23 @@ MailHeader read_header(std::string_view mail) {
     return out;
 }
 
+std::vector<std::pair<std::string, std::string>> read_fields(std::string_view mail) {
+    std::vector<std::pair<std::string, std::string>> fields;
+    for (std::string_view line : split(divide(mail).head, '\n')) {
+        if (!line.empty() && line.back() == '\r')
+            line.remove_suffix(1);
+        if (!line.empty() && (line[0] == ' ' || line[0] == '\t')) {
+            if (!fields.empty())
+                fields.back().second += " " + std::string(trim(line));
+            continue;
+        }
+        if (const auto colon = line.find(':'); colon != std::string_view::npos) {
+            fields.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+        }
+    }
+    return fields;
+}
+
 std::vector<MimePart> read_parts(std::string_view mail) {
     std::vector<MimePart> parts;
     collect(mail, 0, parts);

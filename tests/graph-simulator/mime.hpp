@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace graph_simulator {
@@ -30,6 +31,8 @@ struct MailHeader {
 };
 
 MailHeader read_header(std::string_view mail);
+// Every field, unfolded, in order.
+std::vector<std::pair<std::string, std::string>> read_fields(std::string_view mail);
 // The leaves; `mail` must outlive them.
 std::vector<MimePart> read_parts(std::string_view mail);
 

@@ -245,9 +245,11 @@ public:
         if (name == "isReadReceiptRequested")
             return false;
         if (name == "categories" || name == "ccRecipients" || name == "bccRecipients" ||
-            name == "replyTo" || name == "internetMessageHeaders") {
+            name == "replyTo") {
             return json::array();
         }
+        if (name == "internetMessageHeaders")
+            return transport_headers();
         if (name == "conversationId")
             return view(subject_tag("AAQkAGE1", 40));
         if (name == "conversationIndex")
@@ -287,32 +289,58 @@ private:
         }
         if (name == "bodyPreview")
             return view(valid_utf8(text().substr(0, 255)));
-        if (name == "body")
-            return json::object{{"contentType", "text"}, {"content", view(text())}};
+        if (name == "body") {
+            for (const std::string_view type : {"text/html", "text/plain"}) {
+                if (const auto content = body_part(type)) {
+                    return json::object{{"contentType", type == "text/html" ? "html" : "text"},
+                                        {"content", view(*content)}};
+                }
+            }
+            return json::object{{"contentType", "text"}, {"content", ""}};
+        }
         return nullptr;
+    }
+
+    // What was never transported has none.
+    json::array transport_headers() {
+        json::array out;
+        if (message_.draft || message_.content.sent_by_owner)
+            return out;
+        for (const auto& [name, value] : read_fields(front())) {
+            out.push_back(
+                json::object{{"name", view(valid_utf8(name))}, {"value", view(valid_utf8(value))}});
+        }
+        return out;
+    }
+
+    std::string front() {
+        std::string mail(kBodyRoom, '\0');
+        const auto source = tenant_.contents().open(message_.content, tenant_.owner(user_));
+        std::size_t got = 0;
+        while (source != nullptr && got < mail.size()) {
+            const std::size_t part = source->read(mail.data() + got, mail.size() - got);
+            if (part == 0)
+                break;
+            got += part;
+        }
+        mail.resize(got);
+        return mail;
     }
 
     const std::string& text() {
         if (!text_) {
-            std::string mail(kBodyRoom, '\0');
-            const auto source = tenant_.contents().open(message_.content, tenant_.owner(user_));
-            std::size_t got = 0;
-            while (source != nullptr && got < mail.size()) {
-                const std::size_t part = source->read(mail.data() + got, mail.size() - got);
-                if (part == 0)
-                    break;
-                got += part;
-            }
-            mail.resize(got);
-            text_ = std::string();
-            for (const MimePart& part : read_parts(mail)) {
-                if (part.type != "text/plain" || part.is_attachment())
-                    continue;
-                text_ = valid_utf8(part.decoded());
-                break;
-            }
+            text_ = body_part("text/plain").value_or("");
         }
         return *text_;
+    }
+
+    std::optional<std::string> body_part(std::string_view type) {
+        const std::string mail = front();
+        for (const MimePart& part : read_parts(mail)) {
+            if (part.type == type && !part.is_attachment() && part.disposition != "inline")
+                return valid_utf8(part.decoded());
+        }
+        return std::nullopt;
     }
 
     const Tenant& tenant_;

@@ -29,6 +29,8 @@ Reply messages_delta_route(World& world, const Call& call);
 Reply json_reply(const json::object& body, int status = 200);
 Folder& require_folder(const Call& call);
 Message& require_message(World& world, const Call& call);
+// Throws what a page answers that such a message is on.
+void check_listable(const Message& message, const Select& select);
 std::string mailbox_context(const Call& call, std::string_view rest);
 
 // Delta links: the state to continue from, nothing for a first request.

@@ -190,6 +190,7 @@ private:
             item["id"] = view(Tenant::message_id(user_, message, how_.immutable_ids));
             items.push_back(std::move(item));
         } else {
+            check_listable(message, select_);
             items.push_back(message_json(world_.tenant, user_, message, select_, how_));
         }
         ++token_.emitted;

@@ -1,5 +1,6 @@
 // Message lists, single messages, their MIME content, attachments and id translation.
 #include <algorithm>
+#include <array>
 
 #include "filter.hpp"
 #include "mime.hpp"
@@ -111,8 +112,19 @@ std::string read_all(const World& world, const User& user, const Message& messag
     return drain(*source);
 }
 
+constexpr std::string_view kFileAttachment = "microsoft.graph.fileAttachment/";
+constexpr std::array<std::string_view, 8> kAttachmentProperties = {
+    "id",
+    "name",
+    "contentType",
+    "size",
+    "isInline",
+    "lastModifiedDateTime",
+    "microsoft.graph.fileAttachment/contentId",
+    "microsoft.graph.fileAttachment/contentBytes"};
+
 json::object attachment_json(const Call& call, const Message& message, const MimePart& part,
-                             std::size_t index, bool with_bytes) {
+                             std::size_t index, const Select& select) {
     const std::string bytes = part.decoded();
     const bool item = part.type == "message/rfc822";
     json::object out;
@@ -127,13 +139,39 @@ json::object attachment_json(const Call& call, const Message& message, const Mim
     out["isInline"] = part.disposition == "inline";
     if (!item) {
         out["contentId"] = part.content_id.empty() ? json::value() : view(part.content_id);
-        if (with_bytes)
-            out["contentBytes"] = view(base64_encode(bytes));
+        out["contentBytes"] = view(base64_encode(bytes));
+    }
+    if (!select.everything()) {
+        json::object chosen;
+        for (const auto& [key, value] : out) {
+            const std::string name = str(key);
+            if (name == "@odata.type" || name == "id" || select.has(name) ||
+                select.has(std::string(kFileAttachment) + name)) {
+                chosen[key] = value;
+            }
+        }
+        return chosen;
     }
     return out;
 }
 
+// Only what has to be converted from the message's body fails.
+void check_convertible(const Message& message, const Select& select) {
+    const bool converted = select.everything() || select.has("body") || select.has("bodyPreview") ||
+                           select.has("internetMessageHeaders");
+    if (message.damage.body && converted) {
+        throw GraphError{500, "ErrorContentConversionFailed", "Content conversion failed.", {}};
+    }
+}
+
 }  // namespace
+
+void check_listable(const Message& message, const Select& select) {
+    const bool more = select.everything() || select.names().size() > 1;
+    if (message.damage.listing || (message.damage.fields && more)) {
+        throw GraphError{500, "InternalServerError", "Error while processing response.", {}};
+    }
+}
 
 std::string mailbox_context(const Call& call, std::string_view rest) {
     return call.metadata() + "users('" + call.user->id + "')/" + std::string(rest);
@@ -211,6 +249,7 @@ Reply messages_route(World& world, const Call& call) {
     json::array items;
     for (std::int64_t i = skip; i < std::min(skip + top, total); ++i) {
         const Message& message = user.messages[list[static_cast<std::size_t>(i)]];
+        check_listable(message, select);
         json::object item = message_json(world.tenant, user, message, select, how);
         if (size)
             add_size(item, world, user, message);
@@ -237,6 +276,7 @@ Reply message_route(World& world, const Call& call) {
     const Select select = message_select(call);
     const bool size = wants_size(call);
     const Message& message = require_message(world, call);
+    check_convertible(message, select);
     json::object body;
     body["@odata.context"] =
         view(mailbox_context(call, "messages") + select.context() + "/$entity");
@@ -259,6 +299,10 @@ Reply value_route(World& world, const Call& call) {
             403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.", {}};
     }
     const Message& message = require_message(world, call);
+    if (message.damage.mime) {
+        throw GraphError{
+            500, "ErrorMimeContentConversionFailed", "MIME content conversion failed.", {}};
+    }
     const ContentOwner owner = world.tenant.owner(*call.user);
     Reply reply;
     reply.stream = world.tenant.contents().open(message.content, owner);
@@ -274,6 +318,9 @@ Reply value_route(World& world, const Call& call) {
 
 Reply attachments_route(World& world, const Call& call) {
     call.query.allow({"$select", "$top", "$expand"});
+    Select select;
+    if (const std::string* list = call.query.find("$select"))
+        select = Select::parse(*list, kAttachmentProperties, "microsoft.graph.attachment");
     const Message& message = require_message(world, call);
     const std::string mail = read_all(world, *call.user, message);
     std::vector<MimePart> files;
@@ -287,7 +334,7 @@ Reply attachments_route(World& world, const Call& call) {
     if (call.route.kind == RouteKind::Attachments) {
         json::array list;
         for (std::size_t i = 0; i < files.size(); ++i) {
-            list.push_back(attachment_json(call, message, files[i], i, true));
+            list.push_back(attachment_json(call, message, files[i], i, select));
         }
         body["@odata.context"] = view(context);
         body["value"] = std::move(list);
@@ -312,7 +359,7 @@ Reply attachments_route(World& world, const Call& call) {
         return reply;
     }
     body["@odata.context"] = view(context + "/$entity");
-    for (auto& [key, value] : attachment_json(call, message, files[index], index, true)) {
+    for (auto& [key, value] : attachment_json(call, message, files[index], index, select)) {
         body[key] = std::move(value);
     }
     return json_reply(body);

@@ -929,6 +929,90 @@ def test_messages(binary):
         )
 
 
+def test_damage(binary):
+    with Simulator(binary, "--messages", "30") as sim:
+        sim.login()
+        mime = (
+            b"Received: by mx.contoso.example;\r\n Mon, 28 Sep 2026 21:03:10 +0000\r\n"
+            b"From: bo@fabrikam.example\r\nSubject: x\r\nContent-Type: multipart/mixed; boundary=b"
+            b"\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>hello</p>\r\n--b\r\n"
+            b"Content-Type: image/png; name=a.png\r\nContent-Disposition: inline\r\n"
+            b"Content-ID: <a@b>\r\n\r\npng\r\n--b--\r\n"
+        )
+        made = sim.control(
+            "deliver", {"user": ANNA, "mime_base64": base64.b64encode(mime).decode()}
+        )["messages"][0]["id"]
+        path = "/users/%s/messages/%s" % (ANNA, quote(made))
+        listed = "/users/%s/mailFolders/inbox/messages?$top=100&$select=" % ANNA
+
+        shown = sim.get(path + "?$select=internetMessageHeaders,body").json
+        check(
+            "message: transport headers, unfolded, in order",
+            [(h["name"], h["value"]) for h in shown["internetMessageHeaders"]][:2]
+            == [
+                ("Received", "by mx.contoso.example; Mon, 28 Sep 2026 21:03:10 +0000"),
+                ("From", "bo@fabrikam.example"),
+            ],
+            shown,
+        )
+        check(
+            "message: an HTML body",
+            shown["body"]["contentType"] == "html" and "hello" in shown["body"]["content"],
+        )
+        draft = sim.control("deliver", {"user": ANNA, "folder": "drafts"})["messages"][0]["id"]
+        none = sim.get(
+            "/users/%s/messages/%s?$select=internetMessageHeaders" % (ANNA, quote(draft))
+        ).json
+        check("message: a draft has no transport headers", none["internetMessageHeaders"] == [])
+
+        cast = "microsoft.graph.fileAttachment/contentId"
+        files = sim.get(path + "/attachments?$select=id,name,isInline," + cast).json["value"]
+        check(
+            "attachments: selected",
+            files[0]["contentId"] == "<a@b>"
+            and files[0]["isInline"]
+            and "contentBytes" not in files[0]
+            and "@odata.type" in files[0],
+            files,
+        )
+        wrong = sim.get(path + "/attachments?$select=contentId")
+        check("attachments: a property of the derived type needs its cast", wrong.status == 400)
+
+        def damage(**how):
+            sim.control("damage", dict(how, user=ANNA, message=made))
+
+        damage(mime=True)
+        check(
+            "damage: mime",
+            sim.get(path + "/$value").code == "ErrorMimeContentConversionFailed"
+            and sim.get(path).status == 200,
+        )
+        damage(body=True)
+        check(
+            "damage: body",
+            sim.get(path + "?$select=body").code == "ErrorContentConversionFailed"
+            and sim.get(path + "?$select=subject,from").status == 200
+            and sim.get(path + "/$value").status == 200,
+        )
+        damage(fields=True)
+        check(
+            "damage: fields",
+            sim.get(listed + "id,isDraft").status == 500
+            and sim.get(inbox_delta(), prefer=IMMUTABLE + ", odata.maxpagesize=100").status == 500
+            and sim.get(listed + "id").status == 200,
+        )
+        damage(listing=True)
+        broken = sim.get(listed + "id")
+        check("damage: listing", broken.status == 500 and "processing" in str(broken), broken)
+        near = sim.get(listed.replace("$top=100", "$top=1&$skip=1") + "id")
+        check("damage: pages without it are fine", near.status == 200, near)
+        damage()
+        check(
+            "damage: repaired",
+            sim.get(listed + "id,isDraft").status == 200 and sim.get(path + "/$value").body == mime,
+        )
+
+
 def test_awkward_ids(binary):
     with Simulator(binary, "--awkward-ids") as sim:
         one = sim.truth()["messages"][0]["id"]

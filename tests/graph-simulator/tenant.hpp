@@ -34,6 +34,14 @@ struct LogEntry {
     ChangeKind kind = ChangeKind::Created;
 };
 
+// What Exchange fails to convert of a message, however often it is asked.
+struct Damage {
+    bool mime = false;     // $value
+    bool body = false;     // the message with its body or headers
+    bool fields = false;   // every page that shows more of it than its id
+    bool listing = false;  // every page that it is on
+};
+
 struct Message {
     std::uint32_t number = 0;
     std::uint32_t folder = 0;
@@ -49,6 +57,7 @@ struct Message {
     bool read = false;
     bool flagged = false;
     bool deleted = false;
+    Damage damage;
 };
 
 struct Folder {
