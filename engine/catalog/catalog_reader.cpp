@@ -57,6 +57,10 @@ void each_row(Poco::Data::Statement& statement, Visit&& visit, Out&... out) {
     }
 }
 
+Fidelity fidelity_of(Integer value) {
+    return value == 0 ? Fidelity::exact : Fidelity::reconstructed;
+}
+
 constexpr const char* kVersionColumns =
     "SELECT v.item, v.version, i.ref, s.id, a.account, a.id, a.address, i.id, i.left_at, c.digest,"
     " c.size, c.pack, c.frame, c.offset, v.tag, v.media_type, v.received_at, v.archived_at,"
@@ -100,7 +104,7 @@ struct VersionRow {
         r.message_id = message_id;
         r.subject = subject;
         r.from = sender;
-        r.fidelity = fidelity == 0 ? Fidelity::exact : Fidelity::reconstructed;
+        r.fidelity = fidelity_of(fidelity);
         return r;
     }
 };
@@ -143,13 +147,12 @@ struct CatalogReader::State {
 
     std::mutex mutex;  // guards the connection
     Poco::Data::Session session;
-    Query<std::tuple<Integer, std::string, Integer>, std::string, Integer, std::string> find_item{
-        session,
-        "SELECT i.item, coalesce((SELECT v.tag FROM versions v WHERE v.item=i.item"
-        " ORDER BY v.version DESC LIMIT 1), ''),"
-        " EXISTS(SELECT 1 FROM placements p JOIN folders d ON d.folder=p.folder"
-        " WHERE p.item=i.item AND d.id=?)"
-        " FROM items i WHERE i.account=? AND i.id=?"};
+    Query<std::tuple<Integer, std::string, Integer, Integer>, std::string, Integer, std::string>
+        find_item{session,
+                  "SELECT i.item, coalesce(v.tag, ''), EXISTS(SELECT 1 FROM placements p"
+                  " JOIN folders d ON d.folder=p.folder WHERE p.item=i.item AND d.id=?),"
+                  " coalesce(v.fidelity, 0) FROM items i LEFT JOIN versions v ON v.item=i.item"
+                  " WHERE i.account=? AND i.id=? ORDER BY v.version DESC LIMIT 1"};
     Query<std::tuple<Integer>, Integer> folder_count{
         session, "SELECT count(*) FROM placements WHERE folder=?"};
     Query<std::tuple<Integer, Integer, Integer>, Integer, Integer> account_counts{
@@ -357,7 +360,8 @@ Result<std::optional<KnownItem>> CatalogReader::find_item(std::int64_t account_k
         if (!query(std::string(folder_id), account_key, std::string(item_id))) {
             return std::optional<KnownItem>();
         }
-        return std::optional(KnownItem{query.get<0>(), query.get<1>(), query.get<2>() != 0});
+        return std::optional(KnownItem{query.get<0>(), query.get<1>(), query.get<2>() != 0,
+                                       fidelity_of(query.get<3>())});
     });
 }
 
@@ -563,11 +567,14 @@ Result<std::vector<FailureRecord>> CatalogReader::failures(std::string_view sour
         std::vector<FailureRecord> records;
         Poco::Data::Statement statement(state_->session);
         FailureRecord r;
-        Integer received = 0, attempts = 0, first = 0, last = 0, next = 0, accepted = 0;
+        Integer received = 0, attempts = 0, first = 0, last = 0, next = 0, accepted = 0,
+                archived = 0;
         statement << "SELECT s.id, a.id, a.address, f.item, f.ref, f.folder, d.id, f.tag,"
                      " f.media_type, f.received_at, f.code, f.message, f.service_code,"
-                     " f.request_id, f.attempts, f.first_at, f.last_at, f.next_try_at, f.accepted"
-                     " FROM failures f JOIN accounts a ON a.account=f.account JOIN sources s"
+                     " f.request_id, f.attempts, f.first_at, f.last_at, f.next_try_at, f.accepted,"
+                     " coalesce((SELECT v.fidelity FROM items i JOIN versions v ON v.item=i.item"
+                     " WHERE i.account=f.account AND i.id=f.item ORDER BY v.version DESC LIMIT 1),"
+                     " -1) FROM failures f JOIN accounts a ON a.account=f.account JOIN sources s"
                      " ON s.source=a.source JOIN folders d ON d.folder=f.folder"
                      " WHERE ?1='' OR s.id=?1 ORDER BY f.failure",
             bind(std::string(source));
@@ -583,11 +590,15 @@ Result<std::vector<FailureRecord>> CatalogReader::failures(std::string_view sour
                 r.last_at = timestamp(last);
                 r.next_try_at = timestamp(next);
                 r.accepted = accepted != 0;
+                r.archived.reset();
+                if (archived >= 0) {
+                    r.archived = fidelity_of(archived);
+                }
                 records.push_back(r);
             },
             r.source, r.account, r.address, r.item.id, r.ref, r.folder_key, r.folder,
             r.item.content_tag, r.item.media_type, received, r.code, r.message, r.service_code,
-            r.request_id, attempts, first, last, next, accepted);
+            r.request_id, attempts, first, last, next, accepted, archived);
         return records;
     });
 }

@@ -154,8 +154,10 @@ struct Statements {
         s, "SELECT item FROM items WHERE account=? AND id=?"};
     Query<NoRow, Integer, std::string, std::string> put_item{
         s, "INSERT INTO items(account, id, ref) VALUES(?,?,?)"};
-    Query<std::tuple<Integer, std::string, Integer>, Integer> last_version{
-        s, "SELECT version, tag, content FROM versions WHERE item=? ORDER BY version DESC LIMIT 1"};
+    Query<std::tuple<Integer, std::string, Integer, Integer>, Integer> last_version{
+        s,
+        "SELECT version, tag, content, fidelity FROM versions WHERE item=?"
+        " ORDER BY version DESC LIMIT 1"};
     Query<NoRow, Integer, Integer, Integer, std::string, std::string, Integer, Integer, std::string,
           std::string, std::string, Integer>
         put_version{
@@ -372,21 +374,27 @@ struct CatalogWriter::State {
         const bool known = sql.last_version(key);
         const Integer last = known ? sql.last_version.get<0>() : 0;
         const Integer place = folder(scope.account, e.folder);
-        // Delivered twice with the same tag (a crash, a replay): one version.
-        if (!known || sql.last_version.get<1>() != e.content_tag) {
+        // Delivered twice with the same tag (a crash, a replay): one version. The exact bytes are
+        // another than a reconstruction.
+        const bool same_tag = known && sql.last_version.get<1>() == e.content_tag;
+        const bool completes = same_tag && e.fidelity == Fidelity::exact &&
+                               sql.last_version.get<3>() != static_cast<Integer>(Fidelity::exact);
+        if (known && !same_tag && sql.last_version.get<2>() == content) {
             // A provider may have to change a tag where it can't tell that the bytes stayed.
-            if (known && sql.last_version.get<2>() == content) {
-                sql.retag_version(e.content_tag, key, last);
-            } else {
-                sql.put_version(key, last + 1, content, e.content_tag, e.media_type,
-                                e.received_at ? millis(*e.received_at) : 0, millis(scope.at),
-                                e.message_id, e.subject, e.from, static_cast<Integer>(e.fidelity));
-                record(key, scope.at, HistoryKind::archived, place);
-            }
+            sql.retag_version(e.content_tag, key, last);
+        } else if (!same_tag || completes) {
+            sql.put_version(key, last + 1, content, e.content_tag, e.media_type,
+                            e.received_at ? millis(*e.received_at) : 0, millis(scope.at),
+                            e.message_id, e.subject, e.from, static_cast<Integer>(e.fidelity));
+            record(key, scope.at, HistoryKind::archived, place);
         }
-        sql.put_placement(place, key);
-        sql.update_left(millis(scope.at), key);
-        sql.remove_failure(scope.account, e.item);
+        if (!completes) {  // fetched without a listing, it says nothing of where the item is
+            sql.put_placement(place, key);
+            sql.update_left(millis(scope.at), key);
+        }
+        if (e.fidelity == Fidelity::exact) {
+            sql.remove_failure(scope.account, e.item);
+        }
     }
 
     void apply(const Scope& scope, const ItemPlaced& e) {

@@ -78,6 +78,7 @@ struct KnownItem {
     std::int64_t key = 0;
     std::string content_tag;  ///< of the newest version
     bool in_folder = false;
+    Fidelity fidelity = Fidelity::exact;  ///< of the newest version
 };
 
 /// One version of an item, with all that reading it back takes.
@@ -130,6 +131,8 @@ struct FailureRecord {
     sdk::Timestamp last_at;
     sdk::Timestamp next_try_at;
     bool accepted = false;
+    /// Of the newest version that is archived nevertheless; absent: there is none.
+    std::optional<Fidelity> archived;
 };
 
 /// Which items; empty members do not restrict.

@@ -23,6 +23,11 @@ struct Options {
     std::vector<std::string> accept;
 };
 
+/// Of the item that failed, what is in the archive nevertheless.
+std::string archived_text(const std::string& fidelity) {
+    return fidelity == "exact" ? "earlier version" : fidelity;
+}
+
 std::string text(const json::value& document) {
     Table table({{"WHAT"},
                  {"REF"},
@@ -30,6 +35,7 @@ std::string text(const json::value& document) {
                  {"ACCOUNT", Table::Align::left, 40},
                  {"FOLDER", Table::Align::left, 40},
                  {"CODE"},
+                 {"ARCHIVED"},
                  {"TRIES", Table::Align::right},
                  {"NEXT TRY"},
                  {"REQUEST ID"},
@@ -39,7 +45,8 @@ std::string text(const json::value& document) {
         const bool item = text_of(failure, "kind") == "item";
         table.row({text_of(failure, "kind"), text_of(failure, "ref"), text_of(failure, "source"),
                    text_of(failure, "address"), path_of(failure, "folder"),
-                   text_of(failure, "code"), count_text(number_of(failure, "attempts")),
+                   text_of(failure, "code"), archived_text(text_of(failure, "archived")),
+                   count_text(number_of(failure, "attempts")),
                    accepted ? "accepted"
                             : time_of(failure, "next_try_at", item ? "with the next sync" : ""),
                    text_of(failure, "request_id"), text_of(failure, "message")});

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "pipeline/message_headers.hpp"
+#include "pipeline/reconcile_schedule.hpp"
 
 namespace openarchiver::pipeline {
 
@@ -23,6 +24,8 @@ namespace {
 constexpr std::size_t kQueuedTasks = 512;
 constexpr std::size_t kMaxIdBytes = 2048;
 constexpr int kFetchAttempts = 5;
+/// A folder whose cursors keep expiring while it is listed is left for the next run.
+constexpr int kListingsAnew = 3;
 constexpr auto kFirstBackoff = 500ms;
 /// A mailbox that is throttled for so long without a success is left for the next run.
 constexpr auto kThrottlePatience = 15min;
@@ -42,6 +45,13 @@ bool same_content(std::string_view known, std::string_view listed) {
 
 Error cancelled() {
     return {Errc::cancelled, "stopped"};
+}
+
+/// Not the item's fault: the account's pass ends here, its cursor stays.
+bool ends_the_pass(Errc code) {
+    return code == Errc::cancelled || code == Errc::unauthenticated ||
+           code == Errc::permission_denied || code == Errc::resource_exhausted ||
+           is_retryable(code);
 }
 
 /// Reads the front of a content, for its headers.
@@ -189,6 +199,9 @@ public:
     }
 
     Flow item_failed(std::string_view item_id, const Error& error) override {
+        if (pass_->compare) {
+            pass_->seen.push_back(hash_of(item_id));  // it is there
+        }
         sdk::Item item;
         item.id = item_id;
         return flow(sync_.failed(item, error, pass_));
@@ -197,6 +210,8 @@ public:
     Flow checkpoint(const sdk::Cursor& cursor) override {
         return flow(sync_.checkpoint(cursor, pass_));
     }
+
+    void remark(std::string_view text) override { sync_.remark(text); }
 
 private:
     Flow flow(const Status& status) {
@@ -269,6 +284,10 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
         }
         return {Outcome::failed, state_, status.error(), local};
     }
+    const bool was_available = account_.state == sdk::AccountState::available;
+    if (remark_ != (was_available ? account_.reason : "")) {
+        (void)put(catalog::AccountSeen{account_.address, account_.display_name, state_, remark_});
+    }
     if (folder_failed_) {
         return {Outcome::failed, state_, std::nullopt, false};
     }
@@ -282,7 +301,7 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
 Status AccountSync::list_folders() {
     OPENARCHIVER_TRY(folders_, run_.catalog.folders(account_.key));
     std::optional<sdk::Cursor> cursor = account_.folders_cursor;
-    if (run_.reconcile) {
+    if (lists_anew("", account_.last_pass_at)) {
         cursor.reset();
     }
     FolderListing listing(*this);
@@ -330,11 +349,14 @@ Status AccountSync::list_folders() {
 
 Status AccountSync::sync_folder(const std::shared_ptr<FolderPass>& pass) {
     std::optional<sdk::Cursor> cursor = pass->record.cursor;
-    if (run_.reconcile) {
+    if (lists_anew(pass->record.folder.id, pass->record.synced_at)) {
         cursor.reset();
     }
     auto status = sync_folder_once(pass, cursor);
-    if (!status && status.error().code == Errc::cursor_expired && cursor) {
+    for (int again = 0; again < kListingsAnew; ++again) {
+        if (status || status.error().code != Errc::cursor_expired) {
+            break;
+        }
         run_.log->info("cursor expired, listing anew: source={} account={} folder={}",
                        account_.source, account_.id, pass->record.folder.id);
         status = sync_folder_once(pass, std::nullopt);
@@ -383,6 +405,12 @@ Status AccountSync::sync_folder_once(const std::shared_ptr<FolderPass>& pass,
     return {};
 }
 
+/// Whether a folder (or, with an empty id, the list of folders) is listed whole in this run.
+bool AccountSync::lists_anew(const std::string& folder_id, sdk::Timestamp last) const {
+    return run_.reconcile || reconcile_due(account_.id, folder_id, last, run_.now(),
+                                           run_.source.profile.reconcile_every);
+}
+
 /// A full listing has ended: what the folder held and the listing did not show has left it.
 Status AccountSync::mark_unseen_as_left(const std::shared_ptr<FolderPass>& pass) {
     std::sort(pass->seen.begin(), pass->seen.end());
@@ -408,6 +436,7 @@ void AccountSync::retry_failures() {
         pass->epochs.emplace_back();
         Task task = begin(failure.item, pass);
         task.retry = true;
+        task.known = failure.archived.has_value();
         if (!enqueue(std::move(task))) {
             return;
         }
@@ -533,6 +562,13 @@ Status AccountSync::checkpoint(const sdk::Cursor& cursor, const std::shared_ptr<
     return stop_.stop_requested() ? Status(cancelled()) : Status();
 }
 
+/// One is enough: they concern the account, and its folders tell the same.
+void AccountSync::remark(std::string_view text) {
+    if (remark_.empty()) {
+        remark_ = text;
+    }
+}
+
 AccountSync::Task AccountSync::begin(const sdk::Item& item, const std::shared_ptr<FolderPass>& pass,
                                      Epoch* epoch) {
     const std::lock_guard lock(mutex_);
@@ -592,68 +628,97 @@ void AccountSync::fetch_loop(std::stop_token stop) {
 }
 
 void AccountSync::process(Task task) {
-    archive::Digest digest{};
-    auto content = fetch(task, digest);
+    auto content = fetch([&] {
+        return run_.source.session->open_content(account_.id, task.item.id, stop_.get_token());
+    });
+    bool archived = content.has_value();
     Status status;
     if (content) {
-        MessageHeaders headers;
-        if (task.item.media_type == "message/rfc822") {
-            if (auto head = head_of(**content); head) {
-                headers = read_headers(*head);
-            } else {
-                abort(spool_failed(head.error()));
-                return;
-            }
+        status = put_content(task, std::move(*content), catalog::Fidelity::exact);
+    } else if (const Error& error = content.error(); ends_the_pass(error.code)) {
+        status = error;
+    } else if (error.code == Errc::not_found) {
+        run_.progress.update([](SyncCounts& c) { ++c.gone_before_fetch; });
+        if (task.retry) {
+            status = put(catalog::FailureSettled{task.item.id, false});
         }
-        catalog::ItemArchived event;
-        event.item = task.item.id;
-        event.content_tag = task.item.content_tag;
-        event.media_type = task.item.media_type;
-        event.folder = task.folder->record.folder.id;
-        event.content = digest;
-        const std::uint64_t size = (*content)->size();
-        event.size = size;
-        event.received_at = task.item.received_at ? task.item.received_at : headers.date;
-        event.message_id = std::move(headers.message_id);
-        event.subject = std::move(headers.subject);
-        event.from = std::move(headers.from);
-        status = put(std::move(event), std::move(*content),
-                     [self = shared_from_this(), task, size] { self->acknowledged(task, size); });
+    } else if (auto rest = fetch_reconstruction(task, error); !rest) {
+        status = rest.error();
     } else {
-        const Error& error = content.error();
-        switch (error.code) {
-            case Errc::cancelled:
-                abort(error);
-                return;
-            case Errc::not_found:
-                run_.progress.update([](SyncCounts& c) { ++c.gone_before_fetch; });
-                if (task.retry) {
-                    status = put(catalog::FailureSettled{task.item.id, false});
-                }
-                break;
-            case Errc::unauthenticated:
-            case Errc::permission_denied:
-            case Errc::rate_limited:
-            case Errc::unavailable:
-            case Errc::timed_out:
-            case Errc::resource_exhausted:
-                // Not the item's fault: the run ends here, its cursor stays.
-                abort(error);
-                return;
-            default:
-                if (task.retry) {
-                    run_.progress.update([](SyncCounts& c) { ++c.failed_items; });
-                    note(catalog::RetryFailed{account_.source, account_.id, task.item.id, error});
-                } else {
-                    status = failed(task.item, error, task.folder);
-                }
+        status = put_failure(task, error);
+        if (status && *rest) {
+            status = put_content(task, std::move(**rest), catalog::Fidelity::reconstructed);
+            archived = true;
         }
     }
     if (!status) {
         abort(status.error());
         return;
     }
-    conclude(task, content.has_value());
+    conclude(task, archived);
+}
+
+Status AccountSync::put_content(const Task& task, Fetched content, catalog::Fidelity fidelity) {
+    MessageHeaders headers;
+    if (task.item.media_type == "message/rfc822") {
+        auto head = head_of(*content.bytes);
+        if (!head) {
+            return spool_failed(head.error());
+        }
+        headers = read_headers(*head);
+    }
+    catalog::ItemArchived event;
+    event.item = task.item.id;
+    event.content_tag = task.item.content_tag;
+    event.media_type = task.item.media_type;
+    event.folder = task.folder->record.folder.id;
+    event.content = content.digest;
+    const std::uint64_t size = content.bytes->size();
+    event.size = size;
+    event.received_at = task.item.received_at ? task.item.received_at : headers.date;
+    event.message_id = std::move(headers.message_id);
+    event.subject = std::move(headers.subject);
+    event.from = std::move(headers.from);
+    event.fidelity = fidelity;
+    return put(std::move(event), std::move(content.bytes),
+               [self = shared_from_this(), task, size, fidelity] {
+                   self->acknowledged(task, size, fidelity);
+               });
+}
+
+Status AccountSync::put_failure(const Task& task, const Error& error) {
+    if (!task.retry) {
+        return failed(task.item, error, task.folder);
+    }
+    run_.progress.update([](SyncCounts& c) { ++c.failed_items; });
+    note(catalog::RetryFailed{account_.source, account_.id, task.item.id, error});
+    return {};
+}
+
+sdk::Result<std::optional<AccountSync::Fetched>> AccountSync::fetch_reconstruction(
+    const Task& task, const Error& why) {
+    OPENARCHIVER_TRY(const auto known, run_.catalog.find_item(account_.key, task.item.id,
+                                                              task.folder->record.folder.id));
+    if (known && known->fidelity == catalog::Fidelity::reconstructed &&
+        known->content_tag == task.item.content_tag) {
+        return std::optional<Fetched>();
+    }
+    auto content = fetch([&] {
+        return run_.source.session->reconstruct_content(account_.id, task.item.id, why,
+                                                        stop_.get_token());
+    });
+    if (content) {
+        return std::optional(std::move(*content));
+    }
+    if (ends_the_pass(content.error().code)) {
+        return content.error();
+    }
+    if (content.error().code != Errc::unsupported) {
+        run_.log->warn("item could not be reconstructed: source={} account={} item={} code={} {}",
+                       account_.source, account_.id, task.item.id, to_string(content.error().code),
+                       content.error().message);
+    }
+    return std::optional<Fetched>();
 }
 
 /// The task's event is on its way (or there is none): what was told of the item meanwhile follows.
@@ -757,9 +822,11 @@ void AccountSync::hand_over_cursors(const std::shared_ptr<FolderPass>& pass) {
     }
 }
 
-void AccountSync::acknowledged(const Task& task, std::uint64_t bytes) {
+void AccountSync::acknowledged(const Task& task, std::uint64_t bytes, catalog::Fidelity fidelity) {
     run_.progress.update([&](SyncCounts& c) {
-        ++(task.known ? c.changed : c.new_items);
+        ++(fidelity == catalog::Fidelity::reconstructed ? c.reconstructed
+           : task.known                                 ? c.changed
+                                                        : c.new_items);
         c.archived_bytes += bytes;
     });
     const std::lock_guard lock(mutex_);
@@ -810,8 +877,7 @@ void AccountSync::abort(Error error) {
 }
 
 /// Tries until the content is there, or until it is clear whose fault it is that it is not.
-sdk::Result<std::unique_ptr<archive::Spool>> AccountSync::fetch(const Task& task,
-                                                                archive::Digest& digest) {
+sdk::Result<AccountSync::Fetched> AccountSync::fetch(const OpenContent& open) {
     thread_local std::minstd_rand random(std::random_device{}());
     auto backoff = kFirstBackoff;
     std::chrono::milliseconds throttled{0};
@@ -826,7 +892,7 @@ sdk::Result<std::unique_ptr<archive::Spool>> AccountSync::fetch(const Task& task
         return own;
     };
     for (int attempt = 1;;) {
-        auto content = fetch_once(task, digest);
+        auto content = fetch_once(open);
         if (!content && content.error().code == Errc::permission_denied) {
             return blame(content.error(), Errc::unsupported,
                          "is refused while its account can be read: ");
@@ -859,10 +925,8 @@ sdk::Result<std::unique_ptr<archive::Spool>> AccountSync::fetch(const Task& task
     }
 }
 
-sdk::Result<std::unique_ptr<archive::Spool>> AccountSync::fetch_once(const Task& task,
-                                                                     archive::Digest& digest) {
-    OPENARCHIVER_TRY(auto reader, run_.source.session->open_content(account_.id, task.item.id,
-                                                                    stop_.get_token()));
+sdk::Result<AccountSync::Fetched> AccountSync::fetch_once(const OpenContent& open) {
+    OPENARCHIVER_TRY(auto reader, open());
     auto content = std::make_unique<archive::Spool>(run_.spool_folder, kSpoolMemory);
     archive::Sha256 hash;
     thread_local std::vector<std::byte> buffer(64U << 10);
@@ -880,8 +944,7 @@ sdk::Result<std::unique_ptr<archive::Spool>> AccountSync::fetch_once(const Task&
             return cancelled();
         }
     }
-    digest = hash.finish();
-    return content;
+    return Fetched{std::move(content), hash.finish()};
 }
 
 /// Never an item's or the service's fault: the run can't go on here.

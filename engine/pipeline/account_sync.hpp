@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -118,6 +119,7 @@ private:
     sdk::Status sync_folder(const std::shared_ptr<FolderPass>& pass);
     sdk::Status sync_folder_once(const std::shared_ptr<FolderPass>& pass,
                                  const std::optional<sdk::Cursor>& cursor);
+    [[nodiscard]] bool lists_anew(const std::string& folder_id, sdk::Timestamp last) const;
     sdk::Status mark_unseen_as_left(const std::shared_ptr<FolderPass>& pass);
     void retry_failures();
 
@@ -127,6 +129,7 @@ private:
     sdk::Status failed(const sdk::Item& item, const sdk::Error& error,
                        const std::shared_ptr<FolderPass>& pass);
     sdk::Status checkpoint(const sdk::Cursor& cursor, const std::shared_ptr<FolderPass>& pass);
+    void remark(std::string_view text);
 
     /// What is known of an item that a listing shows.
     struct Standing {
@@ -145,13 +148,24 @@ private:
     sdk::Status enqueue(Task task);
     void fetch_loop(std::stop_token stop);
     void process(Task task);
-    sdk::Result<std::unique_ptr<archive::Spool>> fetch(const Task& task, archive::Digest& digest);
-    sdk::Result<std::unique_ptr<archive::Spool>> fetch_once(const Task& task,
-                                                            archive::Digest& digest);
+    using OpenContent = std::function<sdk::Result<std::unique_ptr<sdk::ByteReader>>()>;
+
+    struct Fetched {
+        std::unique_ptr<archive::Spool> bytes;
+        archive::Digest digest{};
+    };
+
+    sdk::Result<Fetched> fetch(const OpenContent& open);
+    sdk::Result<Fetched> fetch_once(const OpenContent& open);
+    /// What can be had of an item whose exact bytes can't; absent where that is nothing new.
+    sdk::Result<std::optional<Fetched>> fetch_reconstruction(const Task& task,
+                                                             const sdk::Error& why);
+    sdk::Status put_content(const Task& task, Fetched content, catalog::Fidelity fidelity);
+    sdk::Status put_failure(const Task& task, const sdk::Error& error);
     void conclude(const Task& task, bool archived);
     void finish(Epoch* epoch, const std::shared_ptr<FolderPass>& pass);
     void hand_over_cursors(const std::shared_ptr<FolderPass>& pass);
-    void acknowledged(const Task& task, std::uint64_t bytes);
+    void acknowledged(const Task& task, std::uint64_t bytes, catalog::Fidelity fidelity);
     void wait_for_fetches();
     void count_moves();
     void abort(sdk::Error error);
@@ -169,6 +183,7 @@ private:
     sdk::AccountState state_ = sdk::AccountState::available;
     std::string state_reason_;
     bool folder_failed_ = false;
+    std::string remark_;     ///< what the provider told of the account beside
     std::stop_source stop_;  ///< ends this account's work: the run's stop, or an error of its own
 
     std::mutex mutex_;  // guards everything below

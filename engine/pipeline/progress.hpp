@@ -29,6 +29,8 @@ struct SyncCounts {
     std::uint64_t left = 0;
     std::uint64_t gone_before_fetch = 0;
     std::uint64_t failed_items = 0;
+    /// Of the failed ones: what could be had was archived.
+    std::uint64_t reconstructed = 0;
     std::uint64_t failed_folders = 0;
     /// Bytes of the contents that became durable.
     std::uint64_t archived_bytes = 0;

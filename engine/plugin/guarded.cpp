@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kMaxIdBytes = 2048;
 constexpr std::size_t kMaxCursorBytes = 65536;
 constexpr std::size_t kMaxTextBytes = 300;
+constexpr std::size_t kMaxRemarkBytes = 1000;
 
 /// The engine's side of one call: runs what the plugin calls back, lets no exception of the engine
 /// into the plugin, and remembers what the plugin must not gloss over.
@@ -176,6 +177,13 @@ public:
             return callback_.broken("a cursor of more than 64 KiB");
         }
         return callback_.flow([&] { return inner_.checkpoint(cursor); });
+    }
+
+    void remark(std::string_view text) override {
+        (void)callback_.flow([&] {
+            inner_.remark(text.substr(0, kMaxRemarkBytes));
+            return sdk::Flow::proceed;
+        });
     }
 
 private:
@@ -417,6 +425,16 @@ sdk::Result<std::unique_ptr<sdk::ByteReader>> GuardedProviderSession::open_conte
         guarded(guard_, "open_content",
                 [&] { return inner_->open_content(account_id, item_id, std::move(stop)); }),
         guard_, "open_content");
+}
+
+sdk::Result<std::unique_ptr<sdk::ByteReader>> GuardedProviderSession::reconstruct_content(
+    const std::string& account_id, const std::string& item_id, const sdk::Error& why,
+    std::stop_token stop) {
+    return wrap<Reader>(
+        guarded(
+            guard_, "reconstruct_content",
+            [&] { return inner_->reconstruct_content(account_id, item_id, why, std::move(stop)); }),
+        guard_, "reconstruct_content");
 }
 
 sdk::Status GuardedProviderSession::probe(const std::string& account_id, std::stop_token stop) {

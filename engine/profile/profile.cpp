@@ -184,6 +184,9 @@ private:
             if (const json::value* every = schedule->if_contains("every")) {
                 source.every = duration_of(text_of(*every));
             }
+            if (const json::value* every = schedule->if_contains("reconcile_every")) {
+                source.reconcile_every = duration_of(text_of(*every));
+            }
         }
         const auto [earlier, is_new] = ids_.try_emplace(source.id, pointer);
         if (!is_new) {

@@ -58,6 +58,8 @@ struct Source : PluginConfig {
     std::string provider;
     /// The time between the beginnings of two sync runs.
     std::chrono::seconds every = std::chrono::minutes(5);
+    /// The time in which each folder is listed anew once.
+    std::chrono::seconds reconcile_every = std::chrono::days(30);
 };
 
 struct Service {

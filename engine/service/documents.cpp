@@ -73,11 +73,12 @@ json::object account_counts(const std::vector<catalog::AccountRecord>& accounts)
 /// What a failure has, whatever it is a failure of.
 json::object failure_object(std::string_view kind, std::string_view source,
                             std::string_view account, std::string_view address) {
-    return {
-        {"kind", kind},        {"ref", nullptr},     {"source", source},       {"account", account},
-        {"address", address},  {"item", nullptr},    {"folder", nullptr},      {"code", ""},
-        {"message", ""},       {"service_code", ""}, {"request_id", ""},       {"attempts", 0},
-        {"first_at", nullptr}, {"last_at", nullptr}, {"next_try_at", nullptr}, {"accepted", false}};
+    return {{"kind", kind},        {"ref", nullptr},     {"source", source},
+            {"account", account},  {"address", address}, {"item", nullptr},
+            {"folder", nullptr},   {"code", ""},         {"message", ""},
+            {"service_code", ""},  {"request_id", ""},   {"attempts", 0},
+            {"first_at", nullptr}, {"last_at", nullptr}, {"next_try_at", nullptr},
+            {"accepted", false},   {"archived", nullptr}};
 }
 
 void set_error(json::object& failure, const catalog::LastError& error) {
@@ -130,6 +131,10 @@ json::object item_failure(const catalog::FailureRecord& record, const FolderPath
     failure["last_at"] = time_value(record.last_at);
     failure["next_try_at"] = record.accepted ? json::value() : time_value(record.next_try_at);
     failure["accepted"] = record.accepted;
+    if (record.archived) {
+        failure["archived"] =
+            *record.archived == catalog::Fidelity::exact ? "exact" : "reconstructed";
+    }
     return failure;
 }
 

@@ -29,7 +29,7 @@ bool same_encryption(const profile::Encryption& a, const profile::Encryption& b)
 
 bool same_source(const profile::Source& a, const profile::Source& b) {
     return a.id == b.id && a.name == b.name && a.provider == b.provider && a.every == b.every &&
-           same_config(a, b);
+           a.reconcile_every == b.reconcile_every && same_config(a, b);
 }
 
 std::vector<std::string> reasons_to_restart(const profile::Profile& current,

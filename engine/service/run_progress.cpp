@@ -31,6 +31,7 @@ constexpr CountMember kCounts[] = {
     {"left", &pipeline::SyncCounts::left},
     {"gone_before_fetch", &pipeline::SyncCounts::gone_before_fetch},
     {"failed", &pipeline::SyncCounts::failed_items},
+    {"reconstructed", &pipeline::SyncCounts::reconstructed},
     {"failed_folders", &pipeline::SyncCounts::failed_folders},
     {"archived_bytes", &pipeline::SyncCounts::archived_bytes},
     {"expected", &pipeline::SyncCounts::expected_items},

@@ -1,4 +1,4 @@
-// Out-of-line destructors: one vtable of each interface in each library that links the SDK.
+// Out-of-line members: one vtable of each interface in each library that links the SDK.
 #include <openarchiver/sdk/plugin.hpp>
 
 namespace openarchiver::sdk {
@@ -19,5 +19,14 @@ ObjectListSink::~ObjectListSink() = default;
 ObjectStore::~ObjectStore() = default;
 StorageBackend::~StorageBackend() = default;
 Plugin::~Plugin() = default;
+
+void ItemSink::remark(std::string_view) {}
+
+Result<std::unique_ptr<ByteReader>> ProviderSession::reconstruct_content(const std::string&,
+                                                                         const std::string&,
+                                                                         const Error&,
+                                                                         std::stop_token) {
+    return Error{.code = Errc::unsupported, .message = "this provider delivers exact bytes only"};
+}
 
 }  // namespace openarchiver::sdk

@@ -255,6 +255,37 @@ TEST_CASE("a failed item is kept, tried again on a schedule, and settled by its 
     }
 }
 
+TEST_CASE("a reconstruction stands beside its failure until the exact bytes are the next version") {
+    Opened c;
+    ItemFailed failed;
+    failed.item.id = "bad";
+    failed.item.content_tag = "t";
+    failed.folder = "inbox";
+    failed.error = {sdk::Errc::corrupt, "conversion failed", "ErrorMimeContentConversionFailed"};
+    ItemArchived rest = an_item("bad", "t", "what could be had");
+    rest.fidelity = Fidelity::reconstructed;
+    const std::vector<Event> first{{at(10), failed}, {at(10), rest}};
+    c.apply(first);
+    c.apply(first);
+    CHECK(c.all_versions().size() == 1);
+    CHECK(c.known("bad", "inbox").fidelity == Fidelity::reconstructed);
+    REQUIRE(c.reader->failures()->size() == 1);
+    CHECK(c.reader->failures()->at(0).archived == Fidelity::reconstructed);
+
+    // Moved meanwhile: what a retry fetches says nothing of where the item is.
+    c.apply({{at(20), ItemPlaced{"bad", "archive"}}, {at(20), ItemLeft{"bad", "inbox"}}});
+    const std::vector<Event> second{{at(30), an_item("bad", "t", "the exact bytes")}};
+    c.apply(second);
+    c.apply(second);
+    const auto versions = *c.reader->versions(item_ref("contoso", "anna", "bad"));
+    REQUIRE(versions.size() == 2);
+    CHECK(versions[0].fidelity == Fidelity::reconstructed);
+    CHECK(versions[1].fidelity == Fidelity::exact);
+    CHECK(versions[1].content == archive::sha256("the exact bytes"));
+    CHECK(c.reader->failures()->empty());
+    CHECK(c.known("bad", "archive").in_folder);
+}
+
 TEST_CASE("filters pick versions by source, account, folder, sender and time") {
     Opened c;
     auto early = an_item("m1", "t", "1");

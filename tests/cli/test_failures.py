@@ -4,7 +4,7 @@ from workspace import WorkspaceTest
 
 MEMBERS = {"kind", "ref", "source", "account", "address", "item", "folder", "code", "message",
            "service_code", "request_id", "attempts", "first_at", "last_at", "next_try_at",
-           "accepted"}
+           "accepted", "archived"}
 
 
 class Failures(WorkspaceTest):
@@ -46,6 +46,7 @@ class Failures(WorkspaceTest):
         for time in ("first_at", "last_at", "next_try_at"):
             self.assertRegex(failure[time], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertFalse(failure["accepted"])
+        self.assertIsNone(failure["archived"])
         text = self.run_program("failures")
         self.assertEqual(text.code, 1)
         self.assertIn(failure["ref"], text.out)

@@ -10,7 +10,8 @@ from workspace import WorkspaceTest
 
 ACCOUNTS = ("discovered", "up_to_date", "importing", "without_mailbox", "excluded",
             "closed_by_policy", "deleted_upstream", "failed")
-ITEMS = ("new", "changed", "unchanged", "moved", "left", "gone_before_fetch", "failed")
+ITEMS = ("new", "changed", "unchanged", "moved", "left", "gone_before_fetch", "failed",
+         "reconstructed")
 
 
 class Sync(WorkspaceTest):

@@ -90,6 +90,7 @@ TEST_CASE("The documented example loads without a problem") {
     CHECK(source.name == "Microsoft 365 Archive");
     CHECK(source.provider == "microsoft365");
     CHECK(source.every == 5min);
+    CHECK(source.reconcile_every == 30 * 24h);
     CHECK(json::parse(source.config_json) ==
           json::value{{"tenant_id", "6f1c2d34-8a5b-4c6d-9e7f-0a1b2c3d4e5f"},
                       {"client_id", "c0ffee00-1111-4222-8333-444455556666"}});
@@ -125,14 +126,16 @@ TEST_CASE("Durations, sizes, addresses and paths are read in all their forms") {
     const ProfileFolder folder;
     const auto [text, every] = GENERATE(table<const char*, std::chrono::seconds>(
         {{"1s", 1s}, {"90m", 90min}, {"2h", 2h}, {"1d", 24h}, {"9999999d", 9999999 * 24h}}));
-    const auto source = loaded(folder, with_sources(R"([{"id":"a","provider":"microsoft365",
+    const auto source =
+        loaded(folder, with_sources(R"([{"id":"a","provider":"microsoft365",
         "config":{"tenant_id":"6f1c2d34-8a5b-4c6d-9e7f-0a1b2c3d4e5f",
                   "client_id":"c0ffee00-1111-4222-8333-444455556666",
                   "certificate":{"file":"x.pem"}},
         "schedule":{"every":")" + std::string(text) +
-                                                    R"("}}])"))
-                            .sources.at(0);
+                                    R"(","reconcile_every":")" + std::string(text) + R"("}}])"))
+            .sources.at(0);
     CHECK(source.every == every);
+    CHECK(source.reconcile_every == every);
     CHECK(source.name == "a");
 
     const auto [floor, bytes] =

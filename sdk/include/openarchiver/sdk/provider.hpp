@@ -74,6 +74,9 @@ public:
     virtual Flow item_failed(std::string_view item_id, const Error& error) = 0;
     /// Everything before this is known from this cursor on.
     virtual Flow checkpoint(const Cursor& cursor) = 0;
+    /// What an administrator should know of the account though nothing failed, in one sentence. It
+    /// is shown with the account until a pass over it ends without.
+    virtual void remark(std::string_view text);
 };
 
 /// The result of a listing (accounts or folders).
@@ -143,7 +146,8 @@ public:
     /// Reports the items of a folder: all of them (without a cursor), or the changes since
     /// `cursor`, and returns when it has reported everything up to now. The last call to the sink
     /// before a successful return is checkpoint(), unless the service has no cursors.
-    /// cursor_expired: call again without; not_found: the folder is gone.
+    /// cursor_expired: call again without; not_found: the folder is gone. Any other error of the
+    /// folder's own: what could be reported was, and the folder is shown with it.
     virtual Status sync_folder(const std::string& account_id, const std::string& folder_id,
                                const std::optional<Cursor>& cursor, ItemSink& sink,
                                std::stop_token stop) = 0;
@@ -153,6 +157,15 @@ public:
     virtual Result<std::unique_ptr<ByteReader>> open_content(const std::string& account_id,
                                                              const std::string& item_id,
                                                              std::stop_token stop) = 0;
+
+    /// What can still be had of an item whose exact bytes can't: a message put together anew from
+    /// what the service tells of it, the same bytes each time, marked as reconstructed inside.
+    /// `why` is what open_content() failed with. The engine keeps it beside the recorded failure,
+    /// as `reconstructed`, until the exact bytes can be had. unsupported: nothing can.
+    virtual Result<std::unique_ptr<ByteReader>> reconstruct_content(const std::string& account_id,
+                                                                    const std::string& item_id,
+                                                                    const Error& why,
+                                                                    std::stop_token stop);
 
     /// The cheapest request that shows that this account can be read now. The engine asks it
     /// before it blames an item for a failure that could be an outage.
