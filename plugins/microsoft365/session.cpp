@@ -6,6 +6,7 @@
 #include "mail/content_reader.hpp"
 #include "mail/discovery.hpp"
 #include "mail/message_listing.hpp"
+#include "mail/reconstruction.hpp"
 #include "preflight.hpp"
 
 namespace openarchiver::microsoft365 {
@@ -101,6 +102,15 @@ sdk::Result<std::unique_ptr<sdk::ByteReader>> Session::open_content(const std::s
     return guarded([&] {
         return open_message(graph_, limiter_of(account_id), host_.metrics, account_id, item_id,
                             stop);
+    });
+}
+
+sdk::Result<std::unique_ptr<sdk::ByteReader>> Session::reconstruct_content(
+    const std::string& account_id, const std::string& item_id, const sdk::Error& why,
+    std::stop_token stop) {
+    return guarded([&] {
+        return reconstruct_message(graph_, limiter_of(account_id), host_.metrics, account_id,
+                                   item_id, why, stop);
     });
 }
 

@@ -34,6 +34,9 @@ public:
     sdk::Result<std::unique_ptr<sdk::ByteReader>> open_content(const std::string& account_id,
                                                                const std::string& item_id,
                                                                std::stop_token stop) override;
+    sdk::Result<std::unique_ptr<sdk::ByteReader>> reconstruct_content(
+        const std::string& account_id, const std::string& item_id, const sdk::Error& why,
+        std::stop_token stop) override;
     sdk::Status probe(const std::string& account_id, std::stop_token stop) override;
 
 private:

@@ -61,6 +61,7 @@ class FaultsTest(ArchiverTest):
             text = str(failures)
             self.assertIn("ErrorMimeContentConversionFailed", text)
             self.assertIn(bad["id"], text)
+            self.assertEqual(report["items"]["reconstructed"], 1, "what can be had is kept")
 
             with self.subTest("the failed item costs one request in a later sync, and stays"):
                 report = archive.sync(expect=1)
@@ -114,6 +115,7 @@ class FaultsTest(ArchiverTest):
                                     "action": {"status": 504, "code": "UnknownError"}})
             report = archive.sync(expect=1)
             self.assertEqual(report["items"]["failed"], 1)
+            self.assertEqual(report["items"]["reconstructed"], 1)
             self.assertEqual(report["items"]["new"], len(self.expected_messages(simulator)) - 1)
 
     def test_a_mailbox_that_fails_does_not_stop_the_others(self):

@@ -135,11 +135,16 @@ sdk::Result<GraphAnswer> GraphClient::fetch(RequestLimiter& limiter, const Graph
         }
 
         ++failures;
+        const std::uint32_t attempts = request.attempts > 0 ? request.attempts : retry_.attempts;
+        if (patience == Patience::wait && failures >= attempts && content && content->failure &&
+            (content->failure->status == 500 || content->failure->status == 504)) {
+            return GraphAnswer{{}, std::move(content->failure)};
+        }
         const milliseconds wait =
             error->retry_after && *error->retry_after > milliseconds(0)
                 ? *error->retry_after
                 : exponential(retry_.first_wait, failures - 1, retry_.longest_wait);
-        if (patience == Patience::refuse || !may_try_again(*error) || failures >= retry_.attempts ||
+        if (patience == Patience::refuse || !may_try_again(*error) || failures >= attempts ||
             wait > kLongestOutageWait) {
             return error->message.starts_with(request.what)
                        ? std::move(*error)

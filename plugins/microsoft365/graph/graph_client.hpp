@@ -25,11 +25,14 @@ struct GraphRequest {
     std::string target;
     /// Items a page, as a preference; 0: the service's default.
     std::uint32_t page_size = 0;
+    /// How often it is tried; 0: as all requests are.
+    std::uint32_t attempts = 0;
     /// Directory requests carry no mailbox preferences and give way to others.
     Subject subject = Subject::mailbox;
 };
 
-/// A complete answer: its body, or a failure that trying again does not change.
+/// A complete answer: its body, or a failure that trying again does not change (a 500 or 504 among them:
+/// it may be of what was asked for).
 struct GraphAnswer {
     std::string body;
     std::optional<GraphFailure> failure;

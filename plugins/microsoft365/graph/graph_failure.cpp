@@ -36,9 +36,9 @@ std::string text_of(const json::value* value) {
 }
 
 /// Failures of the item itself: however often it is asked for, it will not come.
-constexpr std::array<std::string_view, 4> kDamagedItem = {
+constexpr std::array<std::string_view, 5> kDamagedItem = {
     "ErrorMimeContentConversionFailed", "ErrorContentConversionFailed", "ErrorCorruptData",
-    "ErrorInvalidRecipients"};
+    "ErrorInvalidRecipients", "ErrorCannotOpenFileAttachment"};
 
 constexpr std::array<std::string_view, 4> kWithoutMailbox = {
     "MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI", "ErrorInvalidUser",
@@ -127,6 +127,13 @@ bool is_expired_token(const GraphFailure& failure_, TokenOrigin origin) {
     }
     return origin == TokenOrigin::stored && failure_.status == 400 &&
            mailbox_verdict(failure_) == MailboxVerdict::nothing;
+}
+
+bool refuses_changes(const GraphFailure& failure_) {
+    // For want of a code of its own the second one is known by its words.
+    return failure_.has_code("ErrorQuotaExceeded") ||
+           (failure_.status == 400 && failure_.text.find("DeltaToken") != std::string::npos &&
+            failure_.text.find("not supported") != std::string::npos);
 }
 
 MailboxVerdict mailbox_verdict(const GraphFailure& failure_) {

@@ -42,6 +42,10 @@ bool is_transient(const GraphFailure& failure);
 enum class TokenOrigin : std::uint8_t { this_walk, stored };
 bool is_expired_token(const GraphFailure& failure, TokenOrigin origin);
 
+/// Whether the service does not tell what changed in the mailbox, however it is asked: a mailbox
+/// that is full can't keep the change token.
+bool refuses_changes(const GraphFailure& failure);
+
 /// What a mailbox path's error says about the mailbox itself.
 enum class MailboxVerdict : std::uint8_t {
     nothing,

@@ -21,8 +21,10 @@ public:
         if (content_.response->complete()) {
             content_.permit.release();
         }
-        if (total_ == 0 && *count > 0 && buffer[0] == std::byte{'{'} &&
-            content_.response->head().field("Content-Type").starts_with("application/json")) {
+        const std::string_view front(reinterpret_cast<const char*>(buffer.data()), *count);
+        const bool json =
+            content_.response->head().field("Content-Type").starts_with("application/json");
+        if (total_ == 0 && front.starts_with(json ? "{" : "{\"error\"")) {
             // Said too late for another status. No message begins like this.
             content_.response->discard_connection();
             content_.permit.release();
@@ -58,6 +60,13 @@ sdk::Result<std::unique_ptr<sdk::ByteReader>> open_message(
     OPENARCHIVER_TRY(GraphContent content, graph.open(mailbox, request, stop));
     if (content.failure) {
         return to_error(*content.failure, Subject::item, request.what);
+    }
+    // What stands between this machine and the service answers for it at times.
+    if (content.response->head().field("Content-Type").starts_with("text/html")) {
+        content.response->discard_connection();
+        return failure(sdk::Errc::unavailable,
+                       "opening a message: a web page came in its place: check what is between "
+                       "this machine and the service");
     }
     return std::make_unique<ContentReader>(std::move(content), metrics);
 }

@@ -307,6 +307,7 @@ sdk::Result<FolderListing> FolderLister::list_changes(
                      read_pages(mailbox, std::move(*target), kDeltaPageSize, kListing, stop));
     if (changes.failure) {
         if (is_expired_token(*changes.failure, TokenOrigin::stored) ||
+            refuses_changes(*changes.failure) ||
             (changes.failure->status == 404 &&
              mailbox_verdict(*changes.failure) == MailboxVerdict::nothing)) {
             return expired("the service no longer knows its change token (" +

@@ -172,7 +172,7 @@ TEST_CASE("a listing outlasts failures for a while", "[unit]") {
             case 0:
                 return test::respond(503, "<html>busy</html>");
             case 1:
-                return test::respond(500, error_json("UnknownError"));
+                return test::respond(502, error_json("UnknownError"));
             case 2:
                 return Reply{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
                              .close = true};
