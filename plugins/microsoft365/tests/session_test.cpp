@@ -1,8 +1,12 @@
 #include "session.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "support/collecting_sinks.hpp"
 #include "support/scripted_server.hpp"
@@ -143,6 +147,44 @@ TEST_CASE("pages that go in circles end", "[unit]") {
     test::Items items;
     CHECK(fixture.sync(items).error().code == Errc::internal);
     CHECK(fixture.requests().size() == 2);
+    // Or the folder would stay in the circle for ever.
+    const sdk::Cursor inside{1, fixture.server.url() + "/v1.0/x?$skiptoken=1"};
+    CHECK(fixture.sync(items, inside).error().code == Errc::cursor_expired);
+}
+
+TEST_CASE("a page that fails is asked for in smaller ones, and large ones follow", "[unit]") {
+    // The messages 0 to 99; the page that begins with 30 fails unless it holds one.
+    std::vector<int> sizes;
+    std::mutex mutex;
+    Fixture fixture([&](const ReceivedRequest& request) {
+        const std::string prefer = request.field("Prefer");
+        const int asked = std::stoi(prefer.substr(prefer.find("maxpagesize=") + 12));
+        const std::size_t token = request.target.find("token=");
+        const int at = token == std::string::npos ? 0 : std::stoi(request.target.substr(token + 6));
+        {
+            const std::lock_guard lock(mutex);
+            sizes.push_back(asked);
+        }
+        const int size = std::min(asked, 30);
+        if (at <= 30 && at + size > 30 && size > 1) {
+            return test::respond(500, error_json("InternalServerError"));
+        }
+        std::string entries;
+        for (int i = at; i < std::min(at + size, 100); ++i) {
+            entries += (entries.empty() ? "" : ",") + std::string(R"({"id":"m)") +
+                       std::to_string(i) + R"("})";
+        }
+        const bool last = at + size >= 100;
+        return test::respond(200, page(request, entries, last ? "deltaLink" : "nextLink",
+                                       "/v1.0/x?$skiptoken=" + std::to_string(at + size)));
+    });
+    test::Items items;
+    REQUIRE(fixture.sync(items));
+    CHECK(items.all.size() == 100);
+    // Waited out once, at the size that is asked for first.
+    CHECK(std::ranges::count(sizes, 500) == 1 + 5 + 1);
+    CHECK(std::ranges::count(sizes, 25) == 1);
+    CHECK(std::ranges::count(sizes, 1) == 51);
 }
 
 TEST_CASE("a stored token that is no longer known is an expired cursor", "[unit]") {
