@@ -265,7 +265,7 @@ TEST_CASE("a refused token is renewed once, in listings and in readers", "[unit]
         if (request.field("Authorization") != accepted) {
             return test::respond(401, error_json("InvalidAuthenticationToken"));
         }
-        return test::respond(200, "content");
+        return test::respond(200, "{}");
     });
     REQUIRE(fixture.session->open_content("u", "m", {}));
     accepted = "Bearer t3";
@@ -458,7 +458,7 @@ TEST_CASE("a mailbox that is being set up is unavailable, not gone", "[unit]") {
 }
 
 TEST_CASE("the session goes away with connections open", "[unit]") {
-    auto fixture = std::make_unique<Fixture>([](const auto&) { return test::respond(200, "x"); });
+    auto fixture = std::make_unique<Fixture>([](const auto&) { return test::respond(200, "{}"); });
     REQUIRE(fixture->session->probe("u", {}));
     const auto begin = std::chrono::steady_clock::now();
     fixture->session.reset();
