@@ -211,7 +211,7 @@ class FaultsByNameTest(ArchiverTest):
         """32, 33: bare LF, NUL, 8-bit, no end of line, no or the same Message-ID, TNEF, reports"""
         same = b"Message-ID: <same@contoso.example>\r\n"
         contents = [
-            b"x", b"\n", b"\0", b"{\"error\":{}}", b"Subject: bare\n\nLF only\n",
+            b"x", b"\n", b"\0", b"{\"no\":\"header\"}", b"Subject: bare\n\nLF only\n",
             b"Subject: NUL\r\n\r\na\0b\r\n", bytes(range(256)) * 40,
             "Subject: 8-bit ä\r\n\r\n€".encode("latin-1", "replace"), b"no headers at all",
             same + b"\r\none\r\n", same + b"\r\ntwo\r\n", b"Subject: no id\r\n\r\n.\r\n",
