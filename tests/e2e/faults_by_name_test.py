@@ -118,11 +118,19 @@ class FaultsByNameTest(ArchiverTest):
                   [("resync_required", {"Location": "http://127.0.0.1:9/v1.0/users?$deltatoken="})],
                   run)
 
+    def test_a_change_token_that_is_lost_within_a_walk(self):
+        """23: in the first walk, and again in the walk that replaces it"""
+        self.each([("delta", "token_lost", {"path_contains": "skiptoken", "nth": nth}, 1)
+                   for nth in (1, 2)] +
+                  [("delta", "token_lost", {"path_contains": "skiptoken", "every": 2}, 2)],
+                  self.absorbed)
+
     def test_what_does_not_pass_ends_the_sync_soon_and_the_next_one_goes_on(self):
         """15, 16, 23, 27, 29, 32, 37, 38: all the time"""
         partly, refused, outage = (1,), (3,), (1, 7)
         self.each([
             ("delta", "circle", {}, partly),
+            ("delta", "endless", {}, partly),
             ("delta", "link_without_user", {}, partly),
             ("delta", "link_relative", {}, partly),
             ("delta", "link_elsewhere", {}, partly),
