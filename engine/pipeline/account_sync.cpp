@@ -208,7 +208,9 @@ public:
     }
 
     Flow checkpoint(const sdk::Cursor& cursor) override {
-        return flow(sync_.checkpoint(cursor, pass_));
+        const Flow next = flow(sync_.checkpoint(cursor, pass_));
+        // A listing that is compared at its end can't be continued in another turn.
+        return sync_.yielding_ && !pass_->compare ? Flow::stop : next;
     }
 
     void remark(std::string_view text) override { sync_.remark(text); }
@@ -231,53 +233,41 @@ AccountSync::AccountSync(RunContext& run, catalog::AccountRecord account,
 
 AccountSync::Result AccountSync::execute(std::stop_token stop) {
     const std::stop_callback forward(stop, [this] { stop_.request_stop(); });
-    Status status = list_folders();
-    if (status && state_ != sdk::AccountState::available) {
-        return {Outcome::not_available, state_, std::nullopt, false};
+    {
+        const std::lock_guard lock(mutex_);
+        turn_ = std::stop_source();
+        yielding_ = false;
     }
-    if (status) {
-        retry_failures();
-        for (const auto& record : folders_) {
-            if (stop_.stop_requested()) {
-                break;
-            }
-            if (!record.folder.archived || record.removed_at != sdk::Timestamp{}) {
-                continue;
-            }
-            auto pass = std::make_shared<FolderPass>();
-            pass->record = record;
-            if (const auto synced = sync_folder(pass); !synced) {
-                const Error& error = synced.error();
-                if (error.code == Errc::cancelled || error.code == Errc::unauthenticated ||
-                    error.code == Errc::permission_denied || is_retryable(error.code)) {
-                    // Not this folder's fault: the account, or everything, can't be read now.
-                    status = error;
-                    break;
-                }
-                if (error.code != Errc::not_found) {  // else: gone, the next listing tells
-                    run_.log->warn("folder failed: source={} account={} folder={} code={} {}",
-                                   account_.source, account_.id, record.folder.id,
-                                   to_string(error.code), error.message);
-                    folder_failed_ = true;
-                    run_.progress.update([](SyncCounts& c) { ++c.failed_folders; });
-                    note(catalog::FolderVisited{account_.source, account_.id, record.folder.id,
-                                                record.folder.item_count, error});
-                }
-            }
+    const std::stop_callback end_turn(stop_.get_token(), [this] { turn_source().request_stop(); });
+    Status status;
+    if (!listed_) {
+        status = list_folders();
+        if (status && state_ != sdk::AccountState::available) {
+            return {Outcome::not_available, state_, std::nullopt, false};
+        }
+        listed_ = status.has_value();
+        if (listed_) {
+            retry_failures();
         }
     }
+    if (status) {
+        status = visit_folders();
+    }
     wait_for_fetches();
-    count_moves();
+    end_visits();
     bool local = false;
     {
         const std::lock_guard lock(mutex_);
         local = spool_failed_;
         if (error_ && error_->code != Errc::cancelled) {
             status = *error_;
-        } else if (status && (error_ || stop.stop_requested())) {
-            status = cancelled();
+        } else if (error_ || stop.stop_requested()) {
+            status = status ? cancelled() : status;
+        } else if (yielding_ && (status ? !all_done() : status.error().code == Errc::cancelled)) {
+            return {Outcome::unfinished, state_, std::nullopt, false};
         }
     }
+    count_moves();
     if (!status) {
         if (status.error().code != Errc::cancelled) {
             note(catalog::AccountVisited{account_.source, account_.id, status.error()});
@@ -298,6 +288,112 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
     return {Outcome::up_to_date, state_, std::nullopt, false};
 }
 
+Status AccountSync::visit_folders() {
+    done_.resize(folders_.size());
+    for (std::size_t i = 0; i < folders_.size(); ++i) {
+        const auto& record = folders_[i];
+        if (stop_.stop_requested() || yielding_) {
+            return {};
+        }
+        if (done_[i]) {
+            continue;
+        }
+        if (!record.folder.archived || record.removed_at != sdk::Timestamp{}) {
+            done_[i] = true;
+            continue;
+        }
+        OPENARCHIVER_CHECK(visit_folder(i));
+    }
+    return {};
+}
+
+Status AccountSync::visit_folder(std::size_t index) {
+    auto pass = std::make_shared<FolderPass>();
+    pass->record = folders_[index];
+    {
+        const std::lock_guard lock(mutex_);
+        visits_.push_back({index, pass});
+    }
+    const auto synced = sync_folder(pass);
+    if (!synced) {
+        const Error& error = synced.error();
+        if (error.code == Errc::cancelled || error.code == Errc::unauthenticated ||
+            error.code == Errc::permission_denied || is_retryable(error.code)) {
+            // Another turn, or not this folder's fault: the account, or everything, can't be read.
+            return error;
+        }
+        if (error.code != Errc::not_found) {  // else: gone, the next listing tells
+            run_.log->warn("folder failed: source={} account={} folder={} code={} {}",
+                           account_.source, account_.id, pass->record.folder.id,
+                           to_string(error.code), error.message);
+            folder_failed_ = true;
+            run_.progress.update([](SyncCounts& c) { ++c.failed_folders; });
+            note(catalog::FolderVisited{account_.source, account_.id, pass->record.folder.id,
+                                        pass->record.folder.item_count, error});
+        }
+        done_[index] = true;
+        return {};
+    }
+    const std::lock_guard lock(mutex_);
+    visits_.back().listed = true;
+    return {};
+}
+
+/// All fetches of the turn have ended: which folders are done, and where the others go on.
+void AccountSync::end_visits() {
+    std::vector<Visit> visits;
+    {
+        const std::lock_guard lock(mutex_);
+        visits.swap(visits_);
+    }
+    for (const auto& visit : visits) {
+        auto& record = folders_[visit.folder];
+        const std::lock_guard order(visit.pass->order);
+        record.cursor = visit.pass->record.cursor;
+        record.cursor_logged_at = visit.pass->record.cursor_logged_at;
+        const std::lock_guard lock(mutex_);
+        const bool fetched = std::none_of(visit.pass->epochs.begin(), visit.pass->epochs.end(),
+                                          [](const auto& epoch) { return epoch.outstanding > 0; });
+        if (visit.listed && fetched) {
+            done_[visit.folder] = true;
+        }
+    }
+}
+
+bool AccountSync::all_done() const {
+    return std::all_of(done_.begin(), done_.end(), [](bool done) { return done; });
+}
+
+void AccountSync::yield() {
+    yielding_ = true;
+}
+
+void AccountSync::yield_at_once() {
+    std::vector<Visit> visits;
+    {
+        const std::lock_guard lock(mutex_);
+        visits = visits_;
+        for (const auto& visit : visits) {
+            if (visit.pass->compare) {
+                return;
+            }
+        }
+    }
+    // A folder that has no cursor yet would be listed from its beginning, and compared, next time.
+    for (const auto& visit : visits) {
+        const std::lock_guard order(visit.pass->order);
+        if (!visit.pass->record.cursor) {
+            return;
+        }
+    }
+    turn_source().request_stop();
+}
+
+std::stop_source AccountSync::turn_source() {
+    const std::lock_guard lock(mutex_);
+    return turn_;
+}
+
 Status AccountSync::list_folders() {
     OPENARCHIVER_TRY(folders_, run_.catalog.folders(account_.key));
     std::optional<sdk::Cursor> cursor = account_.folders_cursor;
@@ -305,12 +401,11 @@ Status AccountSync::list_folders() {
         cursor.reset();
     }
     FolderListing listing(*this);
-    auto result =
-        run_.source.session->list_folders(account_.id, cursor, listing, stop_.get_token());
+    const std::stop_token stop = turn_source().get_token();
+    auto result = run_.source.session->list_folders(account_.id, cursor, listing, stop);
     if (!result && result.error().code == Errc::cursor_expired && cursor) {
         listing.restart();
-        result = run_.source.session->list_folders(account_.id, std::nullopt, listing,
-                                                   stop_.get_token());
+        result = run_.source.session->list_folders(account_.id, std::nullopt, listing, stop);
     }
     if (!result) {
         return result.error();
@@ -369,8 +464,11 @@ Status AccountSync::sync_folder(const std::shared_ptr<FolderPass>& pass) {
         }
         return status;
     }
-    note(catalog::FolderVisited{account_.source, account_.id, pass->record.folder.id,
-                                pass->record.folder.item_count, std::nullopt});
+    // Without a checkpoint, the service was not asked: nothing speaks for a change.
+    if (pass->last_cursor || !cursor) {
+        note(catalog::FolderVisited{account_.source, account_.id, pass->record.folder.id,
+                                    pass->record.folder.item_count, std::nullopt});
+    }
     return {};
 }
 
@@ -391,8 +489,8 @@ Status AccountSync::sync_folder_once(const std::shared_ptr<FolderPass>& pass,
     }
     ItemListing listing(*this, pass);
     OPENARCHIVER_CHECK(run_.source.session->sync_folder(account_.id, pass->record.folder.id, cursor,
-                                                        listing, stop_.get_token()));
-    if (stop_.stop_requested()) {
+                                                        listing, turn_source().get_token()));
+    if (turn_source().stop_requested()) {
         return cancelled();
     }
     if (pass->compare) {
@@ -618,7 +716,7 @@ void AccountSync::fetch_loop(std::stop_token stop) {
             ++fetching_;
             changed_.notify_all();
         }
-        if (!stop_.stop_requested()) {
+        if (!turn_source().get_token().stop_requested()) {
             process(std::move(task));
         }
         const std::lock_guard lock(mutex_);
@@ -652,7 +750,11 @@ void AccountSync::process(Task task) {
         }
     }
     if (!status) {
-        abort(status.error());
+        const bool turn_over = status.error().code == Errc::cancelled &&
+                               !stop_.stop_requested() && turn_source().stop_requested();
+        if (!turn_over) {  // else: dropped, and listed again in the next turn
+            abort(status.error());
+        }
         return;
     }
     conclude(task, archived);
@@ -851,18 +953,26 @@ void AccountSync::count_moves() {
     });
 }
 
+/// What was not fetched in this turn is listed again in the next.
+void AccountSync::forget_dropped_tasks() {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(pending_, [](const auto& entry) { return !entry.second.handed_over; });
+}
+
 void AccountSync::wait_for_fetches() {
     std::vector<std::jthread> fetchers;
     {
         std::unique_lock lock(mutex_);
         changed_.wait(lock,
-                      [&] { return fetching_ == 0 && (tasks_.empty() || stop_.stop_requested()); });
+                      [&] { return fetching_ == 0 && (tasks_.empty() || turn_.stop_requested()); });
         tasks_.clear();
         fetchers.swap(fetchers_);
     }
     for (auto& fetcher : fetchers) {
         fetcher.request_stop();
     }
+    fetchers.clear();  // joins them
+    forget_dropped_tasks();
 }
 
 void AccountSync::abort(Error error) {
@@ -971,13 +1081,14 @@ void AccountSync::note(catalog::NoteBody body) {
     (void)run_.committer.note({run_.now(), std::move(body)}, std::stop_token());
 }
 
-/// False when the work ends meanwhile.
+/// False when the turn ends meanwhile.
 bool AccountSync::sleep(std::chrono::milliseconds time) {
     std::mutex local;
     std::unique_lock lock(local);
     std::condition_variable_any never;
-    never.wait_for(lock, stop_.get_token(), time, [] { return false; });
-    return !stop_.stop_requested();
+    const std::stop_token end = turn_source().get_token();
+    never.wait_for(lock, end, time, [] { return false; });
+    return !end.stop_requested();
 }
 
 }  // namespace openarchiver::pipeline

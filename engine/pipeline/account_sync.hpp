@@ -34,6 +34,8 @@ struct RunContext {
     SyncProgress& progress;
     std::filesystem::path spool_folder;
     bool reconcile = false;
+    /// When the next run of a schedule is due; absent: this run is on nobody's schedule.
+    std::optional<std::chrono::steady_clock::time_point> next_run_at;
 
     [[nodiscard]] sdk::Timestamp now() const {
         return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
@@ -41,11 +43,11 @@ struct RunContext {
 };
 
 /// One pass over one account: its folders one after another on the calling thread, its contents
-/// fetched beside by a few threads of its own. Shared by the committer's acknowledgements, which
-/// may come after the pass.
+/// fetched beside by a few threads of its own. A pass may take several turns, so that others get
+/// theirs. Shared by the committer's acknowledgements, which may come after the pass.
 class AccountSync : public std::enable_shared_from_this<AccountSync> {
 public:
-    enum class Outcome : std::uint8_t { up_to_date, not_available, failed };
+    enum class Outcome : std::uint8_t { up_to_date, not_available, failed, unfinished };
 
     struct Result {
         Outcome outcome = Outcome::up_to_date;
@@ -59,7 +61,23 @@ public:
     AccountSync(RunContext& run, catalog::AccountRecord account,
                 std::vector<catalog::FailureRecord> due_failures);
 
+    /// Goes on until the pass is over, or until asked to yield: `unfinished`. Then it may be called
+    /// again.
     Result execute(std::stop_token stop);
+
+    /// Ends the turn with the page that is being listed.
+    void yield();
+    /// Ends the turn as soon as possible without loss, when yield() did not: the account waits for
+    /// its own service limit, which it need not do on a worker's time.
+    void yield_at_once();
+
+    [[nodiscard]] const std::string& account_id() const { return account_.id; }
+
+    /// Its folders were listed: the service answers for this account.
+    [[nodiscard]] bool listed() const { return listed_; }
+
+    /// When no turn follows: items that left one folder and are in another have moved.
+    void count_moves();
 
 private:
     /// Events of a folder up to a checkpoint. The cursor counts once all of them are handed over.
@@ -111,11 +129,22 @@ private:
         std::vector<FollowUp> follow_ups;
     };
 
+    /// A folder visited in this turn.
+    struct Visit {
+        std::size_t folder = 0;  ///< in folders_
+        std::shared_ptr<FolderPass> pass;
+        bool listed = false;  ///< to its end
+    };
+
     class FolderListing;
     class ItemListing;
     friend class ItemListing;
 
     sdk::Status list_folders();
+    sdk::Status visit_folders();
+    sdk::Status visit_folder(std::size_t index);
+    void end_visits();
+    [[nodiscard]] bool all_done() const;
     sdk::Status sync_folder(const std::shared_ptr<FolderPass>& pass);
     sdk::Status sync_folder_once(const std::shared_ptr<FolderPass>& pass,
                                  const std::optional<sdk::Cursor>& cursor);
@@ -167,7 +196,8 @@ private:
     void hand_over_cursors(const std::shared_ptr<FolderPass>& pass);
     void acknowledged(const Task& task, std::uint64_t bytes, catalog::Fidelity fidelity);
     void wait_for_fetches();
-    void count_moves();
+    void forget_dropped_tasks();
+    std::stop_source turn_source();
     void abort(sdk::Error error);
     sdk::Error spool_failed(sdk::Error error);
 
@@ -180,16 +210,21 @@ private:
     const catalog::AccountRecord account_;
     const std::vector<catalog::FailureRecord> due_failures_;
     std::vector<catalog::FolderRecord> folders_;
+    std::vector<bool> done_;  ///< of folders_: needs no visit in this pass any more
+    bool listed_ = false;
     sdk::AccountState state_ = sdk::AccountState::available;
     std::string state_reason_;
     bool folder_failed_ = false;
     std::string remark_;     ///< what the provider told of the account beside
     std::stop_source stop_;  ///< ends this account's work: the run's stop, or an error of its own
+    std::atomic<bool> yielding_ = false;
 
     std::mutex mutex_;  // guards everything below
     std::condition_variable_any changed_;
     std::deque<Task> tasks_;
     std::size_t fetching_ = 0;
+    std::vector<Visit> visits_;
+    std::stop_source turn_;  ///< ends what a turn waits for: stop_, or yield_at_once()
     std::unordered_map<std::string, Pending> pending_;
     std::uint64_t task_numbers_ = 0;
     std::unordered_set<std::string> placed_items_;  ///< known items found in another folder

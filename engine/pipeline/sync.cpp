@@ -3,11 +3,15 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <atomic>
+#include <condition_variable>
+#include <iterator>
+#include <list>
 #include <map>
+#include <thread>
 #include <unordered_map>
 
 #include "pipeline/account_sync.hpp"
+#include "pipeline/scheduled_sync.hpp"
 
 namespace openarchiver::pipeline {
 
@@ -48,7 +52,7 @@ public:
         // Their rows must be there before their folders are.
         OPENARCHIVER_CHECK(run_.committer.flush(stop_.get_token()));
         OPENARCHIVER_TRY(accounts_, run_.catalog.accounts(source().id));
-        select();
+        OPENARCHIVER_CHECK(select());
         run_.progress.update([&](SyncCounts& c) { c.discovered = accounts_.size(); });
         OPENARCHIVER_CHECK(sync_accounts());
         return finish_import();
@@ -144,8 +148,9 @@ private:
         return {};
     }
 
-    /// Which accounts this run visits. An account that was asked for may be another source's.
-    void select() {
+    /// Which accounts this run visits, and in which order. An account that was asked for may be
+    /// another source's.
+    Status select() {
         const auto wanted = [&](const catalog::AccountRecord& account) {
             return offered_.contains(account.id) &&
                    (options_.accounts.empty() ||
@@ -153,14 +158,30 @@ private:
                         options_.accounts.begin(), options_.accounts.end(),
                         [&](const auto& w) { return w == account.id || w == account.address; }));
         };
-        // What was never archived comes first, so that a short run gets round to everything.
-        for (const bool imported : {false, true}) {
-            for (const auto& account : accounts_) {
-                if ((account.first_pass_at != sdk::Timestamp{}) == imported && wanted(account)) {
-                    selected_.push_back(&account);
-                }
+        // On a schedule, new mail of what was imported goes before; among imports, whoever has the
+        // least so far. Where no other run is to follow, what was never archived comes first, so
+        // that a short run gets round to everything.
+        std::multimap<std::pair<bool, std::uint64_t>, const catalog::AccountRecord*> order;
+        for (const auto& account : accounts_) {
+            if (!wanted(account)) {
+                continue;
             }
+            std::uint64_t items = 0;
+            if (!imported(account)) {
+                OPENARCHIVER_TRY(const auto counts, run_.catalog.account_counts(account.key));
+                items = counts.items;
+            }
+            order.emplace(std::pair(imported(account) != run_.next_run_at.has_value(), items),
+                          &account);
         }
+        for (const auto& [rank, account] : order) {
+            waiting_.push_back({account, nullptr, {}, false});
+        }
+        return {};
+    }
+
+    static bool imported(const catalog::AccountRecord& account) {
+        return account.first_pass_at != sdk::Timestamp{};
     }
 
     Status sync_accounts() {
@@ -170,11 +191,12 @@ private:
                 due_[failure.account].push_back(failure);
             }
         }
-        const std::size_t workers = std::min<std::size_t>(
-            std::max(1U, run_.source.session->limits().accounts_in_parallel), selected_.size());
+        workers_ = std::min<std::size_t>(
+            std::max(1U, run_.source.session->limits().accounts_in_parallel), waiting_.size());
         {
+            const std::jthread clock([this](const std::stop_token& stop) { watch_turns(stop); });
             std::vector<std::jthread> threads;
-            for (std::size_t i = 0; i < workers; ++i) {
+            for (std::size_t i = 0; i < workers_; ++i) {
                 threads.emplace_back([this] { work(); });
             }
         }
@@ -192,25 +214,116 @@ private:
         return {};
     }
 
+    /// An account's place in the line, or its turn on a worker.
+    struct Turn {
+        const catalog::AccountRecord* account = nullptr;
+        std::shared_ptr<AccountSync> sync;  ///< kept from turn to turn
+        std::chrono::steady_clock::time_point began;
+        bool yielding = false;
+    };
+
+    /// So long an account has its worker to itself while others wait.
+    [[nodiscard]] std::chrono::milliseconds turn_length() const {
+        constexpr std::chrono::milliseconds kShortest{1'000};
+        constexpr std::chrono::milliseconds kLongest{30'000};
+        return std::clamp<std::chrono::milliseconds>(source().every / 4, kShortest, kLongest);
+    }
+
+    [[nodiscard]] bool next_run_is_due() const {
+        return run_.next_run_at && std::chrono::steady_clock::now() >= *run_.next_run_at;
+    }
+
     void work() {
-        while (!stop_.stop_requested()) {
-            const std::size_t index = next_.fetch_add(1);
-            if (index >= selected_.size()) {
-                return;
-            }
-            const auto& account = *selected_[index];
-            auto due = due_.find(account.id);
-            auto sync = std::make_shared<AccountSync>(
-                run_, account,
-                due == due_.end() ? std::vector<catalog::FailureRecord>() : due->second);
-            record(account, sync->execute(stop_.get_token()));
+        while (auto turn = begin_turn()) {
+            const auto result = (*turn)->sync->execute(stop_.get_token());
+            end_turn(*turn, result);
         }
     }
 
-    void record(const catalog::AccountRecord& account, const AccountSync::Result& result) {
+    std::optional<std::list<Turn>::iterator> begin_turn() {
+        const std::lock_guard lock(mutex_);
+        // Once the next run is due, imports go on there. Each run gives them some turns all the
+        // same, however long the others took.
+        if (!waiting_.empty() && !imported(*waiting_.front().account) && next_run_is_due() &&
+            import_turns_ >= workers_) {
+            for (const Turn& turn : waiting_) {
+                if (turn.sync) {
+                    turn.sync->count_moves();
+                }
+            }
+            waiting_.clear();
+        }
+        if (waiting_.empty() || stop_.stop_requested()) {
+            return std::nullopt;
+        }
+        active_.splice(active_.end(), waiting_, waiting_.begin());
+        const auto turn = std::prev(active_.end());
+        const auto& account = *turn->account;
+        turn->began = std::chrono::steady_clock::now();
+        turn->yielding = false;
+        if (!imported(account)) {
+            ++import_turns_;
+        }
+        if (!turn->sync) {
+            const auto due = due_.find(account.id);
+            turn->sync = std::make_shared<AccountSync>(
+                run_, account,
+                due == due_.end() ? std::vector<catalog::FailureRecord>() : due->second);
+        }
+        return turn;
+    }
+
+    void end_turn(std::list<Turn>::iterator turn, const AccountSync::Result& result) {
+        record(*turn->account, *turn->sync, result);
+        const std::lock_guard lock(mutex_);
+        if (result.outcome == AccountSync::Outcome::unfinished) {
+            if (!next_run_is_due()) {
+                waiting_.splice(waiting_.end(), active_, turn);
+                return;
+            }
+            turn->sync->count_moves();
+        }
+        active_.erase(turn);
+    }
+
+    /// Ends turns: while others wait for a worker, and once the next run is due.
+    void watch_turns(const std::stop_token& stop) {
+        constexpr std::chrono::milliseconds kLook{100};
+        std::mutex none;
+        std::unique_lock nothing(none);
+        std::condition_variable_any never;
+        while (!stop.stop_requested()) {
+            never.wait_for(nothing, stop, kLook, [] { return false; });
+            const auto now = std::chrono::steady_clock::now();
+            const std::lock_guard lock(mutex_);
+            if (waiting_.empty() && !next_run_is_due()) {
+                continue;
+            }
+            for (Turn& turn : active_) {
+                if (now - turn.began < turn_length()) {
+                    continue;
+                }
+                if (!turn.yielding) {
+                    turn.sync->yield();
+                    turn.yielding = true;
+                } else if (now - turn.began >= 2 * turn_length()) {
+                    turn.sync->yield_at_once();
+                }
+            }
+        }
+    }
+
+    void record(const catalog::AccountRecord& account, const AccountSync& sync,
+                const AccountSync::Result& result) {
         const std::lock_guard lock(mutex_);
         results_[account.key] = result;
         switch (result.outcome) {
+            case AccountSync::Outcome::unfinished:
+                if (sync.listed()) {
+                    ++good_;
+                    failures_in_a_row_ = 0;
+                }
+                return;
             case AccountSync::Outcome::up_to_date:
                 ++good_;
                 failures_in_a_row_ = 0;
@@ -321,11 +434,13 @@ private:
     std::stop_callback<std::function<void()>> forward_;
     std::vector<catalog::AccountRecord> accounts_;
     std::unordered_set<std::string> offered_;  ///< ids that discovery shows as available
-    std::vector<const catalog::AccountRecord*> selected_;
     std::unordered_map<std::string, std::vector<catalog::FailureRecord>> due_;
-    std::atomic<std::size_t> next_ = 0;
+    std::size_t workers_ = 0;
 
     std::mutex mutex_;  // guards everything below
+    std::list<Turn> waiting_;
+    std::list<Turn> active_;
+    std::size_t import_turns_ = 0;
     std::map<std::int64_t, AccountSync::Result> results_;
     std::optional<Error> fatal_;
     std::optional<Error> outage_;
@@ -359,10 +474,13 @@ sdk::Result<std::unique_ptr<OpenSource>> open_source(const access::Context& cont
     return open;
 }
 
-SyncReport sync_source(OpenSource& source, Committer& committer,
-                       const std::filesystem::path& catalog_folder, sdk::Clock& clock,
-                       const std::shared_ptr<spdlog::logger>& log, const SyncOptions& options,
-                       SyncProgress& progress, std::stop_token stop) {
+namespace {
+
+SyncReport run_sync(OpenSource& source, Committer& committer,
+                    const std::filesystem::path& catalog_folder, sdk::Clock& clock,
+                    const std::shared_ptr<spdlog::logger>& log, const SyncOptions& options,
+                    std::optional<std::chrono::steady_clock::time_point> next_run_at,
+                    SyncProgress& progress, std::stop_token stop) {
     const auto started = clock.steady_now();
     const auto metrics_before = source.services->metrics().snapshot();
     SyncReport report;
@@ -377,9 +495,15 @@ SyncReport sync_source(OpenSource& source, Committer& committer,
     };
     (void)committer.note({now(), catalog::RunStarted{report.source}}, {});
     {
-        RunContext run{
-            source,           committer, **reader, clock, log, progress, catalog_folder / "spool",
-            options.reconcile};
+        RunContext run{source,
+                       committer,
+                       **reader,
+                       clock,
+                       log,
+                       progress,
+                       catalog_folder / "spool",
+                       options.reconcile,
+                       next_run_at};
         SourceSync sync(std::move(run), options, stop);
         if (const auto status = sync.execute(); !status) {
             report.error = status.error();
@@ -414,6 +538,25 @@ SyncReport sync_source(OpenSource& source, Committer& committer,
         report.status = SourceStatus::error;
     }
     return report;
+}
+
+}  // namespace
+
+SyncReport sync_source(OpenSource& source, Committer& committer,
+                       const std::filesystem::path& catalog_folder, sdk::Clock& clock,
+                       const std::shared_ptr<spdlog::logger>& log, const SyncOptions& options,
+                       SyncProgress& progress, std::stop_token stop) {
+    return run_sync(source, committer, catalog_folder, clock, log, options, std::nullopt, progress,
+                    std::move(stop));
+}
+
+SyncReport sync_on_schedule(OpenSource& source, Committer& committer,
+                            const std::filesystem::path& catalog_folder, sdk::Clock& clock,
+                            const std::shared_ptr<spdlog::logger>& log,
+                            std::chrono::steady_clock::time_point next_run_at,
+                            SyncProgress& progress, std::stop_token stop) {
+    return run_sync(source, committer, catalog_folder, clock, log, {}, next_run_at, progress,
+                    std::move(stop));
 }
 
 sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog,

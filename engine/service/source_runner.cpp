@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "pipeline/scheduled_sync.hpp"
+
 namespace openarchiver::service {
 
 using sdk::Errc;
@@ -169,16 +171,23 @@ Pass SourceRunner::run_pass(const pipeline::SyncOptions& options, ProgressBoard*
         open_ = std::move(*opened);
     }
     const auto progress = std::make_shared<RunProgress>(source_.id, open_->services->metrics());
+    std::chrono::steady_clock::time_point next_run;
     {
         const std::lock_guard lock(mutex_);
         progress_ = progress;
+        next_run = next_run_;
     }
+    const auto& folder = use->archive().catalog_folder();
     if (board != nullptr) {
         board->add(progress);
+        pass.report =
+            pipeline::sync_source(*open_, use->committer(), folder, context_.clock, context_.log,
+                                  options, progress->counts(), std::move(stop));
+    } else {
+        pass.report =
+            pipeline::sync_on_schedule(*open_, use->committer(), folder, context_.clock,
+                                       context_.log, next_run, progress->counts(), std::move(stop));
     }
-    pass.report = pipeline::sync_source(*open_, use->committer(), use->archive().catalog_folder(),
-                                        context_.clock, context_.log, options, progress->counts(),
-                                        std::move(stop));
     progress->finish();
     pass.archive_failure = use->committer().failure();
     return pass;
