@@ -138,6 +138,25 @@ json::object item_failure(const catalog::FailureRecord& record, const FolderPath
     return failure;
 }
 
+/// How far back the last good visits of the folders are: the interval really achieved.
+json::object polling_value(std::vector<sdk::Timestamp> visits, sdk::Timestamp now) {
+    std::ranges::sort(visits);
+    const auto first = std::ranges::upper_bound(visits, sdk::Timestamp{});
+    const auto visited = static_cast<std::size_t>(visits.end() - first);
+    const auto lag = [&](std::size_t index) -> json::value {
+        if (visited == 0) {
+            return nullptr;
+        }
+        const auto behind =
+            std::max(now - first[static_cast<std::ptrdiff_t>(index)], std::chrono::milliseconds(0));
+        return std::chrono::duration_cast<std::chrono::seconds>(behind).count();
+    };
+    return {{"folders", visits.size()},
+            {"never_visited", visits.size() - visited},
+            {"p50_lag_seconds", lag(visited / 2)},
+            {"max_lag_seconds", lag(0)}};
+}
+
 sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
                                           const profile::Source& source, const LiveSource* live,
                                           sdk::Timestamp now) {
@@ -145,6 +164,7 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
     catalog::SourceRecord record;
     std::vector<catalog::AccountRecord> accounts;
     catalog::ItemCounts items;
+    std::vector<sdk::Timestamp> visits;
     if (catalog != nullptr) {
         OPENARCHIVER_TRY(health, pipeline::source_health(*catalog, source.id));
         auto found = catalog->source(source.id);
@@ -159,6 +179,14 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
                              catalog->account_counts(account.key));
             items.items += counts.items;
             items.in_mailbox += counts.in_mailbox;
+            if (account.state == sdk::AccountState::available) {
+                OPENARCHIVER_TRY(const auto folders, catalog->folders(account.key));
+                for (const catalog::FolderRecord& folder : folders) {
+                    if (folder.folder.archived && folder.removed_at == sdk::Timestamp{}) {
+                        visits.push_back(folder.synced_at);
+                    }
+                }
+            }
         }
     }
     if (live != nullptr && live->error) {
@@ -178,6 +206,7 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
         {"run_ended_at", time_value(record.run_ended_at)},
         {"good_run_at", time_value(record.good_run_at)},
         {"lag_seconds", nullptr},
+        {"polling", polling_value(std::move(visits), now)},
         {"accounts", account_counts(accounts)},
         {"items", items.items},
         {"items_in_mailbox", items.in_mailbox},
