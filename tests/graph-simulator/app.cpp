@@ -251,6 +251,10 @@ Reply App::throttled(const Flight& flight, const Limits::Ticket& ticket) {
                      concurrency ? "Application is over its MailboxConcurrency limit."
                                  : "Application is over its RequestsPerWindow limit.",
                      {}};
+    if (ticket.admission == Admission::Application) {
+        error.code = "TooManyRequests";
+        error.message = "Please retry again later.";
+    }
     if (settings.retry_after_header) {
         std::int64_t seconds = settings.retry_after_min;
         const std::int64_t span = settings.retry_after_max - settings.retry_after_min;
@@ -353,7 +357,7 @@ bool Call::has_role(std::initializer_list<std::string_view> names) const {
 World::World(const Options& given)
     : options(given),
       tenant(TenantPlan{given.users, given.messages, given.folders, given.large_bytes, given.seed,
-                        given.mail_directory, given.extras, given.awkward_ids}),
+                        given.mail_directory, given.extras, given.awkward_ids, given.median_bytes}),
       delta_tokens("delta " + std::to_string(given.seed)),
       faults(mix(given.seed, 99)) {
     settings.latency_ms = given.latency_ms;

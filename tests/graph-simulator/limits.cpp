@@ -36,16 +36,24 @@ Limits::Ticket Limits::admit(std::uint32_t mailbox, std::int64_t now_us, const S
             ticket.admission = Admission::Concurrency;
         }
     }
+    if (ticket.admission == Admission::Granted && settings.limits &&
+        settings.app_max_concurrent > 0 && in_flight_ >= settings.app_max_concurrent) {
+        ticket.admission = Admission::Application;
+    }
     ticket.in_flight = state.in_flight + 1;
-    if (ticket.admission == Admission::Granted)
+    if (ticket.admission == Admission::Granted) {
         ++state.in_flight;
+        ++in_flight_;
+    }
     return ticket;
 }
 
 void Limits::release(std::uint32_t mailbox) {
     Mailbox& state = mailboxes_[mailbox];
-    if (state.in_flight > 0)
+    if (state.in_flight > 0) {
         --state.in_flight;
+        --in_flight_;
+    }
 }
 
 void Limits::forget() {

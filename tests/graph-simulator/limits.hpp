@@ -1,4 +1,5 @@
 // Outlook's limits for one app and mailbox: requests at a time, and requests in a sliding window.
+// And one for the app over all mailboxes, which an older revision of the documentation has.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 namespace graph_simulator {
 
-enum class Admission { Granted, Concurrency, Window };
+enum class Admission { Granted, Concurrency, Window, Application };
 
 class Limits {
 public:
@@ -32,6 +33,7 @@ private:
     };
 
     std::unordered_map<std::uint32_t, Mailbox> mailboxes_;
+    std::int64_t in_flight_ = 0;  // of all mailboxes
 };
 
 }  // namespace graph_simulator

@@ -69,6 +69,8 @@ void parse_number(Options& options, std::string_view name, std::string_view valu
         options.folders = number<std::uint64_t>(name, value);
     else if (name == "--large-bytes")
         options.large_bytes = number<std::uint64_t>(name, value);
+    else if (name == "--median-bytes")
+        options.median_bytes = number<std::uint64_t>(name, value);
     else if (name == "--latency-ms")
         options.latency_ms = number<std::int64_t>(name, value);
     else if (name == "--seed")
@@ -106,7 +108,8 @@ std::string usage() {
            "    [--tenant GUID] [--client-id GUID] [--client-secret VALUE] [--client-cert PEM]\n"
            "    [--mail DIR] [--users N] [--messages N] [--folders N] [--large-bytes B] "
            "[--extras]\n"
-           "    [--latency-ms N] [--seed N] [--page-size-max N] [--no-limits] [--awkward-ids]\n"
+           "    [--median-bytes N] [--latency-ms N] [--seed N] [--page-size-max N] [--no-limits] "
+           "[--awkward-ids]\n"
            "    [--die-with-parent]\n";
 }
 

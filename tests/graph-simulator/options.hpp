@@ -22,6 +22,7 @@ struct Options {
     std::uint64_t messages = 20;
     std::uint64_t folders = 2;
     std::uint64_t large_bytes = 0;
+    std::uint64_t median_bytes = 0;
     std::int64_t latency_ms = 0;
     std::uint64_t seed = 1;
     std::int64_t page_size_max = 1000;

@@ -1403,10 +1403,22 @@ def test_limits(binary):
                 pool.map(lambda u: sim.get("/users/%s/mailFolders/inbox" % u).status, users)
             )
         check("limits: per mailbox", both == [200] * 8, both)
+        sim.control("settings", {"app_max_concurrent": 2})
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            three = list(
+                pool.map(
+                    lambda u: sim.get("/users/%s/mailFolders/inbox" % u),
+                    [ANNA, "bo.lind@contoso.example", ANNA],
+                )
+            )
+        refused = [a for a in three if a.status == 429]
+        check("limits: of the app", len(refused) == 1, [a.status for a in three])
+        check("limits: of the app, shape", refused and refused[0].code == "TooManyRequests")
+        sim.control("settings", {"app_max_concurrent": 0})
         metrics = sim.control("metrics", method="GET")
         check(
             "limits: metrics",
-            metrics["throttled"] == 2 and metrics["max_in_flight"]["anna.kos@contoso.example"] == 5,
+            metrics["throttled"] == 3 and metrics["max_in_flight"]["anna.kos@contoso.example"] == 5,
             metrics,
         )
         # A body that is still being sent keeps its place.

@@ -21,6 +21,7 @@ constexpr auto kNumbers = std::to_array<Number>({
     {"latency_ms", &Settings::latency_ms, 0},
     {"latency_jitter_ms", &Settings::latency_jitter_ms, 0},
     {"max_concurrent", &Settings::max_concurrent, 1},
+    {"app_max_concurrent", &Settings::app_max_concurrent, 0},
     {"window_requests", &Settings::window_requests, 1},
     {"window_ms", &Settings::window_ms, 1},
     {"retry_after_min", &Settings::retry_after_min, 0},

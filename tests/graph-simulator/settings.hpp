@@ -14,7 +14,8 @@ struct Settings {
     std::int64_t latency_ms = 0;
     std::int64_t latency_jitter_ms = 0;
     bool limits = true;
-    std::int64_t max_concurrent = 4;  // per app and mailbox
+    std::int64_t max_concurrent = 4;      // per app and mailbox
+    std::int64_t app_max_concurrent = 0;  // over all mailboxes; 0: no such limit
     std::int64_t window_requests = 10000;
     std::int64_t window_ms = 600000;
     std::int64_t retry_after_min = 1;

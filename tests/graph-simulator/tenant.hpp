@@ -126,6 +126,7 @@ struct TenantPlan {
     std::string mail_directory;
     bool extras = false;
     bool awkward_ids = false;
+    std::uint64_t median_bytes = 0;
 };
 
 class Tenant {
