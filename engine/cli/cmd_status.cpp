@@ -72,13 +72,13 @@ std::string text(const json::value& document) {
              truth_of(source, "running") ? "running now" : time_of(source, "next_run_at", "")});
         const json::value& polling = member(source, "polling");
         if (member(polling, "max_lag_seconds").is_number()) {
-            const auto lag = [&](const char* name) {
+            const auto ago = [&](const char* name) {
                 return duration_text(std::chrono::seconds(number_of(polling, name)));
             };
             notes += text_of(source, "id") + ": half of " +
                      count_text(number_of(polling, "folders")) + " folders were visited within " +
-                     lag("p50_lag_seconds") + ", all that ever were within " +
-                     lag("max_lag_seconds") + "\n";
+                     ago("p50_lag_seconds") + ", all that ever were within " +
+                     ago("max_lag_seconds") + "\n";
         }
         if (const std::string reason = text_of(source, "reason"); !reason.empty()) {
             notes += text_of(source, "id") + ": " + plain(reason) + "\n";

@@ -19,6 +19,30 @@ using sdk::Errc;
 constexpr LimiterSettings kDirectoryLimits{
     .concurrent = 16, .window_requests = 1'000'000, .window = std::chrono::seconds(10)};
 
+/// Remembers the last cursor that was given.
+class LastCursor final : public sdk::ItemSink {
+public:
+    explicit LastCursor(sdk::ItemSink& sink) : sink_(sink) {}
+
+    sdk::Flow item(const sdk::Item& item) override { return sink_.item(item); }
+
+    sdk::Flow item_left(std::string_view item_id) override { return sink_.item_left(item_id); }
+
+    sdk::Flow item_failed(std::string_view item_id, const sdk::Error& error) override {
+        return sink_.item_failed(item_id, error);
+    }
+
+    sdk::Flow checkpoint(const sdk::Cursor& given) override {
+        cursor = given;
+        return sink_.checkpoint(given);
+    }
+
+    std::optional<sdk::Cursor> cursor;
+
+private:
+    sdk::ItemSink& sink_;
+};
+
 /// No exception leaves the plugin: what is left to throw is memory and threads.
 template <typename Call>
 auto guarded(Call call) -> decltype(call()) {
@@ -38,11 +62,14 @@ Session::Session(Settings settings, const sdk::HostServices& host, RetrySettings
     : settings_(std::move(settings)),
       host_(host),
       http_(settings_.ca_file),
+      ceiling_(settings_.accounts_in_parallel * settings_.requests_per_account, host.clock,
+               host.logger),
       directory_(kDirectoryLimits, host.clock),
       tokens_({settings_.authority, settings_.graph, settings_.tenant_id, settings_.client_id},
               http_, directory_, host),
       graph_(settings_.graph, http_, tokens_, host, retry),
-      folder_lister_(graph_, tokens_, settings_.folders, host.logger) {}
+      folder_lister_(graph_, tokens_, settings_.folders, host.logger),
+      quiet_folders_(graph_, host.clock, settings_.max_lag) {}
 
 RequestLimiter& Session::limiter_of(const std::string& account_id) {
     const std::lock_guard lock(mutex_);
@@ -50,7 +77,7 @@ RequestLimiter& Session::limiter_of(const std::string& account_id) {
     if (!limiter) {
         LimiterSettings limits;
         limits.concurrent = settings_.requests_per_account;
-        limiter = std::make_unique<RequestLimiter>(limits, host_.clock);
+        limiter = std::make_unique<RequestLimiter>(limits, host_.clock, &ceiling_);
     }
     return *limiter;
 }
@@ -83,16 +110,29 @@ sdk::Result<sdk::FolderListing> Session::list_folders(const std::string& account
                                                       const std::optional<sdk::Cursor>& cursor,
                                                       sdk::FolderSink& sink, std::stop_token stop) {
     return guarded([&] {
-        return folder_lister_.list(limiter_of(account_id), account_id, cursor, sink, stop);
+        auto& mailbox = limiter_of(account_id);
+        auto listing = folder_lister_.list(mailbox, account_id, cursor, sink, stop);
+        const bool readable = listing && listing->account_state == sdk::AccountState::available;
+        quiet_folders_.begin_pass(mailbox, account_id, readable ? listing->cursor : std::nullopt,
+                                  stop);
+        return listing;
     });
 }
 
 sdk::Status Session::sync_folder(const std::string& account_id, const std::string& folder_id,
                                  const std::optional<sdk::Cursor>& cursor, sdk::ItemSink& sink,
                                  std::stop_token stop) {
-    return guarded([&] {
-        return sync_messages(graph_, limiter_of(account_id), account_id, folder_id, cursor,
-                             host_.logger, sink, stop);
+    return guarded([&]() -> sdk::Status {
+        if (cursor && quiet_folders_.is_quiet(account_id, folder_id, *cursor)) {
+            return {};
+        }
+        LastCursor last(sink);
+        OPENARCHIVER_CHECK(sync_messages(graph_, limiter_of(account_id), account_id, folder_id,
+                                         cursor, host_.logger, last, stop));
+        if (last.cursor) {
+            quiet_folders_.polled(account_id, folder_id, *last.cursor);
+        }
+        return {};
     });
 }
 

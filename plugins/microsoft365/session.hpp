@@ -10,6 +10,7 @@
 #include "graph/graph_client.hpp"
 #include "http/http_client.hpp"
 #include "mail/folder_listing.hpp"
+#include "mail/quiet_folders.hpp"
 #include "settings.hpp"
 #include "throttle/request_limiter.hpp"
 
@@ -45,10 +46,12 @@ private:
     const Settings settings_;
     const sdk::HostServices host_;
     HttpClient http_;
+    RequestCeiling ceiling_;
     RequestLimiter directory_;
     TokenSource tokens_;
     GraphClient graph_;
     FolderLister folder_lister_;
+    QuietFolders quiet_folders_;
 
     std::mutex mutex_;  // guards limiters_
     std::map<std::string, std::unique_ptr<RequestLimiter>> limiters_;

@@ -123,23 +123,32 @@ constexpr std::string_view kSchema = R"json({
       "description": "How many mailboxes are read at the same time.",
       "x-order": 9
     },
+    "max_lag_seconds": {
+      "type": "integer",
+      "minimum": 1,
+      "maximum": 86400,
+      "default": 3600,
+      "title": "Longest Lag",
+      "description": "Within how many seconds a folder is polled in any case. Folders whose counts of items did not change may wait so long; Inbox and Sent Items never wait.",
+      "x-order": 10
+    },
     "authority_url": {
       "type": "string",
       "title": "Authority URL",
       "description": "Another token endpoint than the cloud's: scheme, host and port only. Needs graph_url.",
-      "x-order": 10
+      "x-order": 11
     },
     "graph_url": {
       "type": "string",
       "title": "Graph URL",
       "description": "Another Graph endpoint than the cloud's: scheme, host and port only. Needs authority_url.",
-      "x-order": 11
+      "x-order": 12
     },
     "ca_file": {
       "type": "string",
       "title": "Certificate Authorities",
       "description": "A PEM file of the certificate authorities to trust instead of the system's.",
-      "x-order": 12
+      "x-order": 13
     }
   }
 })json";
@@ -301,6 +310,8 @@ sdk::Result<Settings> parse_settings(std::string_view text,
     OPENARCHIVER_TRY(settings.folders, reader.selection("folders"));
     OPENARCHIVER_TRY(settings.requests_per_account, reader.number("requests_per_account", 4, 4));
     OPENARCHIVER_TRY(settings.accounts_in_parallel, reader.number("accounts_in_parallel", 32, 128));
+    OPENARCHIVER_TRY(const std::uint32_t max_lag, reader.number("max_lag_seconds", 3'600, 86'400));
+    settings.max_lag = std::chrono::seconds(max_lag);
     OPENARCHIVER_TRY(const std::string expires, reader.text("client_secret_expires"));
     OPENARCHIVER_TRY(settings.client_secret_expires, parse_date(expires));
     return settings;

@@ -29,6 +29,8 @@ struct Settings {
     SelectionSettings folders;
     std::uint32_t requests_per_account = 4;
     std::uint32_t accounts_in_parallel = 32;
+    /// A folder that shows no change is still polled within this time.
+    std::chrono::seconds max_lag = std::chrono::hours(1);
     std::optional<std::chrono::year_month_day> client_secret_expires;
 };
 

@@ -64,6 +64,7 @@ sdk::Result<GraphContent> GraphClient::send_with(const Token& token, RequestLimi
     const ResponseHead& head = content.response->head();
     if (head.status >= 200 && head.status < 300) {
         limiter.answered();
+        retries_.succeeded();
         return content;
     }
     const std::string body = content.response->read_error_text();
@@ -72,7 +73,9 @@ sdk::Result<GraphContent> GraphClient::send_with(const Token& token, RequestLimi
         parse_retry_after(head.field("Retry-After"), head.time(host_.clock.now()));
     if (is_throttling(*content.failure)) {
         host_.metrics.add("throttled", 1);
-        content.failure->retry_after = limiter.throttled(content.failure->retry_after);
+        content.failure->retry_after =
+            limiter.throttled(content.failure->retry_after,
+                              throttled_scope(*content.failure, head.field("x-ms-throttle-scope")));
     }
     content.response.reset();
     content.permit.release();
@@ -145,7 +148,7 @@ sdk::Result<GraphAnswer> GraphClient::fetch(RequestLimiter& limiter, const Graph
                 ? *error->retry_after
                 : exponential(retry_.first_wait, failures - 1, retry_.longest_wait);
         if (patience == Patience::refuse || !may_try_again(*error) || failures >= attempts ||
-            wait > kLongestOutageWait) {
+            wait > kLongestOutageWait || !retries_.take()) {
             return error->message.starts_with(request.what)
                        ? std::move(*error)
                        : with_context(std::move(*error), request.what);

@@ -14,6 +14,7 @@
 #include "graph/graph_failure.hpp"
 #include "http/http_client.hpp"
 #include "throttle/request_limiter.hpp"
+#include "throttle/retry_budget.hpp"
 
 namespace openarchiver::microsoft365 {
 
@@ -61,7 +62,7 @@ public:
     [[nodiscard]] const Origin& origin() const { return graph_; }
 
     /// Reads a whole answer. With Patience::wait throttling is waited for and transient failures
-    /// are tried again; no permit is held when it returns.
+    /// are tried again, within a budget that all requests share; no permit is held when it returns.
     sdk::Result<GraphAnswer> fetch(RequestLimiter& limiter, const GraphRequest& request,
                                    Patience patience, const std::stop_token& stop);
 
@@ -81,6 +82,7 @@ private:
     TokenSource& tokens_;
     const sdk::HostServices host_;
     const RetrySettings retry_;
+    RetryBudget retries_;
 };
 
 }  // namespace openarchiver::microsoft365

@@ -113,6 +113,7 @@ FolderEntry folder_of(const json::object& object) {
     folder.display_name = text_of(object, "displayName");
     folder.child_count = optional_count(object, "childFolderCount").value_or(0);
     folder.item_count = optional_count(object, "totalItemCount");
+    folder.unread_count = optional_count(object, "unreadItemCount");
     folder.hidden = optional_bool(object, "isHidden").value_or(false);
     folder.search = text_of(object, "@odata.type").ends_with("mailSearchFolder");
     folder.removed = object.contains("@removed");

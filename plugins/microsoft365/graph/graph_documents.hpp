@@ -40,6 +40,7 @@ struct FolderEntry {
     std::string display_name;
     std::uint64_t child_count = 0;
     std::optional<std::uint64_t> item_count;
+    std::optional<std::uint64_t> unread_count;
     bool hidden = false;
     bool search = false;
     bool removed = false;

@@ -97,6 +97,18 @@ bool is_throttling(const GraphFailure& failure_) {
     return failure_.status == 429 || failure_.status == 509;
 }
 
+ThrottledScope throttled_scope(const GraphFailure& failure_, std::string_view header) {
+    // Outlook's words for its limit of a mailbox; the header is the directory's, where it names
+    // what it counts for: Tenant_Application/Read/...
+    if (failure_.text.find("MailboxConcurrency") != std::string::npos) {
+        return ThrottledScope::mailbox;
+    }
+    return header.starts_with("Tenant_Application") || header.starts_with("Application") ||
+                   header.starts_with("Tenant/")
+               ? ThrottledScope::application
+               : ThrottledScope::unknown;
+}
+
 bool is_transient(const GraphFailure& failure_) {
     if (is_throttling(failure_)) {
         return true;

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "throttle/request_ceiling.hpp"
+
 namespace openarchiver::microsoft365 {
 
 /// An answer of Graph that is an error, as far as it could be understood: bodies may be empty, or
@@ -33,6 +35,9 @@ enum class Subject : std::uint8_t { directory, mailbox, folder, item };
 
 /// Whether the service asks to slow down.
 bool is_throttling(const GraphFailure& failure);
+
+/// Whose limit it speaks of; `header` is x-ms-throttle-scope.
+ThrottledScope throttled_scope(const GraphFailure& failure, std::string_view header);
 
 /// Whether the same request may succeed soon.
 bool is_transient(const GraphFailure& failure);

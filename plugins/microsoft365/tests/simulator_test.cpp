@@ -34,9 +34,17 @@ std::string sha256(std::string_view content) {
     return hex;
 }
 
+Settings every_folder() {
+    Settings settings;
+    settings.max_lag = 0s;
+    return settings;
+}
+
 /// A session on the simulated tenant, with what one pass over it found.
 struct Tenant {
-    explicit Tenant(const Simulator& simulator_, Settings settings = {}) : simulator(simulator_) {
+    /// By default no folder waits for signs of change: each test changes what it likes.
+    explicit Tenant(const Simulator& simulator_, Settings settings = every_folder())
+        : simulator(simulator_) {
         host.secrets.set("/client_secret", "simulated-secret-value");
         settings.tenant_id = "6f1c2d34-8a5b-4c6d-9e7f-0a1b2c3d4e5f";
         settings.client_id = "c0ffee00-1111-4222-8333-444455556666";
@@ -104,7 +112,11 @@ struct Tenant {
         }
         INFO((status ? "" : status.error().message));
         REQUIRE(status);
-        REQUIRE_FALSE(folder.items.cursors.empty());
+        if (folder.items.cursors.empty()) {
+            REQUIRE(folder.cursor);
+            ++quiet;
+            return;
+        }
         folder.cursor = folder.items.cursors.back();
     }
 
@@ -118,6 +130,7 @@ struct Tenant {
     std::unique_ptr<Session> session;
     std::map<std::string, Account> accounts;
     int relisted = 0;
+    int quiet = 0;  ///< folders that did not need a poll
 };
 
 /// Live messages outside of what is left out by default, by immutable id, with their digests.
@@ -222,16 +235,16 @@ TEST_CASE("a whole tenant is listed and read byte for byte", "[integration]") {
     CHECK(metrics.at("incomplete").as_int64() == 0);
 }
 
-TEST_CASE("a quiet tenant costs a request for each folder, mailbox and page of users",
-          "[integration]") {
+TEST_CASE("a quiet tenant costs less than a request for each folder", "[integration]") {
     const auto simulator =
         Simulator::start({"--users", "4", "--messages", "30", "--folders", "3", "--extras"});
     if (!simulator) {
         return;
     }
-    Tenant tenant(*simulator);
+    Tenant tenant(*simulator, Settings{});
     tenant.pass();
-    tenant.pass();  // what was made while the first pass ran
+    tenant.pass();  // the counts are read
+    CHECK(tenant.quiet == 0);
     std::size_t allowed = 1;
     for (const auto& [id, account] : tenant.accounts) {
         if (account.account.state == sdk::AccountState::available) {
@@ -243,7 +256,8 @@ TEST_CASE("a quiet tenant costs a request for each folder, mailbox and page of u
     (void)simulator->post("reset-metrics", "{}");
     tenant.pass();
     const json::value metrics = simulator->get("metrics");
-    CHECK(metrics.at("requests").as_int64() <= static_cast<std::int64_t>(allowed));
+    CHECK(metrics.at("requests").as_int64() < static_cast<std::int64_t>(allowed));
+    CHECK(tenant.quiet > 0);
     for (const auto& [id, account] : tenant.accounts) {
         for (const auto& [folder_id, folder] : account.folders) {
             CHECK(folder.items.all.empty());

@@ -16,6 +16,8 @@ constexpr milliseconds kLongestPause{300'000};
 /// The clock is the host's and may be a test's: it is read again at least this often.
 constexpr milliseconds kSlice{200};
 constexpr milliseconds kBucket{1'000};
+/// A listing that has to wait for longer comes back another time, and leaves its thread to others.
+constexpr milliseconds kLongestWait = std::chrono::minutes(30);
 
 }  // namespace
 
@@ -26,6 +28,13 @@ void RequestLimiter::Permit::release() {
 }
 
 void RequestLimiter::give_back() {
+    if (ceiling_ != nullptr) {
+        ceiling_->leave();
+    }
+    give_back_place();
+}
+
+void RequestLimiter::give_back_place() {
     const std::lock_guard lock(mutex_);
     --in_flight_;
     ++changes_;
@@ -48,7 +57,7 @@ sdk::Result<RequestLimiter::Permit> RequestLimiter::acquire(Patience patience,
         }
         const SteadyTime now = clock_.steady_now();
         const milliseconds wait = throttle_wait(now);
-        if (wait > milliseconds(0) && patience == Patience::refuse) {
+        if (wait > kLongestWait || (wait > milliseconds(0) && patience == Patience::refuse)) {
             leave_queue();
             sdk::Error error =
                 failure(sdk::Errc::rate_limited, "the service's request limit is reached");
@@ -60,11 +69,19 @@ sdk::Result<RequestLimiter::Permit> RequestLimiter::acquire(Patience patience,
             ++in_flight_;
             record_sent(now);
             leave_queue();
-            return Permit(this);
+            break;
         }
         const milliseconds slice = wait > milliseconds(0) ? std::min(wait, kSlice) : kSlice;
         changed_.wait_for(lock, stop, slice, [&, seen = changes_] { return changes_ != seen; });
     }
+    lock.unlock();
+    if (ceiling_ != nullptr) {
+        if (auto entered = ceiling_->enter(patience, stop); !entered) {
+            give_back_place();
+            return entered.error();
+        }
+    }
+    return Permit(this);
 }
 
 milliseconds RequestLimiter::throttle_wait(SteadyTime now) {
@@ -97,7 +114,16 @@ void RequestLimiter::record_sent(SteadyTime now) {
     }
 }
 
-milliseconds RequestLimiter::throttled(std::optional<milliseconds> retry_after) {
+milliseconds RequestLimiter::throttled(std::optional<milliseconds> retry_after,
+                                       ThrottledScope scope) {
+    const milliseconds pause = pause_for(retry_after);
+    if (ceiling_ != nullptr) {
+        ceiling_->throttled(this, scope, pause);
+    }
+    return pause;
+}
+
+milliseconds RequestLimiter::pause_for(std::optional<milliseconds> retry_after) {
     const std::lock_guard lock(mutex_);
     const SteadyTime now = clock_.steady_now();
     milliseconds pause{};
@@ -115,6 +141,9 @@ milliseconds RequestLimiter::throttled(std::optional<milliseconds> retry_after) 
 }
 
 void RequestLimiter::answered() {
+    if (ceiling_ != nullptr) {
+        ceiling_->answered();
+    }
     const std::lock_guard lock(mutex_);
     throttled_in_a_row_ = 0;
 }

@@ -13,13 +13,9 @@
 #include <utility>
 #include <variant>
 
-namespace openarchiver::microsoft365 {
+#include "throttle/request_ceiling.hpp"
 
-/// What a caller does when the service's limits leave no room.
-enum class Patience : std::uint8_t {
-    wait,    ///< listings: until there is room, or stop
-    refuse,  ///< contents and probes: rate_limited at once
-};
+namespace openarchiver::microsoft365 {
 
 struct LimiterSettings {
     std::uint32_t concurrent = 4;
@@ -33,8 +29,9 @@ struct LimiterSettings {
 /// sent lately, and the pause the service asked for. First come, first served.
 class RequestLimiter {
 public:
-    RequestLimiter(LimiterSettings settings, sdk::Clock& clock)
-        : settings_(settings), clock_(clock) {}
+    /// `ceiling`: what it shares with others; none for the directory, which has limits of its own.
+    RequestLimiter(LimiterSettings settings, sdk::Clock& clock, RequestCeiling* ceiling = nullptr)
+        : settings_(settings), clock_(clock), ceiling_(ceiling) {}
 
     RequestLimiter(const RequestLimiter&) = delete;
     RequestLimiter& operator=(const RequestLimiter&) = delete;
@@ -67,12 +64,14 @@ public:
     };
 
     /// Waits for its turn among the concurrent requests, whatever the patience; waits for a pause
-    /// or the window only with Patience::wait. rate_limited (with retry_after), cancelled.
+    /// or the window only with Patience::wait, and not for longer than half an hour. rate_limited
+    /// (with retry_after), cancelled.
     sdk::Result<Permit> acquire(Patience patience, const std::stop_token& stop);
 
     /// The service throttled a request: everybody pauses, for as long as it said or, where it did
     /// not, for longer each time. Returns for how long.
-    std::chrono::milliseconds throttled(std::optional<std::chrono::milliseconds> retry_after);
+    std::chrono::milliseconds throttled(std::optional<std::chrono::milliseconds> retry_after,
+                                        ThrottledScope scope = ThrottledScope::mailbox);
 
     /// The service answered without throttling.
     void answered();
@@ -89,12 +88,15 @@ private:
     };
 
     void give_back();
+    void give_back_place();
+    std::chrono::milliseconds pause_for(std::optional<std::chrono::milliseconds> retry_after);
     /// How long until one more may be sent.
     std::chrono::milliseconds throttle_wait(SteadyTime now);
     void record_sent(SteadyTime now);
 
     const LimiterSettings settings_;
     sdk::Clock& clock_;
+    RequestCeiling* const ceiling_;
 
     std::mutex mutex_;  // guards everything below
     std::condition_variable_any changed_;

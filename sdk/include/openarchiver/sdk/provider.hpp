@@ -145,7 +145,7 @@ public:
 
     /// Reports the items of a folder: all of them (without a cursor), or the changes since
     /// `cursor`, and returns when it has reported everything up to now. The last call to the sink
-    /// before a successful return is checkpoint(), unless the service has no cursors.
+    /// before a success is checkpoint(), but without cursors, or if it knows of no need to ask now.
     /// cursor_expired: call again without; not_found: the folder is gone. Any other error of the
     /// folder's own: what could be reported was, and the folder is shown with it.
     virtual Status sync_folder(const std::string& account_id, const std::string& folder_id,
