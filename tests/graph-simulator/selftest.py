@@ -489,6 +489,10 @@ def test_authentication(binary):
         )
         denied = sim.get("/users/%s/mailboxSettings/userPurpose" % ANNA)
         check("auth: no MailboxSettings.Read is 403", denied.code == "ErrorAccessDenied")
+        sim.control("settings", {"exchange_grants": True})
+        granted = sim.get("/users/%s/mailFolders" % ANNA)
+        check("auth: Exchange may grant what the token does not carry", granted.status == 200)
+        sim.control("settings", {"exchange_grants": False})
         sim.control("settings", {"roles": ["Mail.Read"]})
         check("auth: an old token keeps its roles", sim.get("/users").status == 200)
         sim.login()
@@ -625,6 +629,15 @@ def test_users_delta(binary):
         check(
             "users delta: removed user is 404", removed.code == "Request_ResourceNotFound", removed
         )
+        sim.control("settings", {"users_delta_partial": True})
+        sim.control("users", {"op": "set", "user": ANNA, "department": "Elsewhere"})
+        partial, link, _ = sim.walk(link)
+        check("users delta: partial", sorted(partial[0]) == ["id", "mail"], partial)
+        restored = items[1]["id"]
+        sim.control("users", {"op": "restore", "user": restored})
+        back, link, _ = sim.walk(link)
+        check("users delta: restored", [u["id"] for u in back] == [restored], back)
+        sim.control("users", {"op": "remove", "user": restored})
         latest = sim.get("/users/delta?$select=id&$deltatoken=latest").json
         check("users delta: latest", latest["value"] == [] and "@odata.deltaLink" in latest)
         extra = sim.get(link + "&$select=id")

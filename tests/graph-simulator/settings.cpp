@@ -40,6 +40,8 @@ constexpr auto kFlags = std::to_array<Flag>({
     {"empty_pages", &Settings::empty_pages},
     {"immutable_loss", &Settings::immutable_loss},
     {"partial_flips", &Settings::partial_flips},
+    {"exchange_grants", &Settings::exchange_grants},
+    {"users_delta_partial", &Settings::users_delta_partial},
     {"delta_supported", &Settings::delta_supported},
     {"preference_applied", &Settings::preference_applied},
     {"batch_value_raw", &Settings::batch_value_raw},

@@ -36,7 +36,9 @@ struct Settings {
     bool immutable_loss = false;  // A to B to A shows as removal only
     std::int64_t replay = 0;      // log entries repeated at the start of a delta round
     std::int64_t delay_changes_ms = 0;
-    bool partial_flips = false;  // touched messages come with few members
+    bool exchange_grants = false;      // RBAC for Applications: mail is readable without the role
+    bool users_delta_partial = false;  // later rounds name few properties of a changed user
+    bool partial_flips = false;        // touched messages come with few members
     bool delta_supported = true;
     bool preference_applied = true;
 
