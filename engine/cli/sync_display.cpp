@@ -132,6 +132,9 @@ std::string sync_summary(std::string_view document) {
         if (!error.empty()) {
             notes += text_of(source, "id") + ": " + plain(error) + "\n";
         }
+        for (const json::value& problem : list_of(source, "problems")) {
+            notes += text_of(source, "id") + ": " + plain(text_of(problem, "message")) + "\n";
+        }
         if (const std::uint64_t count = number_of(source, "outstanding_failures"); count > 0) {
             notes += text_of(source, "id") + ": " + count_text(count) +
                      " not archived; see `openarchiver failures`\n";

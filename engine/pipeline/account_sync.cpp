@@ -243,7 +243,13 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
     if (!listed_) {
         status = list_folders();
         if (status && state_ != sdk::AccountState::available) {
-            return {Outcome::not_available, state_, std::nullopt, false};
+            return {.outcome = Outcome::not_available, .state = state_, .reason = state_reason_};
+        }
+        if (!status && status.error().code == Errc::permission_denied) {
+            // Refused from the start: the run finds out whether others are as well.
+            return {.outcome = Outcome::not_available,
+                    .state = sdk::AccountState::closed_by_policy,
+                    .error = status.error()};
         }
         listed_ = status.has_value();
         if (listed_) {
@@ -264,7 +270,7 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
         } else if (error_ || stop.stop_requested()) {
             status = status ? cancelled() : status;
         } else if (yielding_ && (status ? !all_done() : status.error().code == Errc::cancelled)) {
-            return {Outcome::unfinished, state_, std::nullopt, false};
+            return {.outcome = Outcome::unfinished};
         }
     }
     count_moves();
@@ -272,20 +278,20 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
         if (status.error().code != Errc::cancelled) {
             note(catalog::AccountVisited{account_.source, account_.id, status.error()});
         }
-        return {Outcome::failed, state_, status.error(), local};
+        return {.outcome = Outcome::failed, .error = status.error(), .local = local};
     }
     const bool was_available = account_.state == sdk::AccountState::available;
     if (remark_ != (was_available ? account_.reason : "")) {
         (void)put(catalog::AccountSeen{account_.address, account_.display_name, state_, remark_});
     }
     if (folder_failed_) {
-        return {Outcome::failed, state_, std::nullopt, false};
+        return {.outcome = Outcome::failed};
     }
     if (account_.first_pass_at == sdk::Timestamp{}) {
         (void)put(catalog::PassCompleted{});
     }
     note(catalog::AccountVisited{account_.source, account_.id, std::nullopt});
-    return {Outcome::up_to_date, state_, std::nullopt, false};
+    return {};
 }
 
 Status AccountSync::visit_folders() {
@@ -413,11 +419,7 @@ Status AccountSync::list_folders() {
     if (result->account_state != sdk::AccountState::available) {
         state_ = result->account_state;
         state_reason_ = result->reason;
-        if (state_ == account_.state && state_reason_ == account_.reason) {
-            return {};  // known: nothing for the log
-        }
-        return put(
-            catalog::AccountSeen{account_.address, account_.display_name, state_, state_reason_});
+        return {};
     }
     if (account_.state != sdk::AccountState::available) {
         OPENARCHIVER_CHECK(put(catalog::AccountSeen{account_.address, account_.display_name,

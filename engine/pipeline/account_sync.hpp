@@ -51,9 +51,11 @@ public:
 
     struct Result {
         Outcome outcome = Outcome::up_to_date;
+        /// With `not_available`: what the account itself told, and why.
         sdk::AccountState state = sdk::AccountState::available;
+        std::string reason = {};
         /// With `failed`: why; absent where single folders failed.
-        std::optional<sdk::Error> error;
+        std::optional<sdk::Error> error = {};
         /// With `error`: it is this machine's own, not the service's.
         bool local = false;
     };

@@ -24,6 +24,21 @@ std::string_view to_string(SourceStatus status) noexcept {
     return "error";
 }
 
+namespace {
+
+json::object error_object(const sdk::Error& error) {
+    json::object object{{"code", sdk::to_string(error.code)}, {"message", error.message}};
+    if (!error.service_code.empty()) {
+        object["service_code"] = error.service_code;
+    }
+    if (!error.request_id.empty()) {
+        object["request_id"] = error.request_id;
+    }
+    return object;
+}
+
+}  // namespace
+
 std::string to_json(const SyncReport& report) {
     const auto& c = report.counts;
     const auto metric = [&](std::string_view name) -> std::uint64_t {
@@ -54,16 +69,13 @@ std::string to_json(const SyncReport& report) {
         {"bytes_downloaded", metric("bytes_downloaded")},
         {"outstanding_failures", report.outstanding_failures},
     };
+    json::array problems;
+    for (const sdk::Error& problem : report.problems) {
+        problems.push_back(error_object(problem));
+    }
+    document["problems"] = std::move(problems);
     if (report.error) {
-        json::object error{{"code", sdk::to_string(report.error->code)},
-                           {"message", report.error->message}};
-        if (!report.error->service_code.empty()) {
-            error["service_code"] = report.error->service_code;
-        }
-        if (!report.error->request_id.empty()) {
-            error["request_id"] = report.error->request_id;
-        }
-        document["error"] = std::move(error);
+        document["error"] = error_object(*report.error);
     }
     // Boost.JSON writes 12.3 as 1.23E1: right, but not what people want to read.
     const auto tenths = (report.duration.count() + 50) / 100;
@@ -71,6 +83,39 @@ std::string to_json(const SyncReport& report) {
     text.insert(text.size() - 1,
                 ",\"seconds\":" + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10));
     return text;
+}
+
+std::vector<sdk::Error> problems_of(std::string_view report_json) {
+    std::vector<sdk::Error> problems;
+    json::error_code failure;
+    const json::value report = json::parse(report_json, failure);
+    const json::value* list =
+        !failure && report.is_object() ? report.get_object().if_contains("problems") : nullptr;
+    if (list == nullptr || !list->is_array()) {
+        return problems;
+    }
+    for (const json::value& entry : list->get_array()) {
+        if (!entry.is_object()) {
+            continue;
+        }
+        const auto text = [&entry](std::string_view name) {
+            const json::value* value = entry.get_object().if_contains(name);
+            return value != nullptr && value->is_string() ? std::string(value->get_string())
+                                                          : std::string();
+        };
+        sdk::Error problem;
+        const std::string code = text("code");
+        for (int i = 0; i <= static_cast<int>(sdk::Errc::internal); ++i) {
+            if (sdk::to_string(static_cast<sdk::Errc>(i)) == code) {
+                problem.code = static_cast<sdk::Errc>(i);
+            }
+        }
+        problem.message = text("message");
+        problem.service_code = text("service_code");
+        problem.request_id = text("request_id");
+        problems.push_back(std::move(problem));
+    }
+    return problems;
 }
 
 }  // namespace openarchiver::pipeline

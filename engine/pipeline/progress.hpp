@@ -7,6 +7,8 @@
 #include <openarchiver/sdk/error.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace openarchiver::pipeline {
 
@@ -71,11 +73,15 @@ struct SyncReport {
     std::chrono::milliseconds duration{0};
     /// Items that could not be archived, in this run or before, and were not accepted.
     std::uint64_t outstanding_failures = 0;
+    /// What discovery could not read although the run went on; needs a person.
+    std::vector<sdk::Error> problems;
     /// Why the run ended before its end, if it did.
     std::optional<sdk::Error> error;
 };
 
 /// The document of one source, compact JSON.
 [[nodiscard]] std::string to_json(const SyncReport& report);
+/// The problems of a report's document; none where there is no report.
+[[nodiscard]] std::vector<sdk::Error> problems_of(std::string_view report_json);
 
 }  // namespace openarchiver::pipeline

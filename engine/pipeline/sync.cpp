@@ -55,8 +55,12 @@ public:
         OPENARCHIVER_CHECK(select());
         run_.progress.update([&](SyncCounts& c) { c.discovered = accounts_.size(); });
         OPENARCHIVER_CHECK(sync_accounts());
+        OPENARCHIVER_CHECK(keep_accounts_cursor());
         return finish_import();
     }
+
+    /// What discovery could not read although the run went on.
+    [[nodiscard]] const std::vector<Error>& problems() const { return problems_; }
 
 private:
     [[nodiscard]] const profile::Source& source() const { return run_.source.profile; }
@@ -81,15 +85,15 @@ private:
     }
 
     Status discover() {
-        std::optional<sdk::Cursor> cursor;
         std::unordered_map<std::string, catalog::AccountRecord> known;
         if (auto record = run_.catalog.source(source().id); record) {
-            cursor = record->accounts_cursor;
+            accounts_cursor_ = record->accounts_cursor;
             OPENARCHIVER_TRY(auto accounts, run_.catalog.accounts(source().id));
             for (auto& account : accounts) {
                 known.emplace(account.id, std::move(account));
             }
         }
+        std::optional<sdk::Cursor> cursor = accounts_cursor_;
         if (run_.reconcile) {
             cursor.reset();
         }
@@ -103,60 +107,134 @@ private:
         if (!listing) {
             return listing.error();
         }
+        problems_ = std::move(listing->problems);
+        for (const auto& problem : problems_) {
+            run_.log->warn("discovery: source={} code={} service_code={} request_id={}: {}",
+                           source().id, to_string(problem.code), problem.service_code,
+                           problem.request_id, problem.message);
+        }
         for (const auto& account : found.accounts) {
             const auto record = known.find(account.id);
-            // What the mailbox itself told (closed by policy, no mailbox) stands until it says
-            // otherwise: discovery only sees the directory.
-            const bool same = record != known.end() && record->second.address == account.address &&
-                              record->second.display_name == account.display_name &&
-                              (record->second.state == account.state ||
-                               (account.state == sdk::AccountState::available &&
-                                (record->second.state == sdk::AccountState::closed_by_policy ||
-                                 record->second.state == sdk::AccountState::without_mailbox)));
-            if (!same) {
-                OPENARCHIVER_CHECK(
-                    put_for(account.id, catalog::AccountSeen{account.address, account.display_name,
-                                                             account.state, account.reason}));
-            }
-            if (account.state == sdk::AccountState::available) {
-                offered_.insert(account.id);
-            }
+            OPENARCHIVER_CHECK(take(account, record == known.end() ? nullptr : &record->second));
             known.erase(account.id);
         }
+        bool certain = true;
         if (listing->complete) {
-            for (const auto& [id, record] : known) {
-                if (record.state != sdk::AccountState::deleted_upstream) {
-                    OPENARCHIVER_CHECK(
-                        put_for(id, catalog::AccountSeen{record.address, record.display_name,
-                                                         sdk::AccountState::deleted_upstream,
-                                                         "no longer listed by the service"}));
-                }
-            }
+            OPENARCHIVER_TRY(certain, look_for_missing(known));
         } else {
             for (const auto& [id, record] : known) {
-                // A mailbox that was closed or missing is asked again: it may be there now.
-                if (record.state != sdk::AccountState::excluded &&
-                    record.state != sdk::AccountState::deleted_upstream) {
+                if (record.state == sdk::AccountState::available) {
                     offered_.insert(id);
                 }
             }
         }
-        if (listing->cursor && listing->cursor != cursor) {
-            return put(
-                catalog::CursorAdvanced{catalog::CursorScope::accounts, "", listing->cursor});
+        if (certain) {
+            next_accounts_cursor_ = std::move(listing->cursor);
         }
+        accounts_changed_ = listing->complete || !found.accounts.empty();
         return {};
     }
 
-    /// Which accounts this run visits, and in which order. An account that was asked for may be
-    /// another source's.
+    /// Records what discovery tells about an account; `record` is what is known of it, if anything.
+    Status take(sdk::Account account, const catalog::AccountRecord* record) {
+        using enum sdk::AccountState;
+        const bool offered = account.state == available;
+        if (record != nullptr) {
+            if (account.state == deleted_upstream && account.address.empty()) {
+                account.address = record->address;
+                account.display_name = record->display_name;
+            }
+            // What the mailbox itself told stands until it says otherwise: discovery only sees the
+            // directory.
+            const bool mailbox_told =
+                account.state == available &&
+                (record->state == closed_by_policy || record->state == without_mailbox);
+            const bool undecided = account.undecided && record->state != deleted_upstream;
+            if (mailbox_told || undecided) {
+                account.state = record->state;
+                account.reason = record->reason;
+            }
+        } else if (account.state == deleted_upstream) {
+            return {};  // came and went unseen
+        }
+        if (account.state == available || (offered && !account.undecided)) {
+            offered_.insert(account.id);
+        }
+        if (record != nullptr && record->address == account.address &&
+            record->display_name == account.display_name && record->state == account.state &&
+            record->reason == account.reason) {
+            return {};
+        }
+        return put_for(account.id, catalog::AccountSeen{account.address, account.display_name,
+                                                        account.state, account.reason});
+    }
+
+    /// What a complete listing did not show is asked for one by one before it counts as deleted.
+    /// False: not all of that could be found out, so the listing has to be repeated.
+    sdk::Result<bool> look_for_missing(
+        const std::unordered_map<std::string, catalog::AccountRecord>& missing) {
+        std::optional<Error> outage;
+        for (const auto& [id, record] : missing) {
+            if (record.state == sdk::AccountState::deleted_upstream) {
+                continue;
+            }
+            sdk::Result<sdk::Account> account =
+                outage ? *outage : run_.source.session->find_account(id, stop_.get_token());
+            if (account) {
+                OPENARCHIVER_CHECK(take(std::move(*account), &record));
+            } else if (account.error().code == Errc::not_found) {
+                OPENARCHIVER_CHECK(
+                    put_for(id, catalog::AccountSeen{record.address, record.display_name,
+                                                     sdk::AccountState::deleted_upstream,
+                                                     "no longer listed by the service"}));
+            } else if (account.error().code == Errc::cancelled ||
+                       account.error().code == Errc::unauthenticated) {
+                return account.error();
+            } else {
+                if (!outage) {
+                    outage = account.error();
+                    run_.log->warn(
+                        "discovery: source={} account={} is not listed and could not be asked for "
+                        "by its id; it is taken as it was: code={} request_id={} {}",
+                        source().id, id, to_string(outage->code), outage->request_id,
+                        outage->message);
+                }
+                if (record.state == sdk::AccountState::available) {
+                    offered_.insert(id);
+                }
+            }
+        }
+        return !outage;
+    }
+
+    /// The cursor of discovery counts once the accounts that it brought were visited: an account
+    /// that is not available is asked again only when discovery reports it.
+    Status keep_accounts_cursor() {
+        if (!options_.accounts.empty() || unvisited_ || !next_accounts_cursor_ ||
+            next_accounts_cursor_ == accounts_cursor_) {
+            return {};
+        }
+        catalog::CursorAdvanced moved{catalog::CursorScope::accounts, "", next_accounts_cursor_};
+        if (accounts_changed_) {
+            return put(std::move(moved));
+        }
+        return run_.committer.note(
+            {run_.now(), catalog::CursorMoved{source().id, "", std::move(moved)}},
+            stop_.get_token());
+    }
+
+    /// Which accounts this run visits, and in which order: those that are available, those that
+    /// discovery offers anew, and what was asked for by name (which may be another source's).
     Status select() {
         const auto wanted = [&](const catalog::AccountRecord& account) {
-            return offered_.contains(account.id) &&
-                   (options_.accounts.empty() ||
-                    std::any_of(
-                        options_.accounts.begin(), options_.accounts.end(),
-                        [&](const auto& w) { return w == account.id || w == account.address; }));
+            if (options_.accounts.empty()) {
+                return offered_.contains(account.id);
+            }
+            return account.state != sdk::AccountState::excluded &&
+                   account.state != sdk::AccountState::deleted_upstream &&
+                   std::any_of(
+                       options_.accounts.begin(), options_.accounts.end(),
+                       [&](const auto& w) { return w == account.id || w == account.address; });
         };
         // On a schedule, new mail of what was imported goes before; among imports, whoever has the
         // least so far. Where no other run is to follow, what was never archived comes first, so
@@ -201,8 +279,12 @@ private:
             }
         }
         const std::lock_guard lock(mutex_);
+        const auto refused = settle_refusals();
         if (fatal_) {
             return *fatal_;
+        }
+        if (!refused || *refused) {
+            return refused ? **refused : refused.error();
         }
         if (stop_.stop_requested()) {
             return Error{Errc::cancelled, "stopped before everything was synced"};
@@ -249,6 +331,8 @@ private:
             for (const Turn& turn : waiting_) {
                 if (turn.sync) {
                     turn.sync->count_moves();
+                } else {
+                    unvisited_ = true;
                 }
             }
             waiting_.clear();
@@ -317,6 +401,7 @@ private:
                 const AccountSync::Result& result) {
         const std::lock_guard lock(mutex_);
         results_[account.key] = result;
+        visited_.insert(account.id);
         switch (result.outcome) {
             case AccountSync::Outcome::unfinished:
                 if (sync.listed()) {
@@ -331,6 +416,11 @@ private:
                 return;
             case AccountSync::Outcome::not_available:
                 failures_in_a_row_ = 0;
+                if (result.state == sdk::AccountState::closed_by_policy) {
+                    refused_.push_back(&account);  // perhaps all of them are
+                } else {
+                    (void)told(account, result.state, result.reason);
+                }
                 return;
             case AccountSync::Outcome::failed:
                 break;
@@ -359,6 +449,60 @@ private:
             fatal_ = run_.committer.failure().value_or(error);
             stop_.request_stop();
         }
+    }
+
+    /// An account told about itself that there is nothing to archive. Services may give another
+    /// reason each time; the first one stays.
+    Status told(const catalog::AccountRecord& account, sdk::AccountState state,
+                const std::string& reason) {
+        if (account.state == state) {
+            return {};
+        }
+        return put_for(account.id,
+                       catalog::AccountSeen{account.address, account.display_name, state, reason});
+    }
+
+    /// Accounts that refused this application are closed to it if others are not. If all of them
+    /// are, its permissions are missing: returns that error, and the accounts stay as they are.
+    /// Called with mutex_ held.
+    sdk::Result<std::optional<Error>> settle_refusals() {
+        if (refused_.empty()) {
+            return std::optional<Error>();
+        }
+        const bool others =
+            good_ > 0 || std::any_of(accounts_.begin(), accounts_.end(), [&](const auto& account) {
+                return account.state == sdk::AccountState::available &&
+                       account.first_pass_at != sdk::Timestamp{} && !visited_.contains(account.id);
+            });
+        if (!others && (unvisited_ || stop_.stop_requested())) {
+            return std::optional<Error>();  // those that were not visited might have answered
+        }
+        std::optional<Error> error;
+        for (const auto* account : refused_) {
+            auto& result = results_[account->key];
+            if (others) {
+                OPENARCHIVER_CHECK(
+                    told(*account, sdk::AccountState::closed_by_policy,
+                         result.error ? "the service refuses it to this application, and not others"
+                                      : result.reason));
+                continue;
+            }
+            if (!result.error) {
+                result.error = Error{Errc::permission_denied,
+                                     "every account that was asked refuses this application; check "
+                                     "what it was granted, and what limits it: " +
+                                         result.reason};
+            }
+            result.outcome = AccountSync::Outcome::failed;
+            if (account->state == sdk::AccountState::available) {
+                OPENARCHIVER_CHECK(run_.committer.note(
+                    {run_.now(),
+                     catalog::AccountVisited{account->source, account->id, result.error}},
+                    stop_.get_token()));
+            }
+            error = result.error;
+        }
+        return error;
     }
 
     /// The source's initial import has ended once every available account had its first pass.
@@ -433,7 +577,11 @@ private:
     std::stop_source stop_;
     std::stop_callback<std::function<void()>> forward_;
     std::vector<catalog::AccountRecord> accounts_;
-    std::unordered_set<std::string> offered_;  ///< ids that discovery shows as available
+    std::optional<sdk::Cursor> accounts_cursor_;
+    std::optional<sdk::Cursor> next_accounts_cursor_;
+    bool accounts_changed_ = false;
+    std::vector<Error> problems_;
+    std::unordered_set<std::string> offered_;  ///< ids of accounts to visit
     std::unordered_map<std::string, std::vector<catalog::FailureRecord>> due_;
     std::size_t workers_ = 0;
 
@@ -441,7 +589,10 @@ private:
     std::list<Turn> waiting_;
     std::list<Turn> active_;
     std::size_t import_turns_ = 0;
+    bool unvisited_ = false;  ///< some account had no turn in this run
     std::map<std::int64_t, AccountSync::Result> results_;
+    std::unordered_set<std::string> visited_;
+    std::vector<const catalog::AccountRecord*> refused_;
     std::optional<Error> fatal_;
     std::optional<Error> outage_;
     std::optional<Error> denied_;
@@ -512,6 +663,7 @@ SyncReport run_sync(OpenSource& source, Committer& committer,
         if (const auto flushed = committer.flush({}); !flushed) {
             report.error = flushed.error();
         }
+        report.problems = sync.problems();
         sync.count_accounts();
     }
     report.counts = progress.snapshot();
@@ -592,6 +744,9 @@ sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog,
     if (!source->error_code.empty()) {
         health.status = SourceStatus::error;
         health.reason = source->error_message;
+    } else if (const auto problems = problems_of(source->run_report); !problems.empty()) {
+        health.status = SourceStatus::attention;
+        health.reason = problems.front().message;
     } else if (health.outstanding_failures + failed_accounts + failed_folders > 0) {
         health.status = SourceStatus::attention;
         health.reason = many(health.outstanding_failures, "item") + ", " +

@@ -394,6 +394,16 @@ sdk::Result<sdk::Listing> GuardedProviderSession::discover(const std::optional<s
     return listing;
 }
 
+sdk::Result<sdk::Account> GuardedProviderSession::find_account(const std::string& account_id,
+                                                               std::stop_token stop) {
+    auto account = guarded(guard_, "find_account",
+                           [&] { return inner_->find_account(account_id, std::move(stop)); });
+    if (account && account->id != account_id) {
+        return misbehaving(guard_, "find_account", "another account than the one asked for");
+    }
+    return account;
+}
+
 sdk::Result<sdk::FolderListing> GuardedProviderSession::list_folders(
     const std::string& account_id, const std::optional<sdk::Cursor>& cursor, sdk::FolderSink& sink,
     std::stop_token stop) {

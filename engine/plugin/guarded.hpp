@@ -56,6 +56,8 @@ public:
     sdk::Result<std::vector<sdk::Check>> check(std::stop_token stop) override;
     sdk::Result<sdk::Listing> discover(const std::optional<sdk::Cursor>& cursor,
                                        sdk::AccountSink& sink, std::stop_token stop) override;
+    sdk::Result<sdk::Account> find_account(const std::string& account_id,
+                                           std::stop_token stop) override;
     sdk::Result<sdk::FolderListing> list_folders(const std::string& account_id,
                                                  const std::optional<sdk::Cursor>& cursor,
                                                  sdk::FolderSink& sink,

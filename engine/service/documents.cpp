@@ -357,6 +357,15 @@ sdk::Result<json::value> failures_document(catalog::CatalogReader& catalog) {
             failure["last_at"] = time_value(source.run_ended_at);
             failures.push_back(std::move(failure));
         }
+        for (const sdk::Error& problem : pipeline::problems_of(source.run_report)) {
+            json::object failure = failure_object("source", source.id, "", "");
+            failure["code"] = sdk::to_string(problem.code);
+            failure["message"] = problem.message;
+            failure["service_code"] = problem.service_code;
+            failure["request_id"] = problem.request_id;
+            failure["last_at"] = time_value(source.run_ended_at);
+            failures.push_back(std::move(failure));
+        }
         FolderPaths paths;
         OPENARCHIVER_TRY(const auto accounts, catalog.accounts(source.id));
         for (const catalog::AccountRecord& account : accounts) {

@@ -59,8 +59,9 @@ ExitCode of_report(const pipeline::SyncReport& report) noexcept {
     if (report.error) {
         return exit_code(Origin::upstream, report.error->code);
     }
-    const bool failures = report.outstanding_failures > 0 || report.counts.failed_accounts > 0 ||
-                          report.counts.failed_folders > 0 || report.counts.failed_items > 0;
+    const bool failures = !report.problems.empty() || report.outstanding_failures > 0 ||
+                          report.counts.failed_accounts > 0 || report.counts.failed_folders > 0 ||
+                          report.counts.failed_items > 0;
     return failures ? ExitCode::with_failures : ExitCode::done;
 }
 

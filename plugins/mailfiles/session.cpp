@@ -54,7 +54,7 @@ sdk::Result<std::shared_ptr<const Session::Accounts>> Session::refresh() {
     return shared;
 }
 
-sdk::Result<std::shared_ptr<const AccountLayout>> Session::find_account(
+sdk::Result<std::shared_ptr<const AccountLayout>> Session::layout_of(
     const std::string& account_id) {
     std::shared_ptr<const Accounts> accounts;
     {
@@ -138,8 +138,7 @@ sdk::Result<sdk::FolderListing> Session::list_folders(const std::string& account
             return sdk::Error{.code = sdk::Errc::cursor_expired,
                               .message = "listing folders has no cursors here"};
         }
-        OPENARCHIVER_TRY(const std::shared_ptr<const AccountLayout> account,
-                         find_account(account_id));
+        OPENARCHIVER_TRY(const std::shared_ptr<const AccountLayout> account, layout_of(account_id));
         OPENARCHIVER_TRY(const FolderTree tree, read_folder_tree(*account, stop));
         for (const sdk::Folder& folder : tree.folders) {
             if (stop.stop_requested() || sink.folder(folder) == sdk::Flow::stop) {
@@ -169,8 +168,7 @@ sdk::Status Session::sync_folder(const std::string& account_id, const std::strin
         if (cursor && cursor->format != kCursorFormat) {
             return changed;
         }
-        OPENARCHIVER_TRY(const std::shared_ptr<const AccountLayout> account,
-                         find_account(account_id));
+        OPENARCHIVER_TRY(const std::shared_ptr<const AccountLayout> account, layout_of(account_id));
         const std::optional<RelativePath> path = resolve_id(*account, folder_id);
         if (!path) {
             return sdk::Error{.code = sdk::Errc::not_found, .message = "a mail folder is gone"};
@@ -261,8 +259,7 @@ sdk::Result<std::unique_ptr<sdk::ByteReader>> Session::open_content(const std::s
         if (stop.stop_requested()) {
             return cancelled();
         }
-        OPENARCHIVER_TRY(const std::shared_ptr<const AccountLayout> account,
-                         find_account(account_id));
+        OPENARCHIVER_TRY(const std::shared_ptr<const AccountLayout> account, layout_of(account_id));
         if (item_id.find('/') == std::string::npos) {
             OPENARCHIVER_TRY(FileDescriptor file, find_message(*account, item_id, stop));
             return ContentReader::open(std::move(file), metrics_);
@@ -325,8 +322,7 @@ sdk::Status Session::probe(const std::string& account_id, std::stop_token stop) 
         if (stop.stop_requested()) {
             return cancelled();
         }
-        OPENARCHIVER_TRY(const std::shared_ptr<const AccountLayout> account,
-                         find_account(account_id));
+        OPENARCHIVER_TRY(const std::shared_ptr<const AccountLayout> account, layout_of(account_id));
         for (const Root& root : account->roots) {
             OPENARCHIVER_CHECK(open_root(root.path));
         }

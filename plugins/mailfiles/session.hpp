@@ -48,7 +48,7 @@ private:
 
     /// Looks at the paths again.
     sdk::Result<std::shared_ptr<const Accounts>> refresh();
-    sdk::Result<std::shared_ptr<const AccountLayout>> find_account(const std::string& account_id);
+    sdk::Result<std::shared_ptr<const AccountLayout>> layout_of(const std::string& account_id);
 
     struct OpenFolder;
     sdk::Status report(const OpenFolder& folder, const FolderContents& contents,

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "failure.hpp"
+#include "mail/account_rules.hpp"
 #include "mail/discovery.hpp"
 #include "throttle/backoff.hpp"
 
@@ -73,6 +74,7 @@ sdk::Result<std::vector<Check>> Preflight::run(const std::stop_token& stop) {
         });
         check_token(inner.get_token());
         if (have_token_) {
+            check_groups(inner.get_token());
             check_users(inner.get_token());
             check_mailbox(inner.get_token());
         }
@@ -118,13 +120,38 @@ void Preflight::check_token(const std::stop_token& stop) {
     }
 }
 
+void Preflight::check_groups(const std::stop_token& stop) {
+    if (!settings_.accounts.has_groups()) {
+        return;
+    }
+    groups_.emplace(sdk::Check{.name = "groups readable"});
+    auto read = read_groups(graph_, directory_, settings_.accounts, Patience::refuse, stop);
+    std::optional<sdk::Error> error;
+    if (!read) {
+        error = std::move(read.error());
+    } else {
+        groups_read_ = std::move(*read);
+        if (!groups_read_.problems.empty()) {
+            error = groups_read_.problems.front();
+        }
+    }
+    observe(error);
+    if (!error) {
+        groups_ = conclusion(*groups_, CheckOutcome::pass,
+                             std::to_string(groups_read_.by_group.size()) + " groups were read");
+        return;
+    }
+    groups_ = failed(*groups_, *error,
+                     error->code == Errc::permission_denied
+                         ? how_to_grant("GroupMember.Read.All", kGroupMemberRead)
+                         : "Check the object ids in accounts.groups.");
+}
+
 void Preflight::check_users(const std::stop_token& stop) {
     GraphRequest request;
     request.what = "listing the users";
     request.subject = Subject::directory;
-    request.target =
-        "/v1.0/users?$select=id,userPrincipalName,mail,displayName,userType,proxyAddresses,"
-        "assignedPlans&$top=100";
+    request.target = "/v1.0/users?" + std::string(kUserSelect) + "&$top=100";
     std::optional<sdk::Error> error;
     auto answer = graph_.fetch(directory_, request, Patience::refuse, stop);
     if (!answer) {
@@ -135,7 +162,8 @@ void Preflight::check_users(const std::stop_token& stop) {
         error = std::move(page.error());
     } else {
         for (const UserEntry& user : page->entries) {
-            if (account_of(user, settings_.accounts).state == sdk::AccountState::available) {
+            if (account_of(user, settings_.accounts, groups_read_).state ==
+                sdk::AccountState::available) {
                 candidates_.push_back(user.id);
             }
         }
@@ -200,8 +228,12 @@ void Preflight::check_mailbox(const std::stop_token& stop) {
 }
 
 std::vector<Check> Preflight::conclude() const {
-    return {reachable(),     trusted(), clock(),  token_,  mail_consent(),
-            users_consent(), users_,    mailbox_, expiry()};
+    std::vector<Check> checks{reachable(),     trusted(), clock(),  token_,  mail_consent(),
+                              users_consent(), users_,    mailbox_, expiry()};
+    if (groups_) {
+        checks.push_back(*groups_);
+    }
+    return checks;
 }
 
 Check Preflight::reachable() const {

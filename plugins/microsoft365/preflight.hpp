@@ -8,6 +8,7 @@
 
 #include "auth/token_source.hpp"
 #include "graph/graph_client.hpp"
+#include "mail/group_members.hpp"
 #include "settings.hpp"
 
 namespace openarchiver::microsoft365 {
@@ -39,6 +40,7 @@ private:
     void observe(const std::optional<sdk::Error>& error);
 
     void check_token(const std::stop_token& stop);
+    void check_groups(const std::stop_token& stop);
     void check_users(const std::stop_token& stop);
     void check_mailbox(const std::stop_token& stop);
     std::vector<sdk::Check> conclude() const;
@@ -60,6 +62,8 @@ private:
     bool have_token_ = false;
     bool mailbox_refused_ = false;
     std::vector<std::string> candidates_;
+    GroupMembers groups_read_;
+    std::optional<sdk::Check> groups_;  ///< absent: none are configured
     sdk::Check token_{.name = "token obtained"};
     sdk::Check users_{.name = "users listable"};
     sdk::Check mailbox_{.name = "mailbox readable"};

@@ -4,7 +4,6 @@
 
 #include "failure.hpp"
 #include "mail/content_reader.hpp"
-#include "mail/discovery.hpp"
 #include "mail/message_listing.hpp"
 #include "mail/reconstruction.hpp"
 #include "preflight.hpp"
@@ -68,6 +67,7 @@ Session::Session(Settings settings, const sdk::HostServices& host, RetrySettings
       tokens_({settings_.authority, settings_.graph, settings_.tenant_id, settings_.client_id},
               http_, directory_, host),
       graph_(settings_.graph, http_, tokens_, host, retry),
+      discovery_(graph_, directory_, settings_.accounts, host.clock, host.logger),
       folder_lister_(graph_, tokens_, settings_.folders, host.logger),
       quiet_folders_(graph_, host.clock, settings_.max_lag) {}
 
@@ -98,12 +98,12 @@ sdk::Result<std::vector<sdk::Check>> Session::check(std::stop_token stop) {
 
 sdk::Result<sdk::Listing> Session::discover(const std::optional<sdk::Cursor>& cursor,
                                             sdk::AccountSink& sink, std::stop_token stop) {
-    return guarded([&]() -> sdk::Result<sdk::Listing> {
-        if (cursor) {
-            return failure(Errc::cursor_expired, "users are listed whole each time");
-        }
-        return discover_accounts(graph_, directory_, settings_.accounts, host_.logger, sink, stop);
-    });
+    return guarded([&] { return discovery_.run(cursor, sink, stop); });
+}
+
+sdk::Result<sdk::Account> Session::find_account(const std::string& account_id,
+                                                std::stop_token stop) {
+    return guarded([&] { return discovery_.find(account_id, stop); });
 }
 
 sdk::Result<sdk::FolderListing> Session::list_folders(const std::string& account_id,

@@ -9,6 +9,7 @@
 #include "auth/token_source.hpp"
 #include "graph/graph_client.hpp"
 #include "http/http_client.hpp"
+#include "mail/discovery.hpp"
 #include "mail/folder_listing.hpp"
 #include "mail/quiet_folders.hpp"
 #include "settings.hpp"
@@ -25,6 +26,8 @@ public:
     sdk::Result<std::vector<sdk::Check>> check(std::stop_token stop) override;
     sdk::Result<sdk::Listing> discover(const std::optional<sdk::Cursor>& cursor,
                                        sdk::AccountSink& sink, std::stop_token stop) override;
+    sdk::Result<sdk::Account> find_account(const std::string& account_id,
+                                           std::stop_token stop) override;
     sdk::Result<sdk::FolderListing> list_folders(const std::string& account_id,
                                                  const std::optional<sdk::Cursor>& cursor,
                                                  sdk::FolderSink& sink,
@@ -50,6 +53,7 @@ private:
     RequestLimiter directory_;
     TokenSource tokens_;
     GraphClient graph_;
+    Discovery discovery_;
     FolderLister folder_lister_;
     QuietFolders quiet_folders_;
 

@@ -78,6 +78,29 @@ constexpr std::string_view kSchema = R"json({
           "title": "Exclude",
           "description": "Addresses or ids, with * for any characters. It wins over what is included.",
           "x-order": 2
+        },
+        "groups": {
+          "type": "object",
+          "title": "Groups",
+          "description": "Members of groups, directly or through other groups. Needs the permission GroupMember.Read.All.",
+          "additionalProperties": false,
+          "properties": {
+            "include": {
+              "type": "array",
+              "items": { "type": "string", "pattern": "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" },
+              "title": "Include Groups",
+              "description": "Object ids of groups. When given, their members are archived, and who is in Include.",
+              "x-order": 1
+            },
+            "exclude": {
+              "type": "array",
+              "items": { "type": "string", "pattern": "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" },
+              "title": "Exclude Groups",
+              "description": "Object ids of groups. Their members are left out, however they are included.",
+              "x-order": 2
+            }
+          },
+          "x-order": 3
         }
       },
       "x-order": 6
@@ -199,19 +222,44 @@ public:
     }
 
     sdk::Result<SelectionSettings> selection(std::string_view name) const {
-        SelectionSettings result;
+        const json::value* value = object_.if_contains(name);
+        return value == nullptr ? sdk::Result<SelectionSettings>(SelectionSettings())
+                                : selection_of(name, *value);
+    }
+
+    /// A selection with the selection `groups` in it.
+    sdk::Result<AccountSelection> account_selection(std::string_view name) const {
+        AccountSelection result;
         const json::value* value = object_.if_contains(name);
         if (value == nullptr) {
             return result;
         }
+        json::value rest = *value;
+        if (rest.is_object()) {
+            if (const json::value* groups = rest.get_object().if_contains("groups")) {
+                OPENARCHIVER_TRY(SelectionSettings of_groups,
+                                 selection_of(std::string(name) + ".groups", *groups));
+                result.include_groups = std::move(of_groups.include);
+                result.exclude_groups = std::move(of_groups.exclude);
+                rest.get_object().erase("groups");
+            }
+        }
+        OPENARCHIVER_TRY(static_cast<SelectionSettings&>(result), selection_of(name, rest));
+        return result;
+    }
+
+private:
+    static sdk::Result<SelectionSettings> selection_of(std::string_view name,
+                                                       const json::value& value) {
+        SelectionSettings result;
         const auto malformed = [name] {
             return failure(Errc::invalid_config,
                            std::string(name) + " must have include and exclude, lists of texts");
         };
-        if (!value->is_object()) {
+        if (!value.is_object()) {
             return malformed();
         }
-        for (const auto& [key, list] : value->get_object()) {
+        for (const auto& [key, list] : value.get_object()) {
             auto& target = key == "include" ? result.include : result.exclude;
             if ((key != "include" && key != "exclude") || !list.is_array()) {
                 return malformed();
@@ -226,7 +274,6 @@ public:
         return result;
     }
 
-private:
     const json::object& object_;
 };
 
@@ -306,7 +353,7 @@ sdk::Result<Settings> parse_settings(std::string_view text,
     if (!ca_file.empty()) {
         settings.ca_file = profile_folder / ca_file;
     }
-    OPENARCHIVER_TRY(settings.accounts, reader.selection("accounts"));
+    OPENARCHIVER_TRY(settings.accounts, reader.account_selection("accounts"));
     OPENARCHIVER_TRY(settings.folders, reader.selection("folders"));
     OPENARCHIVER_TRY(settings.requests_per_account, reader.number("requests_per_account", 4, 4));
     OPENARCHIVER_TRY(settings.accounts_in_parallel, reader.number("accounts_in_parallel", 32, 128));

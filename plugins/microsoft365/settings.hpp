@@ -18,6 +18,16 @@ struct SelectionSettings {
     std::vector<std::string> exclude;
 };
 
+struct AccountSelection : SelectionSettings {
+    /// Ids of groups, whose members count.
+    std::vector<std::string> include_groups;
+    std::vector<std::string> exclude_groups;
+
+    [[nodiscard]] bool has_groups() const {
+        return !include_groups.empty() || !exclude_groups.empty();
+    }
+};
+
 /// The source's configuration, checked.
 struct Settings {
     std::string tenant_id;
@@ -25,7 +35,7 @@ struct Settings {
     Origin authority;
     Origin graph;
     std::filesystem::path ca_file;
-    SelectionSettings accounts;
+    AccountSelection accounts;
     SelectionSettings folders;
     std::uint32_t requests_per_account = 4;
     std::uint32_t accounts_in_parallel = 32;

@@ -29,4 +29,8 @@ Result<std::unique_ptr<ByteReader>> ProviderSession::reconstruct_content(const s
     return Error{.code = Errc::unsupported, .message = "this provider delivers exact bytes only"};
 }
 
+Result<Account> ProviderSession::find_account(const std::string&, std::stop_token) {
+    return Error{Errc::not_found, "not among what was listed"};
+}
+
 }  // namespace openarchiver::sdk

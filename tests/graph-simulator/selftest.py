@@ -492,6 +492,9 @@ def test_authentication(binary):
         sim.control("settings", {"exchange_grants": True})
         granted = sim.get("/users/%s/mailFolders" % ANNA)
         check("auth: Exchange may grant what the token does not carry", granted.status == 200)
+        listed = sim.get("/users/%s/messages?$select=id&$top=1" % ANNA).json["value"]
+        value = sim.get("/users/%s/messages/%s/$value" % (ANNA, quote(listed[0]["id"])))
+        check("auth: contents as well", value.status == 200)
         sim.control("settings", {"exchange_grants": False})
         sim.control("settings", {"roles": ["Mail.Read"]})
         check("auth: an old token keeps its roles", sim.get("/users").status == 200)

@@ -128,6 +128,7 @@ TEST_CASE("An exception in any call of a provider becomes an internal error and 
 
     check_internal(session->check({}), text);
     check_internal(session->discover({}, sink, {}), text);
+    check_internal(session->find_account("a", {}), text);
     check_internal(session->list_folders("a", {}, sink, {}), text);
     check_internal(session->sync_folder("a", "f", {}, sink, {}), text);
     check_internal(session->open_content("a", "i", {}), text);
@@ -213,6 +214,8 @@ TEST_CASE("Ids and cursors beyond the bounds of the SDK end the call") {
     check_internal(loaded.session("empty id")->list_folders("a", {}, sink, {}), "folder id");
     check_internal(loaded.session("empty id")->sync_folder("a", "f", {}, sink, {}), "item id");
     check_internal(loaded.session("long cursor")->discover({}, sink, {}), "cursor");
+    CHECK(loaded.session("")->find_account("a", {}).value().id == "a");
+    check_internal(loaded.session("other account")->find_account("a", {}), "another account");
     check_internal(loaded.session("long cursor")->sync_folder("a", "f", {}, sink, {}), "cursor");
 }
 

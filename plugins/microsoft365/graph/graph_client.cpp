@@ -35,6 +35,9 @@ HttpRequest http_request(const GraphRequest& request, const Token& token) {
                    {"client-request-id", random_guid()}};
     if (request.subject == Subject::directory) {
         http.fields.emplace_back("x-ms-throttle-priority", "Low");
+        if (request.advanced_query) {
+            http.fields.emplace_back("ConsistencyLevel", "eventual");
+        }
     } else {
         std::string prefer = R"(IdType="ImmutableId")";
         if (request.page_size > 0) {

@@ -30,6 +30,8 @@ struct GraphRequest {
     std::uint32_t attempts = 0;
     /// Directory requests carry no mailbox preferences and give way to others.
     Subject subject = Subject::mailbox;
+    /// Of the directory: one that Graph answers only with ConsistencyLevel, on every page.
+    bool advanced_query = false;
 };
 
 /// A complete answer: its body, or a failure that trying again does not change (a 500 or 504 among them:

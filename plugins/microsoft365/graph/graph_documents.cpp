@@ -103,6 +103,11 @@ UserEntry user_of(const json::object& object) {
             }
         }
     }
+    if (const json::value* removed = object.if_contains("@removed"); removed != nullptr) {
+        const bool restorable =
+            removed->is_object() && text_of(removed->get_object(), "reason") == "changed";
+        user.removal = restorable ? Removal::restorable : Removal::for_good;
+    }
     return user;
 }
 
@@ -168,6 +173,17 @@ bool parse_digits(std::string_view text, Number& value) {
     return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc{};
 }
 
+template <typename Entry>
+sdk::Result<Entry> parse_alone(std::string_view text, Entry (*entry_of)(const json::object&)) {
+    json::error_code error;
+    const json::value document = parse_document(text, error);
+    if (error || !document.is_object()) {
+        return not_a_document();
+    }
+    Entry entry = entry_of(document.get_object());
+    return entry.id.empty() ? sdk::Result<Entry>(not_a_document()) : std::move(entry);
+}
+
 }  // namespace
 
 sdk::Error not_a_document() {
@@ -196,14 +212,12 @@ sdk::Result<Page<MessageEntry>> parse_messages(std::string_view text) {
     return parse_page<MessageEntry>(text, message_of);
 }
 
+sdk::Result<UserEntry> parse_user(std::string_view text) {
+    return parse_alone<UserEntry>(text, user_of);
+}
+
 sdk::Result<FolderEntry> parse_folder(std::string_view text) {
-    json::error_code error;
-    const json::value document = parse_document(text, error);
-    if (error || !document.is_object()) {
-        return not_a_document();
-    }
-    FolderEntry folder = folder_of(document.get_object());
-    return folder.id.empty() ? sdk::Result<FolderEntry>(not_a_document()) : std::move(folder);
+    return parse_alone<FolderEntry>(text, folder_of);
 }
 
 std::optional<sdk::Timestamp> parse_timestamp(std::string_view text) {

@@ -23,6 +23,9 @@ struct Page {
     std::size_t unusable = 0;
 };
 
+/// What a list of changes says of a user that is gone.
+enum class Removal : std::uint8_t { none, restorable, for_good };
+
 struct UserEntry {
     std::string id;
     std::string user_principal_name;
@@ -32,6 +35,7 @@ struct UserEntry {
     bool has_exchange_plan = false;
     /// Addresses of SMTP, the primary one included.
     std::vector<std::string> addresses;
+    Removal removal = Removal::none;
 };
 
 struct FolderEntry {
@@ -66,6 +70,8 @@ bool looks_whole(std::string_view text);
 sdk::Result<Page<UserEntry>> parse_users(std::string_view json);
 sdk::Result<Page<FolderEntry>> parse_folders(std::string_view json);
 sdk::Result<Page<MessageEntry>> parse_messages(std::string_view json);
+/// A user alone.
+sdk::Result<UserEntry> parse_user(std::string_view json);
 /// A folder alone.
 sdk::Result<FolderEntry> parse_folder(std::string_view json);
 

@@ -102,7 +102,8 @@ sdk::Result<FolderListing> FolderLister::state_or_error(const GraphFailure& fail
     switch (mailbox_verdict(failure_)) {
         case MailboxVerdict::without_mailbox:
             return listing(AccountState::without_mailbox,
-                           "there is no mailbox in Exchange Online that could be read (" +
+                           "Exchange Online has no mailbox that could be read: not licensed, not "
+                           "set up yet, deleted, or on premises (" +
                                failure_.service_code() + ")",
                            cursor);
         case MailboxVerdict::user_gone:

@@ -3,8 +3,8 @@
 #include "auth/entra_errors.hpp"
 #include "auth/token_documents.hpp"
 #include "graph/graph_failure.hpp"
+#include "mail/account_rules.hpp"
 #include "mail/content_tag.hpp"
-#include "mail/discovery.hpp"
 
 namespace openarchiver::microsoft365 {
 namespace {
@@ -207,25 +207,54 @@ TEST_CASE("users are sorted into those with mail to archive and those without", 
     REQUIRE(page);
     CHECK(page->unusable == 1);
     REQUIRE(page->entries.size() == 6);
-    const auto state = [&page](std::size_t index, const SelectionSettings& selection) {
-        return account_of(page->entries[index], selection).state;
+    const auto state = [&page](std::size_t index, const AccountSelection& selection) {
+        return account_of(page->entries[index], selection, {}).state;
     };
     using sdk::AccountState;
-    const SelectionSettings all;
+    const AccountSelection all;
     CHECK(state(0, all) == AccountState::available);
     CHECK(state(1, all) == AccountState::without_mailbox);
     CHECK(state(2, all) == AccountState::without_mailbox);
     CHECK(state(3, all) == AccountState::available);
     CHECK(state(4, all) == AccountState::without_mailbox);
     CHECK(state(5, all) == AccountState::available);
-    CHECK(account_of(page->entries[3], all).address == "new@c.example");
-    CHECK(account_of(page->entries[0], all).display_name == "Anna");
+    CHECK(account_of(page->entries[3], all, {}).address == "new@c.example");
+    CHECK(account_of(page->entries[0], all, {}).display_name == "Anna");
 
-    CHECK(state(0, {.include = {"AK@c.example"}, .exclude = {}}) == AccountState::available);
-    CHECK(state(0, {.include = {"6"}, .exclude = {}}) == AccountState::excluded);
-    CHECK(state(5, {.include = {"6"}, .exclude = {}}) == AccountState::available);
-    CHECK(state(0, {.include = {"*@C.example"}, .exclude = {"anna@*"}}) == AccountState::excluded);
-    CHECK(state(1, {.include = {}, .exclude = {"*"}}) == AccountState::without_mailbox);
+    CHECK(state(0, {{{"AK@c.example"}, {}}, {}, {}}) == AccountState::available);
+    CHECK(state(0, {{{"6"}, {}}, {}, {}}) == AccountState::excluded);
+    CHECK(state(5, {{{"6"}, {}}, {}, {}}) == AccountState::available);
+    CHECK(state(0, {{{"*@C.example"}, {"anna@*"}}, {}, {}}) == AccountState::excluded);
+    CHECK(state(1, {{{}, {"*"}}, {}, {}}) == AccountState::without_mailbox);
+}
+
+TEST_CASE("groups bring users in and leave them out; what can't be read decides nothing",
+          "[unit]") {
+    using sdk::AccountState;
+    UserEntry anna;
+    anna.id = "1";
+    anna.mail = "anna@c.example";
+    const GroupMembers groups{.by_group = {{"in", {"1"}}, {"other", {"2"}}}, .problems = {}};
+    const auto judge = [&](const AccountSelection& selection) {
+        const sdk::Account account = account_of(anna, selection, groups);
+        return std::pair(account.state, account.undecided);
+    };
+    const std::pair archived(AccountState::available, false);
+    const std::pair left_out(AccountState::excluded, false);
+    CHECK(judge({{}, {"in"}, {}}) == archived);
+    CHECK(judge({{}, {"other"}, {}}) == left_out);
+    CHECK(judge({{{"anna@*"}, {}}, {"other"}, {}}) == archived);
+    CHECK(judge({{}, {}, {"in"}}) == left_out);
+    CHECK(judge({{}, {}, {"other"}}) == archived);
+    CHECK(judge({{{"anna@*"}, {}}, {"in"}, {"in"}}) == left_out);
+    // Of groups that could not be read.
+    CHECK(judge({{}, {"lost"}, {}}) == std::pair(AccountState::excluded, true));
+    CHECK(judge({{}, {}, {"lost"}}) == std::pair(AccountState::available, true));
+    CHECK(judge({{}, {"lost", "in"}, {}}) == archived);
+    CHECK(judge({{}, {}, {"lost", "in"}}) == left_out);
+    CHECK(judge({{}, {"other"}, {"lost"}}) == left_out);
+    CHECK(judge({{{"anna@*"}, {}}, {"lost"}, {}}) == archived);
+    CHECK(judge({{{}, {"anna@*"}}, {"lost"}, {"lost"}}) == left_out);
 }
 
 }  // namespace

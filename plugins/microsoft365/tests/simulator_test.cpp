@@ -71,10 +71,14 @@ struct Tenant {
     /// Discovery, folders and messages of every account, from the cursors of the pass before.
     void pass() {
         test::Accounts discovered;
-        REQUIRE(session->discover({}, discovered, {}));
+        auto changes = session->discover(users, discovered, {});
+        REQUIRE(changes);
+        users = std::move(changes->cursor);
         for (const sdk::Account& one : discovered.all) {
-            Account& account = accounts[one.id];
-            account.account = one;
+            accounts[one.id].account = one;
+        }
+        for (auto& [account_id, account] : accounts) {
+            const sdk::Account& one = account.account;
             if (one.state != sdk::AccountState::available) {
                 continue;
             }
@@ -128,6 +132,7 @@ struct Tenant {
     const Simulator& simulator;
     test::TestHost host;
     std::unique_ptr<Session> session;
+    std::optional<sdk::Cursor> users;
     std::map<std::string, Account> accounts;
     int relisted = 0;
     int quiet = 0;  ///< folders that did not need a poll

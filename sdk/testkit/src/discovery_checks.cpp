@@ -43,6 +43,14 @@ void accounts(sdk::ProviderSession& session, Findings& findings) {
     const auto again = session.discover(std::nullopt, second, {});
     findings.expect(again && account_ids(second.accounts) == ids,
                     "a second discovery reports the same ids", outcome_of(again));
+    for (const sdk::Account& account : first.accounts) {
+        const auto found = session.find_account(account.id, {});
+        findings.expect(found ? found->id == account.id && found->state == account.state
+                              : found.error().code == sdk::Errc::not_found,
+                        "find_account() tells what discover() does, or nothing", outcome_of(found));
+    }
+    findings.expect(failed_with(session.find_account("no such account", {}), sdk::Errc::not_found),
+                    "find_account() of an account that does not exist is not_found");
     if (listing->cursor) {
         AccountCollector changes;
         const auto since = session.discover(listing->cursor, changes, {});

@@ -50,6 +50,13 @@ public:
         return listing;
     }
 
+    sdk::Result<sdk::Account> find_account(const std::string& id, std::stop_token) override {
+        fail_if("throws");
+        sdk::Account account;
+        account.id = fault_ == "other account" ? id + "'s neighbour" : id;
+        return account;
+    }
+
     sdk::Result<sdk::FolderListing> list_folders(const std::string&,
                                                  const std::optional<sdk::Cursor>&,
                                                  sdk::FolderSink& sink, std::stop_token) override {

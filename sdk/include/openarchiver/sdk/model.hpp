@@ -41,6 +41,9 @@ struct Account {
     AccountState state = AccountState::available;
     /// Why, in plain words, where `state` is not `available`.
     std::string reason = {};
+    /// What decides about it (a group, say) could not be read: an account that the engine knows
+    /// keeps the state it has; `state` is for one that it does not know.
+    bool undecided = false;
 };
 
 struct Folder {

@@ -43,6 +43,8 @@ public:
     AccountSink& operator=(const AccountSink&) = delete;
     virtual ~AccountSink();
 
+    /// Of an account with AccountState::deleted_upstream the id is enough; one that the engine does
+    /// not know is of no interest to it.
     virtual Flow account(const Account& account) = 0;
 };
 
@@ -86,6 +88,9 @@ struct Listing {
     bool complete = true;
     /// From where to list changes next time; absent: list everything again.
     std::optional<Cursor> cursor = {};
+    /// Of accounts only: what could not be read although the listing went on, such as a group. A
+    /// person has to see to it; the source works on with what is known.
+    std::vector<Error> problems = {};
 };
 
 struct FolderListing : Listing {
@@ -134,9 +139,15 @@ public:
 
     /// Reports accounts: all of them, or the changes since `cursor`.
     /// cursor_expired: call again without; unauthenticated, permission_denied, unavailable: the
-    /// sync run ends here. An account that is missing from a failed listing is not gone.
+    /// sync run ends here. An account that is missing from a failed listing is not gone. With a
+    /// cursor, too, the listing may be complete.
     virtual Result<Listing> discover(const std::optional<Cursor>& cursor, AccountSink& sink,
                                      std::stop_token stop) = 0;
+
+    /// One account by its id, as discover() reports it; not_found: there is none (any more). The
+    /// engine asks before it takes an account that a complete listing did not report for gone. A
+    /// provider whose listings can't miss an account needs none.
+    virtual Result<Account> find_account(const std::string& account_id, std::stop_token stop);
 
     /// Reports the folders of an account below its root: all, or the changes since `cursor`.
     virtual Result<FolderListing> list_folders(const std::string& account_id,
