@@ -69,6 +69,18 @@ class DiscoveryTest(ArchiverTest):
             self.assertEqual(self.accounts(archive)[added["id"]]["status"], "up_to_date")
             self.assert_archived(simulator, archive)
 
+    def test_a_directory_that_stumbles_is_asked_again(self):
+        """Peers: discovery alone is not tried again, so one 503 costs the whole cycle."""
+        with Simulator("--users", 3, "--messages", 2) as simulator:
+            for route in ("users_delta", "users"):
+                simulator.control("faults", {"match": {"route": route, "nth": 1}, "times": 1,
+                                             "action": {"status": 503, "html": True}})
+                simulator.control("faults", {"match": {"route": route, "nth": 2}, "times": 1,
+                                             "action": {"status": 429,
+                                                        "headers": {"Retry-After": "1"}}})
+            archive = self.archive(simulator)
+            self.assertEqual(archive.sync()["accounts"]["up_to_date"], 3)
+
     # ---------------------------------------------------------------------------- coming, going
 
     def test_deleted_users_keep_their_archive_and_restored_ones_come_back_to_it(self):
