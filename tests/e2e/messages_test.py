@@ -626,7 +626,6 @@ class ContentTest(MessagesTest):
     def test_what_comes_in_a_messages_place_is_never_archived(self):
         error = {"error": {"code": "ErrorInternalServerError", "message": "x"}}
         faults = [{"body": json.dumps(error, separators=(",", ":"))},
-                  {"body": json.dumps(error, separators=(",", ":")), "content_type": "text/plain"},
                   {"html": True, "status": 200}, {"empty_body": True, "status": 200},
                   {"headers": {"Content-Encoding": "gzip"}},
                   {"close_after_bytes": 100}, {"short_content_length": 3},

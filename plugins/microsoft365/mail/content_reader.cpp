@@ -21,10 +21,8 @@ public:
         if (content_.response->complete()) {
             content_.permit.release();
         }
-        const std::string_view front(reinterpret_cast<const char*>(buffer.data()), *count);
-        const bool json =
-            content_.response->head().field("Content-Type").starts_with("application/json");
-        if (total_ == 0 && front.starts_with(json ? "{" : "{\"error\"")) {
+        if (total_ == 0 && *count > 0 && buffer[0] == std::byte{'{'} &&
+            content_.response->head().field("Content-Type").starts_with("application/json")) {
             // Said too late for another status. No message begins like this.
             content_.response->discard_connection();
             content_.permit.release();
