@@ -12,6 +12,7 @@
 #include "cli/verbs.hpp"
 #include "pipeline/sync.hpp"
 #include "service/documents.hpp"
+#include "service/estimate.hpp"
 #include "service/sync_request.hpp"
 
 namespace openarchiver::cli {
@@ -91,6 +92,40 @@ std::string check_text(const std::vector<sdk::Check>& checks) {
     return table.text();
 }
 
+std::string estimate_text(const json::value& estimate) {
+    const auto known = [&](const char* name, const auto& text) -> std::string {
+        return member(estimate, name).is_number() ? text(number_of(estimate, name)) : "unknown";
+    };
+    const auto duration = [](std::uint64_t seconds) {
+        return duration_text(std::chrono::seconds(seconds));
+    };
+    Table table({{"ESTIMATE"}, {"VALUE"}, {"FROM"}});
+    const std::string sampled = count_text(number_of(estimate, "accounts_sampled")) + " of " +
+                                count_text(number_of(estimate, "accounts")) +
+                                " accounts were looked at";
+    table.row({"accounts", count_text(number_of(estimate, "accounts")),
+               truth_of(estimate, "accounts_complete")
+                   ? "all that discovery shows"
+                   : "as many as could be listed in time; there are more"});
+    table.row({"items", known("items", count_text), sampled});
+    table.row({"bytes", known("bytes", size_text),
+               "the sizes of " + count_text(number_of(estimate, "items_sampled")) + " items, " +
+                   known("bytes_per_item", size_text) + " on average"});
+    table.row({"first import", known("seconds", duration),
+               "reading an item took " +
+                   known("milliseconds_per_item",
+                         [](std::uint64_t ms) { return count_text(ms) + " ms"; }) +
+                   "; the longest account takes " + known("longest_account_seconds", duration)});
+    const auto percent =
+        static_cast<std::uint64_t>(decimal_of(estimate, "stored_ratio") * 100 + 0.5);
+    table.row(
+        {"disk", known("disk_bytes", size_text),
+         std::to_string(percent) + " % of the bytes, " +
+             (text_of(estimate, "stored_ratio_from") == "archive" ? "as in this archive so far"
+                                                                  : "which is an assumption")});
+    return "\n" + table.text();
+}
+
 /// 3 before 7 before 1, as with a sync.
 ExitCode worst_of(const std::vector<sdk::Check>& checks) {
     std::vector<pipeline::SyncReport> reports;
@@ -103,7 +138,18 @@ ExitCode worst_of(const std::vector<sdk::Check>& checks) {
     return service::exit_code(reports);
 }
 
-Outcome check(Command& command, const std::string& id) {
+/// With the archive's own ratio of stored to read bytes, where there is an archive already.
+sdk::Result<json::value> estimate(Command& command, sdk::ProviderSession& session) {
+    OPENARCHIVER_TRY(const sdk::Estimate seen, session.estimate(command.stop()));
+    catalog::Totals totals;
+    // The catalog alone: opening the archive would make its folder.
+    if (const auto catalog = catalog::CatalogReader::open(command.profile().archive.catalog_path)) {
+        OPENARCHIVER_TRY(totals, (*catalog)->totals());
+    }
+    return service::estimate_document(seen, session.limits(), totals);
+}
+
+Outcome check(Command& command, const std::string& id, bool with_estimate) {
     const auto selected = service::select_sources(command.profile(), {id});
     if (!selected) {
         return {Origin::profile, selected.error()};
@@ -117,12 +163,27 @@ Outcome check(Command& command, const std::string& id) {
         return {Origin::upstream, checks.error()};
     }
     const ExitCode code = worst_of(*checks);
-    if (command.json()) {
-        command.document(json::serialize(check_document(id, *checks, code == ExitCode::done)));
-    } else {
-        command.print(check_text(*checks));
+    Outcome outcome = code;
+    json::value document = check_document(id, *checks, code == ExitCode::done);
+    std::string text = check_text(*checks);
+    if (with_estimate) {
+        document.as_object()["estimate"] = nullptr;
+        // Without what the checks ask for it would fail as well.
+        if (code == ExitCode::done) {
+            if (auto made = estimate(command, *(*source)->session)) {
+                text += estimate_text(*made);
+                document.as_object()["estimate"] = std::move(*made);
+            } else {
+                outcome = {Origin::upstream, made.error()};
+            }
+        }
     }
-    return code;
+    if (command.json()) {
+        command.document(json::serialize(document));
+    } else {
+        command.print(text);
+    }
+    return outcome;
 }
 
 }  // namespace
@@ -133,8 +194,12 @@ void register_source(Verb& program) {
     Verb source = program.verb("source", "The configured sources.");
     source.verb("list", "Lists the sources with their status.").action(list);
     Verb checking = source.verb("check", "Checks, changing nothing, that a source can be read.");
+    const auto with_estimate = std::make_shared<bool>(false);
     checking.argument("ID", *id, "the source");
-    checking.action([id](Command& command) { return check(command, *id); });
+    checking.flag("--estimate", *with_estimate,
+                  "also what it probably holds, and what time and disk a first import takes");
+    checking.action(
+        [id, with_estimate](Command& command) { return check(command, *id, *with_estimate); });
 }
 
 }  // namespace openarchiver::cli

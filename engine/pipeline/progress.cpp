@@ -68,6 +68,7 @@ std::string to_json(const SyncReport& report) {
         {"throttled", metric("throttled")},
         {"bytes_downloaded", metric("bytes_downloaded")},
         {"outstanding_failures", report.outstanding_failures},
+        {"metrics", json::object(report.metrics.begin(), report.metrics.end())},
     };
     json::array problems;
     for (const sdk::Error& problem : report.problems) {

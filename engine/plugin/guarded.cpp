@@ -374,7 +374,10 @@ sdk::SessionLimits GuardedProviderSession::limits() const {
     if (!limits) {
         return {};
     }
-    return {std::max(limits->accounts_in_parallel, 1U), std::max(limits->readers_per_account, 1U)};
+    sdk::SessionLimits usable = *limits;
+    usable.accounts_in_parallel = std::max(limits->accounts_in_parallel, 1U);
+    usable.readers_per_account = std::max(limits->readers_per_account, 1U);
+    return usable;
 }
 
 sdk::Result<std::vector<sdk::Check>> GuardedProviderSession::check(std::stop_token stop) {
@@ -449,6 +452,14 @@ sdk::Result<std::unique_ptr<sdk::ByteReader>> GuardedProviderSession::reconstruc
 
 sdk::Status GuardedProviderSession::probe(const std::string& account_id, std::stop_token stop) {
     return guarded(guard_, "probe", [&] { return inner_->probe(account_id, std::move(stop)); });
+}
+
+sdk::Result<sdk::Estimate> GuardedProviderSession::estimate(std::stop_token stop) {
+    auto estimate = guarded(guard_, "estimate", [&] { return inner_->estimate(std::move(stop)); });
+    if (estimate && estimate->sampled_accounts.size() > estimate->accounts) {
+        return misbehaving(guard_, "estimate", "more accounts were looked at than there are");
+    }
+    return estimate;
 }
 
 GuardedObjectStore::GuardedObjectStore(std::unique_ptr<sdk::ObjectStore> inner, Guard guard)

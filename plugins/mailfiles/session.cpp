@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "content_reader.hpp"
+#include "estimate.hpp"
 #include "file_access.hpp"
 #include "names.hpp"
 
@@ -328,6 +329,10 @@ sdk::Status Session::probe(const std::string& account_id, std::stop_token stop) 
         }
         return {};
     });
+}
+
+sdk::Result<sdk::Estimate> Session::estimate(std::stop_token stop) {
+    return guarded([&] { return estimate_source(*this, stop); });
 }
 
 }  // namespace openarchiver::mailfiles

@@ -42,6 +42,7 @@ public:
                                                                const std::string& item_id,
                                                                std::stop_token stop) override;
     sdk::Status probe(const std::string& account_id, std::stop_token stop) override;
+    sdk::Result<sdk::Estimate> estimate(std::stop_token stop) override;
 
 private:
     using Accounts = std::vector<AccountLayout>;

@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "estimate.hpp"
 #include "failure.hpp"
 #include "mail/content_reader.hpp"
 #include "mail/message_listing.hpp"
@@ -84,7 +85,9 @@ RequestLimiter& Session::limiter_of(const std::string& account_id) {
 
 sdk::SessionLimits Session::limits() const {
     return {.accounts_in_parallel = settings_.accounts_in_parallel,
-            .readers_per_account = settings_.requests_per_account};
+            .readers_per_account = settings_.requests_per_account,
+            .contents_per_window = LimiterSettings{}.window_requests,
+            .window = LimiterSettings{}.window};
 }
 
 sdk::Result<std::vector<sdk::Check>> Session::check(std::stop_token stop) {
@@ -170,6 +173,16 @@ sdk::Status Session::probe(const std::string& account_id, std::stop_token stop) 
             error.code = Errc::unavailable;  // every mailbox has an inbox: it is being set up
         }
         return error;
+    });
+}
+
+sdk::Result<sdk::Estimate> Session::estimate(std::stop_token stop) {
+    return guarded([&] {
+        return Sampler(
+                   *this, graph_,
+                   [this](const std::string& id) -> RequestLimiter& { return limiter_of(id); },
+                   host_.clock)
+            .run(stop);
     });
 }
 

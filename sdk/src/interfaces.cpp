@@ -33,4 +33,8 @@ Result<Account> ProviderSession::find_account(const std::string&, std::stop_toke
     return Error{Errc::not_found, "not among what was listed"};
 }
 
+Result<Estimate> ProviderSession::estimate(std::stop_token) {
+    return Error{Errc::unsupported, "this provider can't estimate what a source holds"};
+}
+
 }  // namespace openarchiver::sdk

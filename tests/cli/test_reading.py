@@ -116,6 +116,37 @@ class Reading(WorkspaceTest):
         self.assertIn("paths readable", self.run_ok("source", "check", "local").out)
         self.assertFalse((self.folder / "archive").exists())
 
+    def test_an_estimate_says_what_it_is_made_of(self):
+        document = self.run_ok("source", "check", "local", "--estimate", "--json").document
+        self.assertEqual(set(document), {"source", "passed", "checks", "estimate"})
+        estimate = document["estimate"]
+        self.assertEqual(set(estimate), {
+            "accounts", "accounts_complete", "accounts_sampled", "items", "items_sampled",
+            "bytes_per_item", "bytes", "seconds", "longest_account_seconds",
+            "milliseconds_per_item", "disk_bytes", "stored_ratio", "stored_ratio_from",
+            "extrapolated"})
+        size = sum(path.stat().st_size for path in self.mail.rglob("*.eml"))
+        self.assertEqual((estimate["accounts"], estimate["items"], estimate["items_sampled"],
+                          estimate["bytes"]), (1, 2, 2, size))
+        self.assertFalse(estimate["extrapolated"])
+        self.assertEqual(estimate["stored_ratio_from"], "assumption")
+        self.assertFalse((self.folder / "archive").exists())
+        text = self.run_ok("source", "check", "local", "--estimate").out
+        self.assertIn("which is an assumption", text)
+        self.assertNotIn("estimate", self.run_ok("source", "check", "local", "--json").document)
+
+    def test_an_estimate_that_can_not_be_made_is_an_error_of_its_own(self):
+        self.write_profile(self.troubled_source())
+        result = self.run_program("source", "check", "troubled", "--estimate", "--json")
+        self.assertEqual(result.code, 1, result.err)
+        self.assertTrue(result.document["passed"])
+        self.assertIsNone(result.document["estimate"])
+        self.assertIn("can't estimate", result.err)
+        self.behave("check unavailable")
+        result = self.run_program("source", "check", "troubled", "--estimate", "--json")
+        self.assertEqual(result.code, 7)
+        self.assertNotIn("can't estimate", result.err)
+
     def test_a_failed_check_says_what_to_do_and_unknown_is_no_failure(self):
         self.write_profile(self.troubled_source())
         for code, exit_code in (("unauthenticated", 3), ("unavailable", 7), ("internal", 1)):

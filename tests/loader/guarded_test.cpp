@@ -133,6 +133,7 @@ TEST_CASE("An exception in any call of a provider becomes an internal error and 
     check_internal(session->sync_folder("a", "f", {}, sink, {}), text);
     check_internal(session->open_content("a", "i", {}), text);
     check_internal(session->probe("a", {}), text);
+    check_internal(session->estimate({}), text);
     CHECK(session->limits().accounts_in_parallel == 1);
     CHECK(loaded.logger.has("plugin misbehaving plugin=misbehaving call=limits"));
     CHECK(loaded.logger.has("plugin misbehaving plugin=misbehaving call=sync_folder"));
@@ -165,6 +166,14 @@ TEST_CASE("An error of a plugin passes the wall unchanged, and limits are at lea
     CHECK(status.error().code == sdk::Errc::rate_limited);
     CHECK(session->limits().readers_per_account == 1);
     CHECK(loaded.store("")->capabilities().parallelism == 1);
+}
+
+TEST_CASE("An estimate from more accounts than there are is an internal error") {
+    Loaded loaded;
+    check_internal(loaded.session("boastful")->estimate({}), "more accounts");
+    const auto estimate = loaded.session("")->estimate({});
+    REQUIRE(estimate);
+    CHECK(estimate->sampled_accounts == std::vector<std::uint64_t>{3, 4});
 }
 
 TEST_CASE("A sink that stops is not called again, and the plugin's success is not believed") {

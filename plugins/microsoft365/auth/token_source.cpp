@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "failure.hpp"
+#include "graph/request_metrics.hpp"
 #include "random_id.hpp"
 
 namespace openarchiver::microsoft365 {
@@ -120,6 +121,7 @@ sdk::Result<TokenDocument> TokenSource::request_once(const std::stop_token& stop
     request.answer_timeout = std::chrono::seconds(60);
 
     OPENARCHIVER_TRY(const auto response, http_.send(settings_.authority, request, stop));
+    count_answer(host_.metrics, kTokenRoute, response->head().status);
     if (const auto date = parse_http_date(response->head().field("Date"))) {
         const std::lock_guard lock(mutex_);
         clock_skew_ = std::chrono::duration_cast<std::chrono::seconds>(*date - host_.clock.now());

@@ -2,6 +2,7 @@
 
 #include "failure.hpp"
 #include "graph/graph_documents.hpp"
+#include "graph/request_metrics.hpp"
 #include "random_id.hpp"
 #include "throttle/backoff.hpp"
 
@@ -60,11 +61,21 @@ sdk::Result<GraphContent> GraphClient::send_with(const Token& token, RequestLimi
                                                  const GraphRequest& request, Patience patience,
                                                  const std::stop_token& stop) {
     GraphContent content;
-    OPENARCHIVER_TRY(content.permit, limiter.acquire(patience, stop));
+    const auto queued_at = host_.clock.steady_now();
+    auto permit = limiter.acquire(patience, stop);
+    count_wait(host_.metrics, host_.clock.steady_now() - queued_at);
+    OPENARCHIVER_TRY(content.permit, std::move(permit));
     host_.metrics.add("requests", 1);
-    OPENARCHIVER_TRY(content.response, http_.send(graph_, http_request(request, token), stop));
+    const std::string_view route = route_of(request.target);
+    auto response = http_.send(graph_, http_request(request, token), stop);
+    if (!response) {
+        count_unanswered(host_.metrics, route);
+        return std::move(response.error());
+    }
+    content.response = std::move(*response);
 
     const ResponseHead& head = content.response->head();
+    count_answer(host_.metrics, route, head.status);
     if (head.status >= 200 && head.status < 300) {
         limiter.answered();
         retries_.succeeded();
@@ -129,6 +140,9 @@ sdk::Result<GraphAnswer> GraphClient::fetch(RequestLimiter& limiter, const Graph
             error = to_error(answer, request.subject, request.what);
         } else {
             auto body = content->response->read_all(kMaxAnswer);
+            if (body) {
+                count_bytes(host_.metrics, route_of(request.target), body->size());
+            }
             if (body && (request.subject == Subject::item || looks_whole(*body))) {
                 return GraphAnswer{std::move(*body), std::nullopt};
             }

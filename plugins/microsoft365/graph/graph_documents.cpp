@@ -137,6 +137,23 @@ MessageEntry message_of(const json::object& object) {
     return message;
 }
 
+/// Of PidTagMessageSize, the one extended property that was asked for; its value is text.
+SizeEntry size_of(const json::object& object) {
+    SizeEntry entry;
+    entry.id = text_of(object, "id");
+    const json::value* properties = object.if_contains("singleValueExtendedProperties");
+    if (properties != nullptr && properties->is_array() && !properties->get_array().empty() &&
+        properties->get_array().front().is_object()) {
+        const std::string text = text_of(properties->get_array().front().get_object(), "value");
+        std::uint64_t size = 0;
+        if (!text.empty() &&
+            std::from_chars(text.data(), text.data() + text.size(), size).ec == std::errc{}) {
+            entry.size = size;
+        }
+    }
+    return entry;
+}
+
 template <typename Entry, typename Convert>
 sdk::Result<Page<Entry>> parse_page(std::string_view text, Convert convert) {
     json::error_code error;
@@ -214,6 +231,10 @@ sdk::Result<Page<MessageEntry>> parse_messages(std::string_view text) {
 
 sdk::Result<UserEntry> parse_user(std::string_view text) {
     return parse_alone<UserEntry>(text, user_of);
+}
+
+sdk::Result<Page<SizeEntry>> parse_sizes(std::string_view text) {
+    return parse_page<SizeEntry>(text, size_of);
 }
 
 sdk::Result<FolderEntry> parse_folder(std::string_view text) {

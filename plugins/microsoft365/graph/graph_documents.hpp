@@ -60,6 +60,12 @@ struct MessageEntry {
     bool removed = false;
 };
 
+/// A message with its size in the store, where the service told it.
+struct SizeEntry {
+    std::string id;
+    std::optional<std::uint64_t> size;
+};
+
 /// What is said of an answer that is not what was asked for: a proxy's page, or cut.
 sdk::Error not_a_document();
 
@@ -72,6 +78,7 @@ sdk::Result<Page<FolderEntry>> parse_folders(std::string_view json);
 sdk::Result<Page<MessageEntry>> parse_messages(std::string_view json);
 /// A user alone.
 sdk::Result<UserEntry> parse_user(std::string_view json);
+sdk::Result<Page<SizeEntry>> parse_sizes(std::string_view json);
 /// A folder alone.
 sdk::Result<FolderEntry> parse_folder(std::string_view json);
 

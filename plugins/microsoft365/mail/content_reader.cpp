@@ -1,6 +1,7 @@
 #include "mail/content_reader.hpp"
 
 #include "failure.hpp"
+#include "graph/request_metrics.hpp"
 
 namespace openarchiver::microsoft365 {
 
@@ -35,6 +36,7 @@ public:
                            "reading a message: the service delivered not a single byte of it");
         }
         metrics_.add("bytes_downloaded", *count);
+        count_bytes(metrics_, "value", *count);
         return *count;
     }
 

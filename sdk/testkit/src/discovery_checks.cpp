@@ -141,6 +141,41 @@ void preflight(sdk::ProviderSession& session, Findings& findings) {
     }
 }
 
+void estimate(sdk::ProviderSession& session, Findings& findings) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto seen = session.estimate({});
+    findings.expect(std::chrono::steady_clock::now() - start < std::chrono::seconds(60),
+                    "estimate() returns within 60 s");
+    if (failed_with(seen, sdk::Errc::unsupported)) {
+        return;
+    }
+    const auto accounts = available_accounts(session);
+    if (!findings.expect(seen.has_value(), "estimate() succeeds or is unsupported",
+                         outcome_of(seen)) ||
+        !findings.expect(accounts.has_value(), "discover() succeeds", outcome_of(accounts))) {
+        return;
+    }
+    findings.expect(!seen->accounts_complete || seen->accounts == accounts->size(),
+                    "an estimate has the accounts that discovery shows as available",
+                    std::to_string(seen->accounts));
+    findings.expect(seen->sampled_accounts.size() <= seen->accounts,
+                    "no more accounts are looked at than there are");
+    const auto items = some_items(session, 1);
+    if (items && !items->empty() && seen->sampled_accounts.size() == seen->accounts) {
+        std::uint64_t counted = 0;
+        for (const std::uint64_t count : seen->sampled_accounts) {
+            counted += count;
+        }
+        findings.expect(counted > 0, "items are counted where there are some");
+        findings.expect(seen->sampled_items > 0 && seen->sampled_bytes > 0,
+                        "sizes are known of some items");
+    }
+    std::stop_source stopped;
+    stopped.request_stop();
+    findings.expect(failed_with(session.estimate(stopped.get_token()), sdk::Errc::cancelled),
+                    "estimate() that is stopped is cancelled");
+}
+
 void unknown_formats(sdk::ProviderSession& session, Findings& findings) {
     const sdk::Cursor cursor{.format = kUnknownFormat, .value = "from another version"};
     const auto expect_expired = [&](const auto& result, std::string_view call) {
@@ -192,6 +227,7 @@ void add_discovery_checks(const ProviderFixture& fixture, std::vector<Conformanc
     checks.push_back(
         check(fixture, "folder ids are unique, stay the same and form a tree", folders));
     checks.push_back(check(fixture, "the preflight passes on a source that works", preflight));
+    checks.push_back(check(fixture, "an estimate is made of what is there", estimate));
     checks.push_back(check(fixture, "a cursor of an unknown format has expired", unknown_formats));
     checks.push_back(check(fixture, "item ids and cursors keep to their sizes", cursor_size));
 }

@@ -99,6 +99,14 @@ public:
         return sdk::Error{sdk::Errc::rate_limited, "later"};
     }
 
+    sdk::Result<sdk::Estimate> estimate(std::stop_token) override {
+        fail_if("throws");
+        sdk::Estimate estimate;
+        estimate.accounts = fault_ == "boastful" ? 1 : 2;
+        estimate.sampled_accounts = {3, 4};
+        return estimate;
+    }
+
 private:
     void fail_if(std::string_view fault) const {
         if (fault_ == fault) {

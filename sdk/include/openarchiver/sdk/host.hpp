@@ -62,7 +62,8 @@ public:
 };
 
 /// Counters that the engine shows for the source ("requests", "throttled", "bytes_downloaded" are
-/// part of every sync report; others appear under their own name).
+/// part of every sync report; others appear under their own name). Names are few and fixed, in the
+/// form that Prometheus reads: `requests_total{route="value",status="200"}`. Never an id in them.
 class Metrics {
 public:
     Metrics() = default;

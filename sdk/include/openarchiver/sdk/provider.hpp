@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <openarchiver/sdk/bytes.hpp>
@@ -118,6 +119,26 @@ struct SessionLimits {
     std::uint32_t accounts_in_parallel = 1;
     /// Open contents of one account at a time.
     std::uint32_t readers_per_account = 1;
+    /// How many contents of one account the service lets be opened within `window`, for estimates
+    /// of time only; 0: as many as can be.
+    std::uint64_t contents_per_window = 0;
+    std::chrono::milliseconds window{0};
+};
+
+/// What a bounded look at a source showed. The engine estimates the whole from it.
+struct Estimate {
+    /// Accounts to be archived, as far as discovery shows.
+    std::uint64_t accounts = 0;
+    /// False: there was no time to list them all.
+    bool accounts_complete = true;
+    /// Of each account that was looked at: how many items its archived folders hold. 0 where it
+    /// turned out to have no mailbox, or to be closed.
+    std::vector<std::uint64_t> sampled_accounts = {};
+    /// Contents whose size is known, and what these sizes add up to.
+    std::uint64_t sampled_items = 0;
+    std::uint64_t sampled_bytes = 0;
+    /// How long it took to read one content, on average; 0: none was read.
+    std::chrono::microseconds content_time{0};
 };
 
 /// An opened source. Calls for different accounts come from different threads at the same time.
@@ -181,6 +202,10 @@ public:
     /// The cheapest request that shows that this account can be read now. The engine asks it
     /// before it blames an item for a failure that could be an outage.
     virtual Status probe(const std::string& account_id, std::stop_token stop) = 0;
+
+    /// Looks at some accounts and contents, within 60 s and a bounded number of requests, and
+    /// changes nothing. unsupported (the default): this provider can't tell beforehand.
+    virtual Result<Estimate> estimate(std::stop_token stop);
 };
 
 /// A provider plugin. Stateless; safe for concurrent use.
