@@ -199,13 +199,15 @@ struct CatalogReader::State {
         Poco::Data::Statement statement(session);
         FolderRecord r;
         Integer hidden = 0, archived = 0, count = 0, removed = 0, synced = 0, logged = 0,
-                error_at = 0, attempts = 0, has = 0, format = 0;
+                counted = 0, unexplained = 0, error_at = 0, attempts = 0, has = 0, format = 0;
         Blob value;
-        statement << "SELECT folder, account, id, parent_id, name, well_known, hidden, archived,"
-                     " item_count, removed_at, synced_at, cursor_logged_at, error_at, error_code,"
-                     " error_message, error_request_id, attempts, cursor_format >= 0,"
-                     " cursor_format, coalesce(cursor, x'') FROM folders WHERE account=?"
-                     " ORDER BY folder",
+        statement
+            << "SELECT folder, account, id, parent_id, name, well_known, hidden, archived,"
+               " item_count, removed_at, synced_at, cursor_logged_at, counted_at, unexplained,"
+               " error_at, error_code, error_message, error_request_id, attempts, cursor_format >= "
+               "0,"
+               " cursor_format, coalesce(cursor, x'') FROM folders WHERE account=?"
+               " ORDER BY folder",
             bind(account_key);
         each_row(
             statement,
@@ -219,14 +221,20 @@ struct CatalogReader::State {
                 r.removed_at = timestamp(removed);
                 r.synced_at = timestamp(synced);
                 r.cursor_logged_at = timestamp(logged);
+                r.counted_at = timestamp(counted);
+                r.unexplained.reset();
+                if (unexplained >= 0) {
+                    r.unexplained = static_cast<std::uint64_t>(unexplained);
+                }
                 r.error.at = timestamp(error_at);
                 r.error.attempts = static_cast<int>(attempts);
                 r.cursor = cursor_of(has, format, value);
                 folders.push_back(r);
             },
             r.key, r.account_key, r.folder.id, r.folder.parent_id, r.folder.display_name,
-            r.folder.well_known_name, hidden, archived, count, removed, synced, logged, error_at,
-            r.error.code, r.error.message, r.error.request_id, attempts, has, format, value);
+            r.folder.well_known_name, hidden, archived, count, removed, synced, logged, counted,
+            unexplained, error_at, r.error.code, r.error.message, r.error.request_id, attempts, has,
+            format, value);
         fill_paths(folders);
         return folders;
     }
@@ -386,6 +394,38 @@ Result<ItemCounts> CatalogReader::account_counts(std::int64_t account_key) {
         return ItemCounts{static_cast<std::uint64_t>(query.get<0>()),
                           static_cast<std::uint64_t>(query.get<1>()),
                           static_cast<std::uint64_t>(query.get<2>())};
+    });
+}
+
+Result<std::unordered_map<std::int64_t, FolderCounts>> CatalogReader::folder_counts(
+    std::int64_t account_key) {
+    using Counts = std::unordered_map<std::int64_t, FolderCounts>;
+    return state_->read([&]() -> Result<Counts> {
+        Counts counts;
+        Integer folder = 0, first = 0, second = 0;
+        {
+            Poco::Data::Statement statement(state_->session);
+            statement << "SELECT f.folder, count(p.item), 0 FROM folders f"
+                         " JOIN placements p ON p.folder=f.folder WHERE f.account=? GROUP BY 1",
+                bind(account_key);
+            each_row(
+                statement, [&] { counts[folder].items = static_cast<std::uint64_t>(first); },
+                folder, first, second);
+        }
+        Poco::Data::Statement statement(state_->session);
+        statement << "SELECT x.folder, sum(NOT EXISTS(SELECT 1 FROM items i JOIN placements p"
+                     " ON p.item=i.item WHERE i.account=x.account AND i.id=x.item"
+                     " AND p.folder=x.folder)), sum(x.accepted=0) FROM failures x"
+                     " WHERE x.account=? GROUP BY x.folder",
+            bind(account_key);
+        each_row(
+            statement,
+            [&] {
+                counts[folder].failed = static_cast<std::uint64_t>(first);
+                counts[folder].outstanding = static_cast<std::uint64_t>(second);
+            },
+            folder, first, second);
+        return counts;
     });
 }
 

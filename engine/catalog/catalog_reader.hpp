@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "archive/segment.hpp"
@@ -42,6 +43,9 @@ public:
                              const std::function<void(std::int64_t key, std::string id)>& visit);
 
     sdk::Result<ItemCounts> account_counts(std::int64_t account_key);
+    /// Of the account's folders, by key, where there is anything to count.
+    sdk::Result<std::unordered_map<std::int64_t, FolderCounts>> folder_counts(
+        std::int64_t account_key);
     /// Items in the folder now.
     sdk::Result<std::uint64_t> folder_count(std::int64_t folder_key);
     sdk::Result<Totals> totals();

@@ -124,8 +124,16 @@ struct Statements {
         s, "UPDATE folders SET cursor_format=?, cursor=? WHERE folder=?"};
     Query<NoRow, Integer> folder_no_cursor{
         s, "UPDATE folders SET cursor_format=-1, cursor=NULL WHERE folder=?"};
-    Query<NoRow, Integer, Integer> folder_counted{s,
-                                                  "UPDATE folders SET item_count=? WHERE folder=?"};
+    Query<NoRow, Integer, Integer, Integer> folder_counted{
+        s, "UPDATE folders SET item_count=?, counted_at=? WHERE folder=?"};
+    Query<NoRow, Integer> folder_compared{
+        s,
+        "UPDATE folders SET unexplained=max(0, item_count"
+        " - (SELECT count(*) FROM placements p WHERE p.folder=folders.folder)"
+        " - (SELECT count(*) FROM failures x WHERE x.account=folders.account"
+        " AND x.folder=folders.folder AND NOT EXISTS(SELECT 1 FROM items i JOIN placements p"
+        " ON p.item=i.item WHERE i.account=x.account AND i.id=x.item AND p.folder=x.folder)))"
+        " WHERE folder=? AND item_count>=0"};
     Query<NoRow, Integer, Integer> folder_visited{
         s,
         "UPDATE folders SET synced_at=?, error_at=0, error_code='', error_message='',"
@@ -491,14 +499,26 @@ struct CatalogWriter::State {
 
     void note(sdk::Timestamp at, const FolderVisited& n) {
         const Integer key = folder(account(source(n.source), n.account), n.folder);
-        if (n.item_count) {
-            sql.folder_counted(static_cast<Integer>(*n.item_count), key);
-        }
         if (n.error) {
             sql.folder_failed(millis(at), shown_code(*n.error), n.error->message,
                               n.error->request_id, key);
         } else {
             sql.folder_visited(millis(at), key);
+        }
+    }
+
+    void note(sdk::Timestamp at, const FoldersCounted& n) {
+        const Integer in_account = account(source(n.source), n.account);
+        for (const auto& count : n.counts) {
+            sql.folder_counted(static_cast<Integer>(count.items), millis(at),
+                               folder(in_account, count.folder));
+        }
+    }
+
+    void note(sdk::Timestamp, const FoldersCompared& n) {
+        const Integer in_account = account(source(n.source), n.account);
+        for (const auto& id : n.folders) {
+            sql.folder_compared(folder(in_account, id));
         }
     }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "catalog/event.hpp"
 
@@ -25,8 +26,27 @@ struct FolderVisited {
     std::string source;
     std::string account;
     std::string folder;
-    std::optional<std::uint64_t> item_count;
     std::optional<sdk::Error> error;
+};
+
+/// What a listing said that folders hold, as soon as it said so.
+struct FoldersCounted {
+    struct Count {
+        std::string folder;
+        std::uint64_t items = 0;
+    };
+
+    std::string source;
+    std::string account;
+    std::vector<Count> counts;
+};
+
+/// These folders were visited to their end since they were counted, and everything that was found
+/// in them was archived or is a failure: what is missing now from the count is unexplained.
+struct FoldersCompared {
+    std::string source;
+    std::string account;
+    std::vector<std::string> folders;
 };
 
 /// All folders of an account were visited without an error, or the account could not be read.
@@ -63,8 +83,8 @@ struct RetryRequested {
     std::string source;
 };
 
-using NoteBody = std::variant<CursorMoved, FolderVisited, AccountVisited, RunStarted, RunEnded,
-                              RetryFailed, RetryRequested>;
+using NoteBody = std::variant<CursorMoved, FolderVisited, FoldersCounted, FoldersCompared,
+                              AccountVisited, RunStarted, RunEnded, RetryFailed, RetryRequested>;
 
 struct Note {
     sdk::Timestamp at;

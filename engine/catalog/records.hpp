@@ -61,6 +61,10 @@ struct FolderRecord {
     std::vector<std::string> path;
     sdk::Timestamp removed_at;
     sdk::Timestamp synced_at;
+    /// When the service last said how many items it holds.
+    sdk::Timestamp counted_at;
+    /// How many of these the archive could not account for when it compared; absent: it did not.
+    std::optional<std::uint64_t> unexplained;
     /// When the log last got a cursor of this folder.
     sdk::Timestamp cursor_logged_at;
     LastError error;
@@ -71,6 +75,13 @@ struct ItemCounts {
     std::uint64_t items = 0;       ///< archived items, all their lives
     std::uint64_t in_mailbox = 0;  ///< ... that are still in their account
     std::uint64_t failures = 0;    ///< not archived, not accepted
+};
+
+/// What the archive has of a folder.
+struct FolderCounts {
+    std::uint64_t items = 0;        ///< in it now
+    std::uint64_t failed = 0;       ///< not in it for a recorded reason, accepted or not
+    std::uint64_t outstanding = 0;  ///< failures that nobody accepted
 };
 
 /// What a sync needs to know of an item that a listing shows.

@@ -69,10 +69,30 @@ constexpr const char* kVersion1[] = {
     " next_try_at INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0, UNIQUE(account, item))",
 };
 
+// What the service says a folder holds, when it said so, and how much of that the archive could not
+// account for at the end of the account's pass; -1: not known.
+constexpr const char* kVersion2[] = {
+    "ALTER TABLE folders ADD COLUMN counted_at INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE folders ADD COLUMN unexplained INTEGER NOT NULL DEFAULT -1",
+};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
     return version;
+}
+
+template <std::size_t N>
+void step(Poco::Data::Session& session, const char* const (&statements)[N], int version) {
+    session << "BEGIN IMMEDIATE", now;
+    // Somebody else may have been here while we waited for our turn.
+    if (user_version(session) < version) {
+        for (const char* statement : statements) {
+            session << statement, now;
+        }
+        session << "PRAGMA user_version=" + std::to_string(version), now;
+    }
+    session << "COMMIT", now;
 }
 
 Status refuse_newer(int version) {
@@ -97,12 +117,10 @@ Status migrate(const std::filesystem::path& file) {
         const int version = user_version(session);
         OPENARCHIVER_CHECK(refuse_newer(version));
         if (version < 1) {
-            session << "BEGIN IMMEDIATE", now;
-            for (const char* statement : kVersion1) {
-                session << statement, now;
-            }
-            session << "PRAGMA user_version=1", now;
-            session << "COMMIT", now;
+            step(session, kVersion1, 1);
+        }
+        if (version < 2) {
+            step(session, kVersion2, 2);
         }
         return {};
     });
@@ -113,15 +131,17 @@ Status check_schema(const std::filesystem::path& file) {
     if (!std::filesystem::exists(file, ignored)) {
         return Error{Errc::not_found, "there is no catalog at " + file.string()};
     }
-    return translated("opening the catalog", [&]() -> Status {
+    int version = 0;
+    OPENARCHIVER_CHECK(translated("opening the catalog", [&]() -> Status {
         auto session = open_session(file, Access::read);
-        const int version = user_version(session);
-        if (version < 1) {
-            return Error{Errc::corrupt, "the catalog at " + file.string() +
-                                            " is empty; run `openarchiver rebuild`"};
-        }
-        return refuse_newer(version);
-    });
+        version = user_version(session);
+        return {};
+    }));
+    if (version < 1) {
+        return Error{Errc::corrupt,
+                     "the catalog at " + file.string() + " is empty; run `openarchiver rebuild`"};
+    }
+    return version < kSchemaVersion ? migrate(file) : refuse_newer(version);
 }
 
 }  // namespace openarchiver::catalog

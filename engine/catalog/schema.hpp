@@ -6,7 +6,7 @@
 namespace openarchiver::catalog {
 
 /// The version of the catalog's tables that this engine works with.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 [[nodiscard]] std::filesystem::path catalog_file(const std::filesystem::path& folder);
 
@@ -14,7 +14,8 @@ inline constexpr int kSchemaVersion = 1;
 /// engine; corrupt: not a catalog, or a damaged one.
 sdk::Status migrate(const std::filesystem::path& file);
 
-/// As migrate(), but changes nothing: not_found where there is no catalog.
+/// For who only reads: not_found where there is no catalog. Older tables are brought up to date:
+/// that only adds to them.
 sdk::Status check_schema(const std::filesystem::path& file);
 
 }  // namespace openarchiver::catalog

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cli/document.hpp"
+#include "cli/live_service.hpp"
 #include "cli/run_sync.hpp"
 #include "cli/sync_display.hpp"
 #include "cli/table.hpp"
@@ -42,13 +43,11 @@ std::string text(const json::value& document) {
                  {"MESSAGE"}});
     for (const json::value& failure : list_of(document, "failures")) {
         const bool accepted = truth_of(failure, "accepted");
-        const bool item = text_of(failure, "kind") == "item";
         table.row({text_of(failure, "kind"), text_of(failure, "ref"), text_of(failure, "source"),
                    text_of(failure, "address"), path_of(failure, "folder"),
                    text_of(failure, "code"), archived_text(text_of(failure, "archived")),
                    count_text(number_of(failure, "attempts")),
-                   accepted ? "accepted"
-                            : time_of(failure, "next_try_at", item ? "with the next sync" : ""),
+                   accepted ? "accepted" : time_of(failure, "next_try_at", "with the next sync"),
                    text_of(failure, "request_id"), text_of(failure, "message")});
     }
     if (table.empty()) {
@@ -96,7 +95,9 @@ Outcome failures(Command& command, const Options& options) {
     json::value document =
         json::object{{"failures", json::array()}, {"outstanding", 0}, {"accepted", 0}};
     if (catalog) {
-        OPENARCHIVER_TRY(document, service::failures_document(*catalog));
+        const auto live = ask_service(command);
+        OPENARCHIVER_TRY(document,
+                         service::failures_document(*catalog, live ? &live->sources : nullptr));
     }
     if (command.json()) {
         if (!sync_document.empty()) {

@@ -51,25 +51,37 @@ json::value service_document(const std::optional<LiveService>& live) {
     return document;
 }
 
+std::string running_text(const json::value& source) {
+    const json::array& runs = list_of(member(source, "progress"), "sources");
+    if (runs.empty() || !member(runs.front(), "seconds_left").is_number()) {
+        return "running now";
+    }
+    return "running now, about " +
+           duration_text(std::chrono::seconds(number_of(runs.front(), "seconds_left"))) + " left";
+}
+
 std::string text(const json::value& document) {
     Table table({{"SOURCE"},
                  {"STATUS"},
                  {"ACCOUNTS", Table::Align::right},
                  {"ITEMS", Table::Align::right},
                  {"FAILED", Table::Align::right},
+                 {"UNEXPLAINED", Table::Align::right},
                  {"LAST GOOD RUN"},
                  {"LAG", Table::Align::right},
                  {"NEXT RUN"}});
     std::string notes;
     for (const json::value& source : list_of(document, "sources")) {
         const bool lag = member(source, "lag_seconds").is_number();
-        table.row(
-            {text_of(source, "id"), text_of(source, "status"),
-             count_text(number_of(member(source, "accounts"), "discovered")),
-             count_text(number_of(source, "items")), count_text(number_of(source, "failures")),
-             time_of(source, "good_run_at"),
-             lag ? duration_text(std::chrono::seconds(number_of(source, "lag_seconds"))) : "",
-             truth_of(source, "running") ? "running now" : time_of(source, "next_run_at", "")});
+        table.row({text_of(source, "id"), text_of(source, "status"),
+                   count_text(number_of(member(source, "accounts"), "discovered")),
+                   count_text(number_of(source, "items")),
+                   count_text(number_of(source, "failures")),
+                   count_text(number_of(member(source, "coverage"), "unexplained")),
+                   time_of(source, "good_run_at"),
+                   lag ? duration_text(std::chrono::seconds(number_of(source, "lag_seconds"))) : "",
+                   truth_of(source, "running") ? running_text(source)
+                                               : time_of(source, "next_run_at", "")});
         const json::value& polling = member(source, "polling");
         if (member(polling, "max_lag_seconds").is_number()) {
             const auto ago = [&](const char* name) {

@@ -47,6 +47,16 @@ bool truth_of(const json::value& object, std::string_view name) {
     return truth != nullptr && *truth;
 }
 
+std::string error_of(const json::value& object) {
+    const json::value& error = member(object, "error");
+    if (!error.is_object()) {
+        return {};
+    }
+    const std::string request = text_of(error, "request_id");
+    return text_of(error, "message") + " (" + text_of(error, "code") +
+           (request.empty() ? "" : ", request " + request) + ")";
+}
+
 std::string path_of(const json::value& object, std::string_view name) {
     std::string path;
     for (const json::value& part : list_of(object, name)) {

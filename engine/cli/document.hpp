@@ -20,6 +20,8 @@ namespace openarchiver::cli {
 [[nodiscard]] std::uint64_t number_of(const boost::json::value& object, std::string_view name);
 [[nodiscard]] double decimal_of(const boost::json::value& object, std::string_view name);
 [[nodiscard]] bool truth_of(const boost::json::value& object, std::string_view name);
+/// The error of an account or folder in one line: message, code, request id; empty for none.
+[[nodiscard]] std::string error_of(const boost::json::value& object);
 /// A list of texts, joined by '/': a folder's path.
 [[nodiscard]] std::string path_of(const boost::json::value& object, std::string_view name);
 /// "2026-03-01 14:05:09" of an ISO time; `otherwise` where there is none.

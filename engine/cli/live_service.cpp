@@ -32,6 +32,9 @@ std::optional<LiveService> ask_service(Command& command) {
         if (const json::value& progress = member(source, "progress"); progress.is_object()) {
             one.progress = json::serialize(progress);
         }
+        if (const json::value& metrics = member(source, "metrics"); metrics.is_object()) {
+            one.metrics = json::serialize(metrics);
+        }
         live.sources.emplace(text_of(source, "id"), std::move(one));
     }
     return live;

@@ -21,11 +21,10 @@ struct Sum {
     std::uint64_t accounts = 0;
     std::uint64_t accounts_done = 0;
     std::uint64_t fetched = 0;
-    std::uint64_t settled = 0;
-    std::uint64_t expected = 0;
     std::uint64_t failed = 0;
     std::uint64_t throttled = 0;
     std::uint64_t bytes = 0;
+    std::chrono::seconds left{0};
 };
 
 Sum sum_of(const std::vector<service::SourceProgress>& progress) {
@@ -37,15 +36,28 @@ Sum sum_of(const std::vector<service::SourceProgress>& progress) {
                              counts.closed_by_policy + counts.deleted_upstream +
                              counts.failed_accounts;
         sum.fetched += counts.new_items + counts.changed;
-        sum.settled +=
-            counts.new_items + counts.changed + counts.gone_before_fetch + counts.failed_items;
-        sum.expected += counts.expected_items;
+        // The sources run side by side.
+        if (source.forecast.left && *source.forecast.left > 0s) {
+            sum.left = std::max(sum.left, *source.forecast.left);
+        }
         sum.failed += counts.failed_items + counts.failed_folders + counts.failed_accounts;
         sum.throttled += source.throttled;
         // A provider need not count; what was archived says nearly the same.
         sum.bytes += std::max(source.bytes_downloaded, counts.archived_bytes);
     }
     return sum;
+}
+
+/// Where the service made it wait, so long that people wonder.
+std::string waits_text(const json::value& source) {
+    const std::uint64_t waited =
+        number_of(member(source, "metrics"), "content_wait_milliseconds_total");
+    if (number_of(source, "throttled") == 0) {
+        return {};
+    }
+    return text_of(source, "id") + ": the service throttled " +
+           count_text(number_of(source, "throttled")) + " requests; messages waited " +
+           duration_text(std::chrono::milliseconds(waited)) + " in all\n";
 }
 
 std::string rounded(double value) {
@@ -80,11 +92,8 @@ std::string SyncDisplay::line(const std::vector<service::SourceProgress>& progre
     parts.push_back(count_text(sum.fetched) + " messages");
     parts.push_back(rounded(now.items) + "/s");
     parts.push_back(size_text(static_cast<std::uint64_t>(std::max(now.bytes, 0.0))) + "/s");
-    if (sum.expected > sum.settled && now.items > 0) {
-        const double seconds = static_cast<double>(sum.expected - sum.settled) / now.items;
-        parts.push_back("about " +
-                        duration_text(std::chrono::seconds(std::llround(std::max(seconds, 10.0)))) +
-                        " left");
+    if (sum.left > 0s) {
+        parts.push_back("about " + duration_text(std::max(sum.left, 10s)) + " left");
     }
     if (sum.failed > 0) {
         parts.push_back(count_text(sum.failed) + " failed");
@@ -135,6 +144,7 @@ std::string sync_summary(std::string_view document) {
         for (const json::value& problem : list_of(source, "problems")) {
             notes += text_of(source, "id") + ": " + plain(text_of(problem, "message")) + "\n";
         }
+        notes += waits_text(source);
         if (const std::uint64_t count = number_of(source, "outstanding_failures"); count > 0) {
             notes += text_of(source, "id") + ": " + count_text(count) +
                      " not archived; see `openarchiver failures`\n";

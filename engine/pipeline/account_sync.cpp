@@ -34,6 +34,7 @@ constexpr std::uint64_t kSpoolMemory = 256U << 10;
 constexpr std::size_t kHeadBytes = 256U << 10;
 /// A cursor that only moved is written to the log this often.
 constexpr auto kCursorLogInterval = 24h;
+constexpr auto kCountNoteInterval = 1h;
 
 std::uint64_t hash_of(std::string_view id) {
     return std::hash<std::string_view>{}(id);
@@ -88,6 +89,9 @@ public:
 
     Flow folder(const sdk::Folder& folder) override {
         seen_.push_back(folder.id);
+        if (folder.item_count) {
+            sync_.counted_[folder.id] = *folder.item_count;
+        }
         const auto known = known_.find(folder.id);
         if (known == known_.end() || changed(*known->second, folder)) {
             if (!sync_.put(catalog::FolderSeen{folder})) {
@@ -259,6 +263,9 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
     if (status) {
         status = visit_folders();
     }
+    if (status && !yielding_) {
+        run_.progress.forecast().listed(account_.id);
+    }
     wait_for_fetches();
     end_visits();
     bool local = false;
@@ -284,6 +291,7 @@ AccountSync::Result AccountSync::execute(std::stop_token stop) {
     if (remark_ != (was_available ? account_.reason : "")) {
         (void)put(catalog::AccountSeen{account_.address, account_.display_name, state_, remark_});
     }
+    note_comparison();
     if (folder_failed_) {
         return {.outcome = Outcome::failed};
     }
@@ -334,8 +342,7 @@ Status AccountSync::visit_folder(std::size_t index) {
                            to_string(error.code), error.message);
             folder_failed_ = true;
             run_.progress.update([](SyncCounts& c) { ++c.failed_folders; });
-            note(catalog::FolderVisited{account_.source, account_.id, pass->record.folder.id,
-                                        pass->record.folder.item_count, error});
+            note(catalog::FolderVisited{account_.source, account_.id, pass->record.folder.id, error});
         }
         done_[index] = true;
         return {};
@@ -362,6 +369,9 @@ void AccountSync::end_visits() {
                                           [](const auto& epoch) { return epoch.outstanding > 0; });
         if (visit.listed && fetched) {
             done_[visit.folder] = true;
+            if (visit.pass->last_cursor) {
+                visited_.push_back(record.folder.id);
+            }
         }
     }
 }
@@ -402,6 +412,11 @@ std::stop_source AccountSync::turn_source() {
 
 Status AccountSync::list_folders() {
     OPENARCHIVER_TRY(folders_, run_.catalog.folders(account_.key));
+    for (const auto& record : folders_) {
+        if (record.folder.item_count) {
+            recorded_counts_[record.folder.id] = *record.folder.item_count;
+        }
+    }
     std::optional<sdk::Cursor> cursor = account_.folders_cursor;
     if (lists_anew("", account_.last_pass_at)) {
         cursor.reset();
@@ -426,6 +441,7 @@ Status AccountSync::list_folders() {
                                                     sdk::AccountState::available, ""}));
     }
     OPENARCHIVER_CHECK(listing.finish(result->complete));
+    note_counts();
     if (result->cursor && result->cursor != account_.folders_cursor) {
         catalog::CursorAdvanced moved{catalog::CursorScope::folders, "", result->cursor};
         if (account_.folders_cursor) {
@@ -441,7 +457,41 @@ Status AccountSync::list_folders() {
         }
     }
     run_.progress.update([&](SyncCounts& c) { c.expected_items += expected; });
+    run_.progress.forecast().announced(account_.id, expected);
     return {};
+}
+
+/// What the service said that folders hold, for the coverage report. Said again and again, it is
+/// noted once an hour.
+void AccountSync::note_counts() {
+    catalog::FoldersCounted counted{account_.source, account_.id, {}};
+    for (const auto& record : folders_) {
+        const auto told = counted_.find(record.folder.id);
+        if (told == counted_.end()) {
+            continue;
+        }
+        const bool same = recorded_counts_.contains(record.folder.id) &&
+                          recorded_counts_.at(record.folder.id) == told->second;
+        if (!same || run_.now() - record.counted_at >= kCountNoteInterval) {
+            counted.counts.push_back({record.folder.id, told->second});
+        }
+    }
+    if (!counted.counts.empty()) {
+        note(std::move(counted));
+    }
+}
+
+/// What was counted in this pass and visited after it is compared with what the archive has now.
+void AccountSync::note_comparison() {
+    catalog::FoldersCompared compared{account_.source, account_.id, {}};
+    for (auto& folder : visited_) {
+        if (counted_.contains(folder)) {
+            compared.folders.push_back(std::move(folder));
+        }
+    }
+    if (!compared.folders.empty()) {
+        note(std::move(compared));
+    }
 }
 
 Status AccountSync::sync_folder(const std::shared_ptr<FolderPass>& pass) {
@@ -469,7 +519,7 @@ Status AccountSync::sync_folder(const std::shared_ptr<FolderPass>& pass) {
     // Without a checkpoint, the service was not asked: nothing speaks for a change.
     if (pass->last_cursor || !cursor) {
         note(catalog::FolderVisited{account_.source, account_.id, pass->record.folder.id,
-                                    pass->record.folder.item_count, std::nullopt});
+                                    std::nullopt});
     }
     return {};
 }
@@ -596,6 +646,9 @@ Status AccountSync::listed(const sdk::Item& item, const std::shared_ptr<FolderPa
         return {};
     }
     if (now.known && now.same_content) {
+        if (!pass->had_cursor) {
+            run_.progress.forecast().known(account_.id);
+        }
         if (now.in_folder) {
             run_.progress.update([](SyncCounts& c) { ++c.unchanged; });
             return {};
@@ -697,6 +750,7 @@ Status AccountSync::enqueue(Task task) {
         return cancelled();
     }
     tasks_.push_back(std::move(task));
+    run_.progress.forecast().wanted(account_.id);
     const std::size_t wanted = std::max(1U, run_.source.session->limits().readers_per_account);
     if (fetchers_.size() < wanted && fetchers_.size() < tasks_.size() + fetching_) {
         fetchers_.emplace_back([this](std::stop_token stop) { fetch_loop(std::move(stop)); });
@@ -759,6 +813,7 @@ void AccountSync::process(Task task) {
         }
         return;
     }
+    run_.progress.forecast().settled(account_.id);
     conclude(task, archived);
 }
 
@@ -958,7 +1013,11 @@ void AccountSync::count_moves() {
 /// What was not fetched in this turn is listed again in the next.
 void AccountSync::forget_dropped_tasks() {
     const std::lock_guard lock(mutex_);
-    std::erase_if(pending_, [](const auto& entry) { return !entry.second.handed_over; });
+    auto dropped =
+        std::erase_if(pending_, [](const auto& entry) { return !entry.second.handed_over; });
+    for (; dropped > 0; --dropped) {
+        run_.progress.forecast().settled(account_.id);
+    }
 }
 
 void AccountSync::wait_for_fetches() {
@@ -1004,7 +1063,11 @@ sdk::Result<AccountSync::Fetched> AccountSync::fetch(const OpenContent& open) {
         return own;
     };
     for (int attempt = 1;;) {
+        const auto started = Forecast::Clock::now();
         auto content = fetch_once(open);
+        if (content) {
+            run_.progress.forecast().took(Forecast::Clock::now() - started);
+        }
         if (!content && content.error().code == Errc::permission_denied) {
             return blame(content.error(), Errc::unsupported,
                          "is refused while its account can be read: ");
@@ -1031,6 +1094,8 @@ sdk::Result<AccountSync::Fetched> AccountSync::fetch(const OpenContent& open) {
             backoff *= 2;
         }
         wait += wait * static_cast<int>(random() % 20) / 100;
+        run_.source.services->host().metrics.add("content_wait_milliseconds_total",
+                                                 static_cast<std::uint64_t>(wait.count()));
         if (!sleep(wait)) {
             return cancelled();
         }

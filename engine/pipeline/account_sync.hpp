@@ -147,6 +147,8 @@ private:
     sdk::Status visit_folder(std::size_t index);
     void end_visits();
     [[nodiscard]] bool all_done() const;
+    void note_counts();
+    void note_comparison();
     sdk::Status sync_folder(const std::shared_ptr<FolderPass>& pass);
     sdk::Status sync_folder_once(const std::shared_ptr<FolderPass>& pass,
                                  const std::optional<sdk::Cursor>& cursor);
@@ -214,6 +216,9 @@ private:
     std::vector<catalog::FolderRecord> folders_;
     std::vector<bool> done_;  ///< of folders_: needs no visit in this pass any more
     bool listed_ = false;
+    std::unordered_map<std::string, std::uint64_t> recorded_counts_;  ///< what the catalog had
+    std::unordered_map<std::string, std::uint64_t> counted_;  ///< what the listing told, by id
+    std::vector<std::string> visited_;                        ///< folders, to their end
     sdk::AccountState state_ = sdk::AccountState::available;
     std::string state_reason_;
     bool folder_failed_ = false;

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/forecast.hpp"
+
 namespace openarchiver::pipeline {
 
 /// Where a sync run stands, for people who watch it and for its report.
@@ -54,7 +56,10 @@ public:
         return counts_;
     }
 
+    [[nodiscard]] Forecast& forecast() { return forecast_; }
+
 private:
+    Forecast forecast_;
     mutable std::mutex mutex_;  // guards counts_
     SyncCounts counts_;
 };

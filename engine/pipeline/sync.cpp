@@ -269,6 +269,10 @@ private:
                 due_[failure.account].push_back(failure);
             }
         }
+        const auto to_import = static_cast<std::size_t>(std::ranges::count_if(
+            waiting_, [](const Turn& turn) { return !imported(*turn.account); }));
+        run_.progress.forecast().begin(run_.source.session->limits(), to_import,
+                                       waiting_.size() - to_import);
         workers_ = std::min<std::size_t>(
             std::max(1U, run_.source.session->limits().accounts_in_parallel), waiting_.size());
         {
@@ -353,6 +357,7 @@ private:
             turn->sync = std::make_shared<AccountSync>(
                 run_, account,
                 due == due_.end() ? std::vector<catalog::FailureRecord>() : due->second);
+            run_.progress.forecast().account_begun(account.id, !imported(account));
         }
         return turn;
     }
@@ -367,6 +372,7 @@ private:
             }
             turn->sync->count_moves();
         }
+        run_.progress.forecast().account_ended(turn->account->id);
         active_.erase(turn);
     }
 

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <unordered_map>
 
+#include "service/coverage.hpp"
+
 namespace openarchiver::service {
 
 namespace json = boost::json;
@@ -33,7 +35,21 @@ bool has_error(const catalog::LastError& error) {
     return error.at != sdk::Timestamp{};
 }
 
-json::value last_error_value(const catalog::LastError& error) {
+const LiveSource* live_source(const LiveSources* live, std::string_view source) {
+    if (live == nullptr) {
+        return nullptr;
+    }
+    const auto found = live->find(source);
+    return found == live->end() ? nullptr : &found->second;
+}
+
+/// When a source's accounts and folders are tried again: known while a service runs it.
+json::value next_run_value(const LiveSource* live) {
+    return live == nullptr || live->next_run_at.empty() ? json::value()
+                                                        : json::value(live->next_run_at);
+}
+
+json::value last_error_value(const catalog::LastError& error, const LiveSource* live) {
     if (!has_error(error)) {
         return nullptr;
     }
@@ -41,7 +57,48 @@ json::value last_error_value(const catalog::LastError& error) {
                         {"message", error.message},
                         {"request_id", error.request_id},
                         {"attempts", error.attempts},
-                        {"at", iso_time(error.at)}};
+                        {"at", iso_time(error.at)},
+                        {"next_try_at", next_run_value(live)}};
+}
+
+/// Seconds since then; null for never.
+json::value lag_value(sdk::Timestamp since, const sdk::Clock& clock) {
+    if (since == sdk::Timestamp{}) {
+        return nullptr;
+    }
+    const auto lag = std::chrono::floor<std::chrono::seconds>(clock.now() - since);
+    return std::max<std::int64_t>(lag.count(), 0);
+}
+
+/// The member of the account that is under way in the running service; null where it is not.
+json::value under_way(const LiveSource* live, std::string_view account) {
+    if (live == nullptr || live->progress.empty()) {
+        return nullptr;
+    }
+    boost::system::error_code failure;
+    const json::value progress = json::parse(live->progress, failure);
+    if (failure || !progress.is_object()) {
+        return nullptr;
+    }
+    const json::value* const sources = progress.get_object().if_contains("sources");
+    if (sources == nullptr || !sources->is_array() || sources->get_array().empty() ||
+        !sources->get_array().front().is_object()) {
+        return nullptr;
+    }
+    const json::value* const accounts =
+        sources->get_array().front().get_object().if_contains("accounts_under_way");
+    if (accounts == nullptr || !accounts->is_array()) {
+        return nullptr;
+    }
+    for (const json::value& one : accounts->get_array()) {
+        if (one.is_object() && one.get_object().contains("account") &&
+            one.get_object().at("account") == json::value(account)) {
+            json::object progress_of = one.get_object();
+            progress_of.erase("account");
+            return progress_of;
+        }
+    }
+    return nullptr;
 }
 
 json::array path_value(const std::vector<std::string>& path) {
@@ -93,12 +150,13 @@ using FolderPaths = std::unordered_map<std::int64_t, std::vector<std::string>>;
 
 /// Accounts and folders that could not be read; collects the folders' paths on the way.
 sdk::Status add_places(catalog::CatalogReader& catalog, const catalog::AccountRecord& account,
-                       json::array& failures, FolderPaths& paths) {
+                       const LiveSource* live, json::array& failures, FolderPaths& paths) {
     const bool counts = account.state == sdk::AccountState::available;
     if (counts && has_error(account.error)) {
         json::object failure =
             failure_object("account", account.source, account.id, account.address);
         set_error(failure, account.error);
+        failure["next_try_at"] = next_run_value(live);
         failures.push_back(std::move(failure));
     }
     OPENARCHIVER_TRY(auto folders, catalog.folders(account.key));
@@ -108,6 +166,7 @@ sdk::Status add_places(catalog::CatalogReader& catalog, const catalog::AccountRe
                 failure_object("folder", account.source, account.id, account.address);
             failure["folder"] = path_value(folder.path);
             set_error(failure, folder.error);
+            failure["next_try_at"] = next_run_value(live);
             failures.push_back(std::move(failure));
         }
         paths.emplace(folder.key, std::move(folder.path));
@@ -139,17 +198,13 @@ json::object item_failure(const catalog::FailureRecord& record, const FolderPath
 }
 
 /// How far back the last good visits of the folders are: the interval really achieved.
-json::object polling_value(std::vector<sdk::Timestamp> visits, sdk::Timestamp now) {
+json::object polling_value(std::vector<sdk::Timestamp> visits, const sdk::Clock& clock) {
     std::ranges::sort(visits);
     const auto first = std::ranges::upper_bound(visits, sdk::Timestamp{});
     const auto visited = static_cast<std::size_t>(visits.end() - first);
     const auto lag = [&](std::size_t index) -> json::value {
-        if (visited == 0) {
-            return nullptr;
-        }
-        const auto behind =
-            std::max(now - first[static_cast<std::ptrdiff_t>(index)], std::chrono::milliseconds(0));
-        return std::chrono::duration_cast<std::chrono::seconds>(behind).count();
+        return visited == 0 ? nullptr
+                            : lag_value(first[static_cast<std::ptrdiff_t>(index)], clock);
     };
     return {{"folders", visits.size()},
             {"never_visited", visits.size() - visited},
@@ -159,12 +214,13 @@ json::object polling_value(std::vector<sdk::Timestamp> visits, sdk::Timestamp no
 
 sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
                                           const profile::Source& source, const LiveSource* live,
-                                          sdk::Timestamp now) {
+                                          const sdk::Clock& clock) {
     pipeline::SourceHealth health;
     catalog::SourceRecord record;
     std::vector<catalog::AccountRecord> accounts;
     catalog::ItemCounts items;
     std::vector<sdk::Timestamp> visits;
+    Coverage coverage;
     if (catalog != nullptr) {
         OPENARCHIVER_TRY(health, pipeline::source_health(*catalog, source.id));
         auto found = catalog->source(source.id);
@@ -186,6 +242,8 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
                         visits.push_back(folder.synced_at);
                     }
                 }
+                OPENARCHIVER_TRY(const Coverage of_account, account_coverage(*catalog, account));
+                coverage.add(of_account);
             }
         }
     }
@@ -201,25 +259,23 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
         {"status", pipeline::to_string(health.status)},
         {"reason", health.reason},
         {"running", live != nullptr && live->running},
-        {"next_run_at", nullptr},
+        {"next_run_at", next_run_value(live)},
         {"run_started_at", time_value(record.run_started_at)},
         {"run_ended_at", time_value(record.run_ended_at)},
         {"good_run_at", time_value(record.good_run_at)},
-        {"lag_seconds", nullptr},
-        {"polling", polling_value(std::move(visits), now)},
+        {"lag_seconds", lag_value(record.good_run_at, clock)},
+        {"polling", polling_value(std::move(visits), clock)},
         {"accounts", account_counts(accounts)},
         {"items", items.items},
         {"items_in_mailbox", items.in_mailbox},
         {"failures", health.outstanding_failures},
+        {"coverage", coverage_value(coverage)},
+        {"metrics", nullptr},
         {"progress", nullptr},
         {"last_run", last_run_value(record)},
     };
-    if (record.good_run_at != sdk::Timestamp{}) {
-        const auto lag = std::max(now - record.good_run_at, std::chrono::milliseconds(0));
-        document["lag_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(lag).count();
-    }
-    if (live != nullptr && !live->next_run_at.empty()) {
-        document["next_run_at"] = live->next_run_at;
+    if (live != nullptr && !live->metrics.empty()) {
+        document["metrics"] = json::parse(live->metrics);
     }
     if (live != nullptr && !live->progress.empty()) {
         document["progress"] = json::parse(live->progress);
@@ -264,22 +320,18 @@ std::string_view account_status(const catalog::AccountRecord& account) {
 sdk::Result<json::value> sources_document(catalog::CatalogReader* catalog,
                                           const profile::Profile& profile, const LiveSources* live,
                                           const sdk::Clock& clock) {
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
     json::array sources;
     for (const profile::Source& source : profile.sources) {
-        const LiveSource* state = nullptr;
-        if (live != nullptr) {
-            const auto found = live->find(source.id);
-            state = found == live->end() ? nullptr : &found->second;
-        }
-        OPENARCHIVER_TRY(json::object document, source_document(catalog, source, state, now));
+        OPENARCHIVER_TRY(json::object document,
+                         source_document(catalog, source, live_source(live, source.id), clock));
         sources.push_back(std::move(document));
     }
     return json::object{{"sources", std::move(sources)}};
 }
 
 sdk::Result<json::value> accounts_document(catalog::CatalogReader& catalog,
-                                           const std::vector<std::string>& sources) {
+                                           const std::vector<std::string>& sources,
+                                           const LiveSources* live, const sdk::Clock& clock) {
     json::array accounts;
     OPENARCHIVER_TRY(const auto all, catalog.sources());
     for (const catalog::SourceRecord& source : all) {
@@ -289,6 +341,12 @@ sdk::Result<json::value> accounts_document(catalog::CatalogReader& catalog,
         OPENARCHIVER_TRY(const auto of_source, catalog.accounts(source.id));
         for (const catalog::AccountRecord& account : of_source) {
             OPENARCHIVER_TRY(const catalog::ItemCounts counts, catalog.account_counts(account.key));
+            json::value coverage = nullptr;
+            if (account.state == sdk::AccountState::available) {
+                OPENARCHIVER_TRY(const Coverage of_account, account_coverage(catalog, account));
+                coverage = coverage_value(of_account);
+            }
+            const LiveSource* const state = live_source(live, source.id);
             accounts.push_back({{"source", account.source},
                                 {"id", account.id},
                                 {"address", account.address},
@@ -300,14 +358,19 @@ sdk::Result<json::value> accounts_document(catalog::CatalogReader& catalog,
                                 {"failures", counts.failures},
                                 {"first_pass_at", time_value(account.first_pass_at)},
                                 {"last_pass_at", time_value(account.last_pass_at)},
-                                {"error", last_error_value(account.error)}});
+                                {"lag_seconds", lag_value(account.last_pass_at, clock)},
+                                {"coverage", std::move(coverage)},
+                                {"archive_mailbox", "unknown"},
+                                {"progress", under_way(state, account.id)},
+                                {"error", last_error_value(account.error, state)}});
         }
     }
     return json::object{{"accounts", std::move(accounts)}};
 }
 
 sdk::Result<json::value> folders_document(catalog::CatalogReader& catalog,
-                                          const FolderFilter& filter) {
+                                          const FolderFilter& filter, const LiveSources* live,
+                                          const sdk::Clock& clock) {
     json::array folders;
     OPENARCHIVER_TRY(const auto sources, catalog.sources());
     for (const catalog::SourceRecord& source : sources) {
@@ -320,32 +383,42 @@ sdk::Result<json::value> folders_document(catalog::CatalogReader& catalog,
                 continue;
             }
             OPENARCHIVER_TRY(const auto of_account, catalog.folders(account.key));
+            OPENARCHIVER_TRY(const auto all_counts, catalog.folder_counts(account.key));
             for (const catalog::FolderRecord& folder : of_account) {
-                OPENARCHIVER_TRY(const std::uint64_t items, catalog.folder_count(folder.key));
+                const auto found = all_counts.find(folder.key);
+                const catalog::FolderCounts counts =
+                    found == all_counts.end() ? catalog::FolderCounts() : found->second;
                 json::value upstream = nullptr;
                 if (folder.folder.item_count) {
                     upstream = *folder.folder.item_count;
                 }
-                folders.push_back({{"source", account.source},
-                                   {"account", account.id},
-                                   {"address", account.address},
-                                   {"id", folder.folder.id},
-                                   {"path", path_value(folder.path)},
-                                   {"well_known_name", folder.folder.well_known_name},
-                                   {"hidden", folder.folder.hidden},
-                                   {"archived", folder.folder.archived},
-                                   {"items", items},
-                                   {"items_upstream", std::move(upstream)},
-                                   {"synced_at", time_value(folder.synced_at)},
-                                   {"removed_at", time_value(folder.removed_at)},
-                                   {"error", last_error_value(folder.error)}});
+                folders.push_back(
+                    {{"source", account.source},
+                     {"account", account.id},
+                     {"address", account.address},
+                     {"id", folder.folder.id},
+                     {"path", path_value(folder.path)},
+                     {"well_known_name", folder.folder.well_known_name},
+                     {"hidden", folder.folder.hidden},
+                     {"archived", folder.folder.archived},
+                     {"status", folder_state(folder, is_importing(account))},
+                     {"items", counts.items},
+                     {"failures", counts.outstanding},
+                     {"items_upstream", std::move(upstream)},
+                     {"synced_at", time_value(folder.synced_at)},
+                     {"lag_seconds", lag_value(folder.synced_at, clock)},
+                     {"removed_at", time_value(folder.removed_at)},
+                     {"coverage",
+                      coverage_value(coverage_of(folder, counts, is_importing(account)))},
+                     {"error", last_error_value(folder.error, live_source(live, source.id))}});
             }
         }
     }
     return json::object{{"folders", std::move(folders)}};
 }
 
-sdk::Result<json::value> failures_document(catalog::CatalogReader& catalog) {
+sdk::Result<json::value> failures_document(catalog::CatalogReader& catalog,
+                                           const LiveSources* live) {
     json::array failures;
     std::uint64_t accepted = 0;
     OPENARCHIVER_TRY(const auto sources, catalog.sources());
@@ -355,6 +428,7 @@ sdk::Result<json::value> failures_document(catalog::CatalogReader& catalog) {
             failure["code"] = source.error_code;
             failure["message"] = source.error_message;
             failure["last_at"] = time_value(source.run_ended_at);
+            failure["next_try_at"] = next_run_value(live_source(live, source.id));
             failures.push_back(std::move(failure));
         }
         for (const sdk::Error& problem : pipeline::problems_of(source.run_report)) {
@@ -369,7 +443,8 @@ sdk::Result<json::value> failures_document(catalog::CatalogReader& catalog) {
         FolderPaths paths;
         OPENARCHIVER_TRY(const auto accounts, catalog.accounts(source.id));
         for (const catalog::AccountRecord& account : accounts) {
-            OPENARCHIVER_CHECK(add_places(catalog, account, failures, paths));
+            OPENARCHIVER_CHECK(
+                add_places(catalog, account, live_source(live, source.id), failures, paths));
         }
         OPENARCHIVER_TRY(const auto items, catalog.failures(source.id));
         for (const catalog::FailureRecord& record : items) {

@@ -35,6 +35,8 @@ struct LiveSource {
     std::optional<sdk::Error> error;
     /// JSON text (docs/cli.md, Control socket); empty: none.
     std::string progress;
+    /// JSON text: its counters since the source was opened; empty: none.
+    std::string metrics;
 };
 
 using LiveSources = std::map<std::string, LiveSource, std::less<>>;
@@ -46,8 +48,10 @@ using LiveSources = std::map<std::string, LiveSource, std::less<>>;
                                                                const LiveSources* live,
                                                                const sdk::Clock& clock);
 
+/// `live` as above.
 [[nodiscard]] sdk::Result<boost::json::value> accounts_document(
-    catalog::CatalogReader& catalog, const std::vector<std::string>& sources);
+    catalog::CatalogReader& catalog, const std::vector<std::string>& sources,
+    const LiveSources* live, const sdk::Clock& clock);
 
 struct FolderFilter {
     std::vector<std::string> sources;
@@ -55,9 +59,12 @@ struct FolderFilter {
 };
 
 [[nodiscard]] sdk::Result<boost::json::value> folders_document(catalog::CatalogReader& catalog,
-                                                               const FolderFilter& filter);
+                                                               const FolderFilter& filter,
+                                                               const LiveSources* live,
+                                                               const sdk::Clock& clock);
 
 /// Every item, folder, account and source that could not be archived.
-[[nodiscard]] sdk::Result<boost::json::value> failures_document(catalog::CatalogReader& catalog);
+[[nodiscard]] sdk::Result<boost::json::value> failures_document(catalog::CatalogReader& catalog,
+                                                                const LiveSources* live);
 
 }  // namespace openarchiver::service

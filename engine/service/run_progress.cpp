@@ -37,6 +37,10 @@ constexpr CountMember kCounts[] = {
     {"expected", &pipeline::SyncCounts::expected_items},
 };
 
+json::value seconds_value(const std::optional<std::chrono::seconds>& time) {
+    return time ? json::value(time->count()) : json::value();
+}
+
 std::uint64_t count(const json::object& object, std::string_view name) {
     const json::value* const value = object.if_contains(name);
     boost::system::error_code ignored;
@@ -52,7 +56,16 @@ std::string to_json(const std::vector<SourceProgress>& progress) {
                             {"throttled", source.throttled},
                             {"bytes_downloaded", source.bytes_downloaded},
                             {"elapsed_ms", source.elapsed.count()},
-                            {"finished", source.finished}};
+                            {"finished", source.finished},
+                            {"seconds_left", seconds_value(source.forecast.left)}};
+        json::array under_way;
+        for (const pipeline::Forecast::Account& account : source.forecast.accounts) {
+            under_way.push_back({{"account", account.id},
+                                 {"done", account.done},
+                                 {"expected", account.expected},
+                                 {"seconds_left", seconds_value(account.left)}});
+        }
+        object["accounts_under_way"] = std::move(under_way);
         for (const auto& [name, member] : kCounts) {
             object[name] = source.counts.*member;
         }
@@ -81,6 +94,10 @@ std::vector<SourceProgress> parse_progress(std::string_view json_text) {
         one.throttled = count(*source, "throttled");
         one.bytes_downloaded = count(*source, "bytes_downloaded");
         one.elapsed = std::chrono::milliseconds(count(*source, "elapsed_ms"));
+        if (const json::value* const left = source->if_contains("seconds_left");
+            left != nullptr && left->is_number()) {
+            one.forecast.left = std::chrono::seconds(count(*source, "seconds_left"));
+        }
         const json::value* const finished = source->if_contains("finished");
         one.finished = finished != nullptr && finished->is_bool() && finished->get_bool();
         for (const auto& [name, member] : kCounts) {
@@ -126,6 +143,7 @@ SourceProgress RunProgress::snapshot() {
         read_metrics();
     }
     last_.counts = counts_.snapshot();
+    last_.forecast = last_.finished ? pipeline::Forecast::View() : counts_.forecast().view();
     return last_;
 }
 

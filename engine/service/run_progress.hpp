@@ -21,6 +21,7 @@ struct SourceProgress {
     std::uint64_t bytes_downloaded = 0;
     std::chrono::milliseconds elapsed{0};
     bool finished = false;
+    pipeline::Forecast::View forecast;
 };
 
 [[nodiscard]] std::string to_json(const std::vector<SourceProgress>& progress);

@@ -226,7 +226,8 @@ Answer Service::answer_status() {
                             {"running", state.running},
                             {"next_run_at", time_value(state.next_run_at)},
                             {"error", nullptr},
-                            {"progress", nullptr}};
+                            {"progress", nullptr},
+                            {"metrics", json::object(state.metrics.begin(), state.metrics.end())}};
         if (state.error) {
             source["error"] = error_value(*state.error);
         }

@@ -89,6 +89,9 @@ RunnerState SourceRunner::state() {
     if (running_ && progress_) {
         state.progress = progress_->snapshot();
     }
+    if (metrics_ != nullptr) {
+        state.metrics = metrics_->snapshot();
+    }
     return state;
 }
 
@@ -112,6 +115,10 @@ void SourceRunner::run(const std::stop_token& stop) {
         if (request) {
             request->answer.set_value(pass);
         }
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        metrics_ = nullptr;
     }
     open_.reset();
     const std::lock_guard lock(mutex_);
@@ -176,6 +183,7 @@ Pass SourceRunner::run_pass(const pipeline::SyncOptions& options, ProgressBoard*
         const std::lock_guard lock(mutex_);
         progress_ = progress;
         next_run = next_run_;
+        metrics_ = &open_->services->metrics();
     }
     const auto& folder = use->archive().catalog_folder();
     if (board != nullptr) {

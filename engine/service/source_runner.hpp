@@ -31,6 +31,8 @@ struct RunnerState {
     /// What ended the last run, if it did not reach its end.
     std::optional<sdk::Error> error;
     std::optional<SourceProgress> progress;
+    /// Since the source was opened.
+    plugin::CounterMetrics::Counters metrics;
 };
 
 /// Runs one source on its schedule: the next run starts `every` after the last one started, or at
@@ -93,7 +95,8 @@ private:
     std::stop_source pass_stop_;
     std::chrono::steady_clock::time_point next_run_;
     std::optional<sdk::Error> error_;
-    std::shared_ptr<RunProgress> progress_;  // shared with boards
+    std::shared_ptr<RunProgress> progress_;            // shared with boards
+    const plugin::CounterMetrics* metrics_ = nullptr;  // of open_, while it is open
 
     std::jthread thread_;  // last: started when all the rest is there
 };

@@ -5,6 +5,7 @@
 
 #include "catalog/catalog_reader.hpp"
 #include "catalog/catalog_writer.hpp"
+#include "catalog/database.hpp"
 #include "catalog/schema.hpp"
 
 using namespace openarchiver;
@@ -342,4 +343,73 @@ TEST_CASE("a catalog knows its archive, its version and when it is damaged") {
     REQUIRE_FALSE(damaged);
     CHECK(damaged.error().code == sdk::Errc::corrupt);
     CHECK_THAT(damaged.error().message, Catch::Contains("openarchiver rebuild"));
+}
+
+TEST_CASE("what a folder's count has and the archive has not is unexplained, once compared") {
+    Opened c;
+    const sdk::Error broken{sdk::Errc::corrupt, "broken"};
+    sdk::Item failed;
+    failed.id = "m9";
+    c.apply({{at(10), FolderSeen{a_folder("inbox", "", "Inbox")}},
+             {at(11), an_item("m1", "t", "one")},
+             {at(12), an_item("m2", "t", "two")},
+             {at(13), ItemFailed{failed, "inbox", broken}}},
+            {{at(14), FoldersCounted{"contoso", "anna", {{"inbox", 7}}}}});
+    FolderRecord folder = c.reader->folders(c.account().key)->at(0);
+    CHECK(folder.folder.item_count == 7U);
+    CHECK(folder.counted_at == at(14));
+    CHECK_FALSE(folder.unexplained);
+
+    c.apply({}, {{at(15), FoldersCompared{"contoso", "anna", {"inbox"}}}});
+    CHECK(c.reader->folders(c.account().key)->at(0).unexplained == 4U);
+    const auto counts = c.reader->folder_counts(c.account().key);
+    REQUIRE(counts);
+    CHECK(counts->at(folder.key).items == 2);
+    CHECK(counts->at(folder.key).failed == 1);
+    CHECK(counts->at(folder.key).outstanding == 1);
+
+    SECTION("what comes or leaves afterwards changes nothing until it is counted again") {
+        c.apply({{at(16), ItemLeft{"m1", "inbox"}}});
+        CHECK(c.reader->folders(c.account().key)->at(0).unexplained == 4U);
+    }
+    SECTION("a failure of an item that is archived all the same is not counted twice") {
+        failed.id = "m1";
+        c.apply({{at(16), ItemFailed{failed, "inbox", broken}}},
+                {{at(17), FoldersCompared{"contoso", "anna", {"inbox"}}}});
+        CHECK(c.reader->folders(c.account().key)->at(0).unexplained == 4U);
+        CHECK(c.reader->folder_counts(c.account().key)->at(folder.key).failed == 1);
+        CHECK(c.reader->folder_counts(c.account().key)->at(folder.key).outstanding == 2);
+    }
+}
+
+TEST_CASE("a catalog of the version before is brought up to date, by who reads as by who writes") {
+    TemporaryFolder folder;
+    {
+        auto writer = CatalogWriter::open(folder.path, kArchive);
+        REQUIRE(writer);
+        const std::vector<EventGroup> groups{
+            {"contoso", "anna", {{at(1), FolderSeen{a_folder("inbox", "", "Inbox")}}}}};
+        REQUIRE((*writer)->apply("w", {1, archive::sha256("x")}, groups, {}));
+    }
+    {
+        auto session = open_session(catalog_file(folder.path), Access::write);
+        using namespace Poco::Data::Keywords;
+        session << "ALTER TABLE folders DROP COLUMN counted_at", now;
+        session << "ALTER TABLE folders DROP COLUMN unexplained", now;
+        session << "PRAGMA user_version=1", now;
+    }
+    SECTION("reading") {
+        const auto reader = CatalogReader::open(folder.path);
+        REQUIRE(reader);
+        const auto folders = (*reader)->folders((*reader)->accounts("contoso")->at(0).key);
+        REQUIRE(folders);
+        CHECK(folders->at(0).folder.display_name == "Inbox");
+        CHECK_FALSE(folders->at(0).unexplained);
+    }
+    SECTION("writing") {
+        const auto writer = CatalogWriter::open(folder.path, kArchive);
+        REQUIRE(writer);
+        const std::vector<Note> notes{{at(2), FoldersCounted{"contoso", "anna", {{"inbox", 3}}}}};
+        CHECK((*writer)->apply(notes));
+    }
 }

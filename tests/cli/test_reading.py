@@ -4,7 +4,9 @@ from workspace import WorkspaceTest
 
 SOURCE = {"id", "name", "provider", "every_seconds", "status", "reason", "running", "next_run_at",
           "run_started_at", "run_ended_at", "good_run_at", "lag_seconds", "accounts", "items",
-          "items_in_mailbox", "failures", "progress", "last_run"}
+          "items_in_mailbox", "failures", "coverage", "metrics", "progress", "last_run"}
+COVERAGE = {"upstream", "archived", "excluded", "failed", "pending", "unexplained",
+            "folders_unknown", "counted_at"}
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 
 
@@ -78,7 +80,12 @@ class Reading(WorkspaceTest):
         [account] = self.run_ok("accounts", "--json").document["accounts"]
         self.assertEqual(set(account), {"source", "id", "address", "display_name", "status",
                                         "reason", "items", "items_in_mailbox", "failures",
-                                        "first_pass_at", "last_pass_at", "error"})
+                                        "first_pass_at", "last_pass_at", "lag_seconds", "coverage",
+                                        "archive_mailbox", "progress", "error"})
+        self.assertEqual(set(account["coverage"]), COVERAGE)
+        self.assertEqual((account["coverage"]["upstream"], account["coverage"]["archived"],
+                          account["coverage"]["unexplained"]), (2, 2, 0))
+        self.assertLess(account["lag_seconds"], 60)
         self.assertEqual((account["source"], account["address"], account["status"]),
                          ("local", "ada", "up_to_date"))
         self.assertEqual((account["items"], account["items_in_mailbox"], account["failures"]),
@@ -93,8 +100,11 @@ class Reading(WorkspaceTest):
         folders = self.run_ok("folders", "--json").document["folders"]
         for folder in folders:
             self.assertEqual(set(folder), {"source", "account", "address", "id", "path",
-                                           "well_known_name", "hidden", "archived", "items",
-                                           "items_upstream", "synced_at", "removed_at", "error"})
+                                           "well_known_name", "hidden", "archived", "status",
+                                           "items", "failures", "items_upstream", "synced_at",
+                                           "lag_seconds", "removed_at", "coverage", "error"})
+            self.assertEqual(folder["status"], "up_to_date")
+            self.assertEqual(set(folder["coverage"]), COVERAGE)
         by_name = {folder["path"][-1]: folder for folder in folders}
         self.assertEqual(by_name["Entwürfe"]["items"], 1)
         self.assertRegex(by_name["Entwürfe"]["synced_at"], TIME)
@@ -115,6 +125,13 @@ class Reading(WorkspaceTest):
         self.assertEqual({check["outcome"] for check in document["checks"]}, {"pass"})
         self.assertIn("paths readable", self.run_ok("source", "check", "local").out)
         self.assertFalse((self.folder / "archive").exists())
+
+    def test_coverage_has_tables_of_its_own(self):
+        self.sync()
+        for verb in ("accounts", "folders"):
+            lines = self.run_ok(verb, "--coverage").out.splitlines()
+            self.assertIn("UNEXPLAINED", lines[0])
+            self.assertGreater(len(lines), 1)
 
     def test_an_estimate_says_what_it_is_made_of(self):
         document = self.run_ok("source", "check", "local", "--estimate", "--json").document
