@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "catalog/iso_time.hpp"
+
 namespace openarchiver::pipeline {
 
 namespace json = boost::json;
@@ -68,6 +70,7 @@ std::string to_json(const SyncReport& report) {
         {"throttled", metric("throttled")},
         {"bytes_downloaded", metric("bytes_downloaded")},
         {"outstanding_failures", report.outstanding_failures},
+        {"credentials_expire_at", nullptr},
         {"metrics", json::object(report.metrics.begin(), report.metrics.end())},
     };
     json::array problems;
@@ -75,6 +78,9 @@ std::string to_json(const SyncReport& report) {
         problems.push_back(error_object(problem));
     }
     document["problems"] = std::move(problems);
+    if (report.credentials_expire) {
+        document["credentials_expire_at"] = catalog::iso_time(*report.credentials_expire);
+    }
     if (report.error) {
         document["error"] = error_object(*report.error);
     }

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <openarchiver/sdk/error.hpp>
+#include <openarchiver/sdk/model.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,6 +81,8 @@ struct SyncReport {
     std::uint64_t outstanding_failures = 0;
     /// What discovery could not read although the run went on; needs a person.
     std::vector<sdk::Error> problems;
+    /// When the credential that the source is read with stops working, where that is known.
+    std::optional<sdk::Timestamp> credentials_expire;
     /// Why the run ended before its end, if it did.
     std::optional<sdk::Error> error;
 };

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <condition_variable>
 #include <iterator>
 #include <list>
@@ -10,6 +11,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "catalog/iso_time.hpp"
 #include "pipeline/account_sync.hpp"
 #include "pipeline/scheduled_sync.hpp"
 
@@ -440,7 +442,8 @@ private:
             "account failed: source={} account={} code={} service_code={} request_id={}: {}",
             account.source, account.id, to_string(error.code), error.service_code, error.request_id,
             error.message);
-        const bool whole_source = error.code == Errc::unauthenticated || result.local ||
+        const bool whole_source = error.code == Errc::unauthenticated ||
+                                  error.code == Errc::invalid_config || result.local ||
                                   run_.committer.failure().has_value();
         if (error.code == Errc::permission_denied) {
             denied_ = error;  // perhaps of this account alone
@@ -606,6 +609,45 @@ private:
     int failures_in_a_row_ = 0;
 };
 
+constexpr std::chrono::days kRemindBefore{30};
+
+/// Empty where there is nothing to be reminded of.
+std::string expiry_reminder(const std::optional<sdk::Timestamp>& expires, sdk::Timestamp now) {
+    if (!expires || *expires - now > kRemindBefore) {
+        return {};
+    }
+    const std::string date = catalog::iso_time(*expires).substr(0, 10);
+    if (*expires <= now) {
+        return "the credential expired on " + date + ": renew it";
+    }
+    const auto days = std::chrono::floor<std::chrono::days>(*expires - now).count();
+    return "the credential expires in " + std::to_string(days) + (days == 1 ? " day" : " days") +
+           ", on " + date + ": renew it";
+}
+
+/// Once a day, however often the source runs.
+void remind_of_expiry(OpenSource& source, const std::optional<sdk::Timestamp>& expires,
+                      sdk::Timestamp now, spdlog::logger& log) {
+    const auto today = std::chrono::floor<std::chrono::days>(now);
+    const std::string reminder = expiry_reminder(expires, now);
+    if (!reminder.empty() && source.reminded_on != today) {
+        source.reminded_on = today;
+        log.warn("credential expires: source={}: {}", source.profile.id, reminder);
+    }
+}
+
+/// What the report of the last run says.
+std::optional<sdk::Timestamp> reported_expiry(const std::string& run_report) {
+    boost::system::error_code failure;
+    const boost::json::value report = boost::json::parse(run_report, failure);
+    const boost::json::object* object = failure ? nullptr : report.if_object();
+    const boost::json::value* expires =
+        object != nullptr ? object->if_contains("credentials_expire_at") : nullptr;
+    return expires != nullptr && expires->is_string()
+               ? catalog::parse_iso_time(std::string_view(expires->get_string()))
+               : std::nullopt;
+}
+
 }  // namespace
 
 sdk::Result<std::unique_ptr<OpenSource>> open_source(const access::Context& context,
@@ -679,6 +721,8 @@ SyncReport run_sync(OpenSource& source, Committer& committer,
     }
     report.duration =
         std::chrono::duration_cast<std::chrono::milliseconds>(clock.steady_now() - started);
+    report.credentials_expire = source.session->credentials_expire();
+    remind_of_expiry(source, report.credentials_expire, now(), *log);
     const bool stopped = report.error && report.error->code == Errc::cancelled;
     const auto ended = [&] {
         return catalog::RunEnded{report.source, stopped ? std::nullopt : report.error,
@@ -687,7 +731,7 @@ SyncReport run_sync(OpenSource& source, Committer& committer,
     // Twice: the status is made from the first, and is part of the report in the second.
     (void)committer.note({now(), ended()}, {});
     (void)committer.flush({});
-    if (const auto health = source_health(**reader, report.source); health) {
+    if (const auto health = source_health(**reader, report.source, now()); health) {
         report.status = health->status;
         report.outstanding_failures = health->outstanding_failures;
         (void)committer.note({now(), ended()}, {});
@@ -717,8 +761,8 @@ SyncReport sync_on_schedule(OpenSource& source, Committer& committer,
                     std::move(stop));
 }
 
-sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog,
-                                        std::string_view source_id) {
+sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog, std::string_view source_id,
+                                        sdk::Timestamp now) {
     SourceHealth health;
     const auto source = catalog.source(source_id);
     if (!source) {
@@ -763,6 +807,14 @@ sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog,
         health.status = SourceStatus::active;
     } else if (source->run_started_at != sdk::Timestamp{}) {
         health.status = SourceStatus::importing;
+    }
+    health.credentials_expire = reported_expiry(source->run_report);
+    const std::string reminder = expiry_reminder(health.credentials_expire, now);
+    if (!reminder.empty() && health.status != SourceStatus::error) {
+        if (*health.credentials_expire <= now) {
+            health.status = SourceStatus::attention;
+        }
+        health.reason += (health.reason.empty() ? "" : "; ") + reminder;
     }
     return health;
 }

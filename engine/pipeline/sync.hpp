@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <openarchiver/sdk/provider.hpp>
 #include <stop_token>
@@ -17,6 +18,8 @@ struct OpenSource {
     profile::Source profile;
     std::unique_ptr<plugin::PluginServices> services;
     std::unique_ptr<sdk::ProviderSession> session;
+    /// The day on which the log last reminded of a credential that expires.
+    std::chrono::sys_days reminded_on{};
 };
 
 /// Opens a source's session; no network. invalid_config: names the source and what to do.
@@ -43,11 +46,13 @@ SyncReport sync_source(OpenSource& source, Committer& committer,
 struct SourceHealth {
     SourceStatus status = SourceStatus::pending;
     std::uint64_t outstanding_failures = 0;
-    /// What needs a person, in one sentence; empty where nothing does.
+    /// As of the last run.
+    std::optional<sdk::Timestamp> credentials_expire;
+    /// What needs a person, in a sentence or two; empty where nothing does.
     std::string reason;
 };
 
-sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog,
-                                        std::string_view source_id);
+sdk::Result<SourceHealth> source_health(catalog::CatalogReader& catalog, std::string_view source_id,
+                                        sdk::Timestamp now);
 
 }  // namespace openarchiver::pipeline

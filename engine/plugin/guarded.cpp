@@ -384,6 +384,13 @@ sdk::Result<std::vector<sdk::Check>> GuardedProviderSession::check(std::stop_tok
     return guarded(guard_, "check", [&] { return inner_->check(std::move(stop)); });
 }
 
+std::optional<sdk::Timestamp> GuardedProviderSession::credentials_expire() const {
+    using Expiry = std::optional<sdk::Timestamp>;
+    auto expiry = guarded(guard_, "credentials_expire",
+                          [&]() -> sdk::Result<Expiry> { return inner_->credentials_expire(); });
+    return expiry ? std::move(*expiry) : Expiry();
+}
+
 sdk::Result<sdk::Listing> GuardedProviderSession::discover(const std::optional<sdk::Cursor>& cursor,
                                                            sdk::AccountSink& sink,
                                                            std::stop_token stop) {

@@ -1,12 +1,11 @@
 #include "service/documents.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/json.hpp>
 #include <chrono>
-#include <cstdio>
 #include <unordered_map>
 
+#include "catalog/iso_time.hpp"
 #include "service/coverage.hpp"
 
 namespace openarchiver::service {
@@ -222,7 +221,8 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
     std::vector<sdk::Timestamp> visits;
     Coverage coverage;
     if (catalog != nullptr) {
-        OPENARCHIVER_TRY(health, pipeline::source_health(*catalog, source.id));
+        OPENARCHIVER_TRY(health, pipeline::source_health(*catalog, source.id,
+                                                         std::chrono::floor<std::chrono::milliseconds>(clock.now())));
         auto found = catalog->source(source.id);
         if (found) {
             record = std::move(*found);
@@ -264,6 +264,7 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
         {"run_ended_at", time_value(record.run_ended_at)},
         {"good_run_at", time_value(record.good_run_at)},
         {"lag_seconds", lag_value(record.good_run_at, clock)},
+        {"credentials_expire_at", nullptr},
         {"polling", polling_value(std::move(visits), clock)},
         {"accounts", account_counts(accounts)},
         {"items", items.items},
@@ -274,6 +275,9 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
         {"progress", nullptr},
         {"last_run", last_run_value(record)},
     };
+    if (health.credentials_expire) {
+        document["credentials_expire_at"] = iso_time(*health.credentials_expire);
+    }
     if (live != nullptr && !live->metrics.empty()) {
         document["metrics"] = json::parse(live->metrics);
     }
@@ -286,17 +290,7 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
 }  // namespace
 
 std::string iso_time(sdk::Timestamp time) {
-    const auto day = std::chrono::floor<std::chrono::days>(time);
-    const std::chrono::year_month_day date(day);
-    const std::chrono::hh_mm_ss<std::chrono::milliseconds> clock(time - day);
-    std::array<char, 64> buffer{};
-    const int length = std::snprintf(
-        buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-        static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-        static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-        static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
-        static_cast<int>(clock.subseconds().count()));
-    return {buffer.data(), static_cast<std::size_t>(std::max(length, 0))};
+    return catalog::iso_time(time);
 }
 
 json::value time_value(sdk::Timestamp time) {

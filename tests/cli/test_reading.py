@@ -3,7 +3,8 @@ import unittest
 from workspace import WorkspaceTest
 
 SOURCE = {"id", "name", "provider", "every_seconds", "status", "reason", "running", "next_run_at",
-          "run_started_at", "run_ended_at", "good_run_at", "lag_seconds", "accounts", "items",
+          "run_started_at", "run_ended_at", "good_run_at", "lag_seconds",
+          "credentials_expire_at", "polling", "accounts", "items",
           "items_in_mailbox", "failures", "coverage", "metrics", "progress", "last_run"}
 COVERAGE = {"upstream", "archived", "excluded", "failed", "pending", "unexplained",
             "folders_unknown", "counted_at"}

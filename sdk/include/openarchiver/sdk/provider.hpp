@@ -158,6 +158,12 @@ public:
     /// only when the checks could not be made at all.
     virtual Result<std::vector<Check>> check(std::stop_token stop) = 0;
 
+    /// When the credential in use stops working, where that is known. Asked once for each sync run;
+    /// may read files. The engine reminds of it from 30 days before.
+    [[nodiscard]] virtual std::optional<Timestamp> credentials_expire() const {
+        return std::nullopt;
+    }
+
     /// Reports accounts: all of them, or the changes since `cursor`.
     /// cursor_expired: call again without; unauthenticated, permission_denied, unavailable: the
     /// sync run ends here. An account that is missing from a failed listing is not gone. With a
