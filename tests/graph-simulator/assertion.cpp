@@ -7,9 +7,11 @@
 
 #include <array>
 #include <cstdio>
+#include <ctime>
 #include <stdexcept>
 
 #include "bytes.hpp"
+#include "federated.hpp"
 #include "json_text.hpp"
 #include "text.hpp"
 
@@ -62,9 +64,7 @@ bool parse_object(std::string_view encoded, json::object& out) {
     return true;
 }
 
-}  // namespace
-
-AssertionVerifier::AssertionVerifier(const std::string& certificate_file) {
+X509* read_certificate(const std::string& certificate_file) {
     const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(certificate_file.c_str(), "r"),
                                                      std::fclose);
     X509* certificate =
@@ -72,6 +72,24 @@ AssertionVerifier::AssertionVerifier(const std::string& certificate_file) {
     if (certificate == nullptr) {
         throw std::runtime_error("no certificate in " + certificate_file);
     }
+    return certificate;
+}
+
+std::int64_t not_after(X509* certificate) {
+    std::tm end{};
+    ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end);
+    return timegm(&end);
+}
+
+bool in_time(const json::object& claims, std::int64_t now) {
+    return number_or(claims, "exp", 0) + kClockSkew > now &&
+           number_or(claims, "nbf", 0) - kClockSkew <= now;
+}
+
+}  // namespace
+
+AssertionVerifier::AssertionVerifier(const std::string& certificate_file) {
+    X509* certificate = read_certificate(certificate_file);
     certificate_ = certificate;
     sha256_thumbprint_ = thumbprint(certificate, EVP_sha256());
     sha1_thumbprint_ = thumbprint(certificate, EVP_sha1());
@@ -104,6 +122,13 @@ AssertionProblem AssertionVerifier::check(std::string_view assertion, std::strin
                 "of key used by client: '" +
                     (long_print.empty() ? short_print : long_print) + "']"};
     }
+    if (not_after(as_x509(certificate_)) <= now) {
+        return {700027,
+                "The certificate with identifier used to sign the client assertion is expired on "
+                "application. [Reason - The key used is expired., Thumbprint of key used by "
+                "client: '" +
+                    (long_print.empty() ? short_print : long_print) + "']"};
+    }
     const auto signature = base64url_decode(parts[2]);
     const std::string_view text = assertion.substr(0, parts[0].size() + 1 + parts[1].size());
     if (!signature || !verify(as_x509(certificate_), algorithm == "PS256", text, *signature)) {
@@ -116,8 +141,7 @@ AssertionProblem AssertionVerifier::check(std::string_view assertion, std::strin
     if (text_or(claims, "iss", "") != client_id || text_or(claims, "sub", "") != client_id) {
         return {50013, "Assertion failed validation: issuer and subject must be the client id."};
     }
-    const std::int64_t expires = number_or(claims, "exp", 0);
-    if (expires + kClockSkew <= now || number_or(claims, "nbf", 0) - kClockSkew > now) {
+    if (!in_time(claims, now)) {
         return {700024, "Client assertion is not within its valid time range."};
     }
     const std::string unique = text_or(claims, "jti", "");
@@ -125,6 +149,53 @@ AssertionProblem AssertionVerifier::check(std::string_view assertion, std::strin
         return {50013, "Assertion failed validation: jti is missing or was used before."};
     }
     return {};
+}
+
+FederatedCredential& federated_credential() {
+    static FederatedCredential credential;
+    return credential;
+}
+
+AssertionProblem check_federated(const FederatedCredential& credential, std::string_view assertion,
+                                 std::int64_t now) {
+    const auto parts = split(assertion, '.');
+    json::object header;
+    json::object claims;
+    if (parts.size() != 3 || !parse_object(parts[0], header) || !parse_object(parts[1], claims)) {
+        return {50027, "JWT token is invalid or malformed."};
+    }
+    const auto mismatch = [&](int code, std::string_view name, std::string_view claim) {
+        return AssertionProblem{
+            code, "No matching federated identity record found for presented assertion " +
+                      std::string(name) + " '" + text_or(claims, claim, "") +
+                      "'. Please check your federated identity credential Subject, Audience and "
+                      "Issuer."};
+    };
+    if (credential.issuer.empty() || text_or(claims, "iss", "") != credential.issuer)
+        return mismatch(700211, "issuer", "iss");
+    if (text_or(claims, "sub", "") != credential.subject)
+        return mismatch(700213, "subject", "sub");
+    if (text_or(claims, "aud", "") != credential.audience)
+        return mismatch(700212, "audience", "aud");
+    const std::unique_ptr<X509, decltype(&X509_free)> issuer(
+        read_certificate(credential.certificate_file), X509_free);
+    const auto signature = base64url_decode(parts[2]);
+    const std::string_view text = assertion.substr(0, parts[0].size() + 1 + parts[1].size());
+    if (text_or(header, "alg", "") != "RS256" || !signature ||
+        !verify(issuer.get(), false, text, *signature)) {
+        return {700027, "Client assertion failed signature validation."};
+    }
+    if (!in_time(claims, now))
+        return {700024, "Client assertion is not within its valid time range."};
+    return {};
+}
+
+std::string assertion_issuer(std::string_view assertion) {
+    const auto parts = split(assertion, '.');
+    json::object claims;
+    if (parts.size() != 3 || !parse_object(parts[1], claims))
+        return {};
+    return text_or(claims, "iss", "");
 }
 
 }  // namespace graph_simulator

@@ -1,6 +1,7 @@
 // The control endpoint: settings, log, metrics and dispatch. No authentication: loopback only.
 #include <stdexcept>
 
+#include "federated.hpp"
 #include "routes.hpp"
 #include "text.hpp"
 
@@ -23,6 +24,25 @@ json::object body_of(const Request& request) {
     if (error || !value.is_object())
         throw std::invalid_argument("the body is not a JSON object");
     return std::move(value.as_object());
+}
+
+/// What is registered on the application, changed while it runs.
+void change_credentials(World& world, const json::object& body) {
+    FederatedCredential& federated = federated_credential();
+    for (const auto& [key, value] : body) {
+        const std::string name = str(key);
+        const std::string text = value.is_string() ? str(value.as_string()) : "";
+        if (name == "client_cert")
+            world.assertions = std::make_unique<AssertionVerifier>(text);
+        else if (name == "federated_issuer")
+            federated.issuer = text;
+        else if (name == "federated_subject")
+            federated.subject = text;
+        else if (name == "federated_audience")
+            federated.audience = text;
+        else
+            throw std::invalid_argument("credential '" + name + "' is unknown");
+    }
 }
 
 Reply dispatch(World& world, const Request& request, std::string_view path, const Query& query,
@@ -59,6 +79,8 @@ Reply dispatch(World& world, const Request& request, std::string_view path, cons
         world.limits.forget();
     else if (name == "rotate-secret")
         world.options.client_secret = text_or(body, "secret", "");
+    else if (name == "credentials")
+        change_credentials(world, body);
     else if (name == "shutdown")
         shut_down();
     else

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "federated.hpp"
+
 namespace graph_simulator {
 namespace {
 
@@ -49,6 +51,14 @@ bool parse_text(Options& options, std::string_view name, std::string_view value)
         options.client_id = value;
     else if (name == "--client-secret")
         options.client_secret = value;
+    else if (name == "--federated-issuer")
+        federated_credential().issuer = value;
+    else if (name == "--federated-subject")
+        federated_credential().subject = value;
+    else if (name == "--federated-audience")
+        federated_credential().audience = value;
+    else if (name == "--federated-cert")
+        federated_credential().certificate_file = value;
     else if (name == "--mail")
         options.mail_directory = value;
     else
@@ -98,6 +108,9 @@ Options parse_options(int argc, char** argv) {
     if (options.certificate_file.empty() != options.key_file.empty()) {
         throw std::invalid_argument("--cert and --key belong together");
     }
+    if (federated_credential().issuer.empty() != federated_credential().certificate_file.empty()) {
+        throw std::invalid_argument("--federated-issuer and --federated-cert belong together");
+    }
     if (options.page_size_max < 1)
         throw std::invalid_argument("--page-size-max must be at least 1");
     return options;
@@ -106,6 +119,8 @@ Options parse_options(int argc, char** argv) {
 std::string usage() {
     return "graph-simulator [--http PORT] [--https PORT [--cert PEM --key PEM]] [--write-ca FILE]\n"
            "    [--tenant GUID] [--client-id GUID] [--client-secret VALUE] [--client-cert PEM]\n"
+           "    [--federated-issuer URL --federated-subject TEXT --federated-cert PEM\n"
+           "    [--federated-audience TEXT]]\n"
            "    [--mail DIR] [--users N] [--messages N] [--folders N] [--large-bytes B] "
            "[--extras]\n"
            "    [--median-bytes N] [--latency-ms N] [--seed N] [--page-size-max N] [--no-limits] "

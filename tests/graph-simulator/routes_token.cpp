@@ -1,6 +1,7 @@
 // The token service: POST TENANT/oauth2/v2.0/token and what clients ask before it.
 #include <array>
 
+#include "federated.hpp"
 #include "routes.hpp"
 #include "text.hpp"
 #include "time_text.hpp"
@@ -15,7 +16,7 @@ struct KnownError {
     std::string_view text;
 };
 
-constexpr std::array<KnownError, 24> kErrors = {{
+constexpr std::array<KnownError, 27> kErrors = {{
     {7000215, 401, "invalid_client",
      "Invalid client secret provided. Ensure the secret being sent in the request is the client "
      "secret value, not the client secret ID, for a secret added to app"},
@@ -46,6 +47,9 @@ constexpr std::array<KnownError, 24> kErrors = {{
      "request to the wrong tenant."},
     {700027, 401, "invalid_client", "Client assertion failed signature validation."},
     {700024, 401, "invalid_client", "Client assertion is not within its valid time range."},
+    {700211, 401, "invalid_client", "No matching federated identity record found."},
+    {700212, 401, "invalid_client", "No matching federated identity record found."},
+    {700213, 401, "invalid_client", "No matching federated identity record found."},
     {50027, 401, "invalid_client", "JWT token is invalid or malformed."},
     {50013, 401, "invalid_client", "Assertion failed validation."},
     {900144, 400, "invalid_request", "The request body must contain the required parameter."},
@@ -219,6 +223,14 @@ bool check_credential(World& world, const Request& request, const Form& form,
     if (get(form, "client_assertion_type") !=
         "urn:ietf:params:oauth:client-assertion-type:jwt-bearer") {
         throw TokenError{50027, "The client_assertion_type is missing or wrong."};
+    }
+    const std::string issuer = assertion_issuer(assertion);
+    if (!issuer.empty() && issuer != world.options.client_id) {
+        const AssertionProblem problem =
+            check_federated(federated_credential(), assertion, now_seconds());
+        if (problem.code != 0)
+            throw TokenError{problem.code, problem.detail};
+        return true;
     }
     if (world.assertions == nullptr) {
         throw TokenError{700027, "No certificate is registered on the application."};

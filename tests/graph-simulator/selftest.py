@@ -433,6 +433,35 @@ def test_certificate(binary):
             ask(jti="once")
             refused("repeated jti", 50013, ask(jti="once"))
 
+        issuer = "https://issuer.example"
+        with Simulator(binary, "--federated-issuer", issuer, "--federated-subject", "machine:1",
+                       "--federated-cert", cert) as sim:
+
+            def present(**changes):
+                now = int(time.time())
+                claims = {"iss": issuer, "sub": "machine:1", "aud": "api://AzureADTokenExchange",
+                          "iat": now, "nbf": now - 5, "exp": now + 600}
+                claims.update(changes)
+                return sim.token_request(
+                    client_secret=None,
+                    client_assertion=make_assertion(key, "RS256", {"alg": "RS256"}, claims),
+                    client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                )
+
+            check("federated: accepted", present().status == 200)
+            check("federated: accepted again", present().status == 200)
+            for name, code, changes in [
+                ("issuer", 700211, {"iss": "https://other.example"}),
+                ("audience", 700212, {"aud": "api://other"}),
+                ("subject", 700213, {"sub": "machine:2"}),
+                ("validity", 700024, {"exp": int(time.time()) - 60}),
+            ]:
+                answer = present(**changes)
+                check("federated: wrong %s refused" % name,
+                      answer.json["error_codes"] == [code], answer)
+            sim.control("credentials", {"federated_subject": "machine:2"})
+            check("federated: another subject", present(sub="machine:2").status == 200)
+
 
 # ------------------------------------------------------------------------- authentication
 
