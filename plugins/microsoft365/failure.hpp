@@ -19,7 +19,15 @@ inline sdk::Error cancelled() {
     return failure(sdk::Errc::cancelled, "stopped");
 }
 
-/// service_code of a certificate that is not trusted: trying again won't help, a person will.
+/// service_code of a certificate that is not trusted.
 inline constexpr char kUntrustedCertificate[] = "CertificateUntrusted";
+/// service_code of what is a proxy's doing and may pass, and of what it refuses.
+inline constexpr char kProxyFault[] = "ProxyFault";
+inline constexpr char kProxyRefusal[] = "ProxyRefusal";
+
+/// Trying again won't help, a person will.
+inline bool needs_person(const sdk::Error& error) {
+    return error.service_code == kUntrustedCertificate || error.service_code == kProxyRefusal;
+}
 
 }  // namespace openarchiver::microsoft365

@@ -1,12 +1,14 @@
 #include "preflight.hpp"
 
-#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdlib>
 #include <thread>
 
 #include "failure.hpp"
 #include "mail/account_rules.hpp"
 #include "mail/discovery.hpp"
 #include "throttle/backoff.hpp"
+#include "time_text.hpp"
 
 namespace openarchiver::microsoft365 {
 
@@ -17,6 +19,8 @@ using sdk::CheckOutcome;
 using sdk::Errc;
 
 constexpr std::chrono::seconds kTimeForAll{25};
+constexpr std::chrono::seconds kTimeForEndpoint{15};
+constexpr std::size_t kMaxAnswer = 1024 * 1024;
 constexpr std::chrono::minutes kTolerableSkew{5};
 constexpr std::chrono::days kReminder{30};
 /// A tenant may begin with many users who have no mailbox.
@@ -42,26 +46,34 @@ Check failed(Check check, const sdk::Error& error, std::string remedy) {
                       error.code);
 }
 
-std::string how_to_grant(const std::string& permission, const std::string& id) {
-    return "In App registrations > (app) > API permissions, add the Microsoft Graph application "
-           "permission " +
-           permission + " (" + id + ") and choose Grant admin consent.";
+/// Any JSON object: a page of a gateway or of a portal is none.
+bool is_json_object(std::string_view body) {
+    boost::json::error_code error;
+    const boost::json::value value = boost::json::parse(body, error);
+    return !error && value.is_object();
 }
 
-std::string date_text(std::chrono::year_month_day date) {
-    const auto two = [](unsigned number) {
-        return (number < 10 ? "0" : "") + std::to_string(number);
-    };
-    return std::to_string(static_cast<int>(date.year())) + "-" +
-           two(static_cast<unsigned>(date.month())) + "-" + two(static_cast<unsigned>(date.day()));
+bool is_proxys(const sdk::Error& error) {
+    return error.service_code == kProxyFault || error.service_code == kProxyRefusal;
 }
 
-/// Whether an answer came, even if it was a refusal.
-bool is_answer(const sdk::Error& error) {
-    return !error.service_code.empty() && error.service_code != kUntrustedCertificate;
+bool is_of_trust(const sdk::Error& error) {
+    return error.service_code == kUntrustedCertificate;
 }
+
+constexpr std::string_view kTryAgain =
+    "Try again later. If it stays, Microsoft's support needs the request id.";
 
 }  // namespace
+
+std::string Preflight::how_to_grant(const std::string& permission, const std::string& id) const {
+    return "In App registrations > (app) > API permissions, add the Microsoft Graph application "
+           "permission " +
+           permission + " (" + id +
+           ") and choose Grant admin consent. Or: az ad app permission add --id " +
+           settings_.client_id + " --api 00000003-0000-0000-c000-000000000000 --api-permissions " +
+           id + "=Role && az ad app permission admin-consent --id " + settings_.client_id;
+}
 
 sdk::Result<std::vector<Check>> Preflight::run(const std::stop_token& stop) {
     std::stop_source inner;
@@ -72,11 +84,16 @@ sdk::Result<std::vector<Check>> Preflight::run(const std::stop_token& stop) {
                 inner.request_stop();
             }
         });
+        ask_endpoints(inner.get_token());
+        check_credential();
         check_token(inner.get_token());
         if (have_token_) {
             check_groups(inner.get_token());
             check_users(inner.get_token());
             check_mailbox(inner.get_token());
+        } else {
+            users_ = conclusion(users_, CheckOutcome::unknown, "there is no token");
+            mailbox_ = conclusion(mailbox_, CheckOutcome::unknown, "there is no token");
         }
     }
     if (stop.stop_requested()) {
@@ -85,39 +102,102 @@ sdk::Result<std::vector<Check>> Preflight::run(const std::stop_token& stop) {
     return conclude();
 }
 
-void Preflight::observe(const std::optional<sdk::Error>& error) {
-    if (!error || is_answer(*error)) {
-        network_.answered = true;
-    } else if (error->service_code == kUntrustedCertificate) {
-        network_.answered = true;
-        network_.untrusted = error;
-    } else if (error->code == Errc::cancelled) {
-        network_.unreachable =
-            failure(Errc::timed_out,
-                    "no answer within " + std::to_string(kTimeForAll.count()) + " seconds");
-    } else if (error->code != Errc::invalid_config && error->code != Errc::rate_limited) {
-        network_.unreachable = error;
+void Preflight::ask_endpoints(const std::stop_token& stop) {
+    // Side by side: a host that does not answer must not use up the time of the other.
+    const std::jthread other([&] {
+        authority_endpoint_ = ask(
+            settings_.authority,
+            "/" + percent_encode(settings_.tenant_id) + "/v2.0/.well-known/openid-configuration",
+            stop);
+    });
+    graph_endpoint_ = ask(settings_.graph, "/v1.0/", stop);
+}
+
+Preflight::Endpoint Preflight::ask(const Origin& origin, const std::string& target,
+                                   const std::stop_token& stop) {
+    Endpoint endpoint;
+    endpoint.origin = origin;
+    HttpRequest request;
+    request.target = target;
+    request.fields = {{"Accept", "application/json"}, {"Accept-Encoding", "identity"}};
+    request.answer_timeout = kTimeForEndpoint;
+    const auto response = http_.send(origin, request, stop);
+    if (!response) {
+        endpoint.error = response.error();
+        if (endpoint.error->code == Errc::cancelled) {
+            endpoint.error = failure(Errc::timed_out, origin.url() + " did not answer in time");
+        }
+        return endpoint;
     }
+    const ResponseHead& head = (*response)->head();
+    if (const auto date = parse_http_date(head.field("Date"))) {
+        endpoint.skew = std::chrono::duration_cast<std::chrono::seconds>(*date - host_.clock.now());
+    }
+    // Refusals are answers as well: of a tenant that is not known, or for want of a token.
+    const int status = head.status;
+    const auto body = (*response)->read_all(kMaxAnswer);
+    const bool busy = status == 429 || status >= 500;
+    if (!busy && (!body || (!body->empty() && !is_json_object(*body)))) {
+        endpoint.foreign_status = status;
+    }
+    return endpoint;
+}
+
+template <typename Belongs>
+const sdk::Error* Preflight::endpoint_error(Belongs belongs) const {
+    for (const Endpoint* endpoint : {&authority_endpoint_, &graph_endpoint_}) {
+        if (endpoint->error && belongs(*endpoint->error)) {
+            return &*endpoint->error;
+        }
+    }
+    return nullptr;
+}
+
+void Preflight::check_credential() {
+    auto state = tokens_.credentials().inspect();
+    if (!state) {
+        credential_ = failed(credential_, state.error(),
+                             "Correct what the message names; the documentation shows each form of "
+                             "credential.");
+        return;
+    }
+    credential_ = conclusion(credential_, CheckOutcome::pass, state->description, state->remark);
+    credential_state_ = std::move(*state);
 }
 
 void Preflight::check_token(const std::stop_token& stop) {
+    if (!credential_state_) {
+        token_ = conclusion(token_, CheckOutcome::unknown, "there is no usable credential");
+        return;
+    }
+    if (authority_endpoint_.error) {
+        token_ = failed(token_, *authority_endpoint_.error,
+                        "See to what stands in the way of the token service first.");
+        return;
+    }
     tokens_.discard();
     const auto token = tokens_.get(Patience::refuse, stop);
     if (token) {
         have_token_ = true;
-        observe(std::nullopt);
         token_ = conclusion(token_, CheckOutcome::pass,
                             settings_.authority.url() + " accepts the credentials");
         return;
     }
-    observe(token.error());
-    if (token.error().code == Errc::unauthenticated) {
-        token_ = failed(token_, token.error(),
-                        "Check Directory (Tenant) ID, Application (Client) ID and Client Secret "
-                        "Value against the app registration.");
-    } else {
-        token_ = failed(token_, token.error(), "Try again once the endpoint answers.");
+    sdk::Error error = token.error();
+    if (error.code != Errc::unauthenticated) {
+        token_ = failed(token_, error, "Try again once the endpoint answers.");
+        return;
     }
+    // What to do stands in the remedy alone.
+    const std::string remedy(remedy_of(error.service_code));
+    if (!remedy.empty() && error.message.ends_with(remedy)) {
+        error.message.resize(error.message.size() - remedy.size());
+        error.message.resize(error.message.find_last_not_of(" .") + 1);
+    }
+    token_ = failed(token_, error,
+                    remedy.empty() ? "Check Directory (Tenant) ID, Application (Client) ID and the "
+                                     "credential against the app registration."
+                                   : remedy);
 }
 
 void Preflight::check_groups(const std::stop_token& stop) {
@@ -167,17 +247,15 @@ void Preflight::check_users(const std::stop_token& stop) {
                 candidates_.push_back(user.id);
             }
         }
-        observe(std::nullopt);
         users_ = conclusion(users_, CheckOutcome::pass,
                             std::to_string(page->entries.size()) + " users on the first page, " +
                                 std::to_string(candidates_.size()) + " of them to be archived");
         return;
     }
-    observe(error);
     users_ =
         failed(users_, *error,
                error->code == Errc::permission_denied ? how_to_grant("User.Read.All", kUserRead)
-                                                      : "Try again once the service answers.");
+                                                      : std::string(kTryAgain));
 }
 
 void Preflight::check_mailbox(const std::stop_token& stop) {
@@ -196,8 +274,7 @@ void Preflight::check_mailbox(const std::stop_token& stop) {
         request.target = "/v1.0/users/" + percent_encode(id) + "/mailFolders/inbox?$select=id";
         auto answer = graph_.fetch(limiter_of_(id), request, Patience::refuse, stop);
         if (!answer) {
-            observe(answer.error());
-            mailbox_ = failed(mailbox_, answer.error(), "Try again once the service answers.");
+            mailbox_ = failed(mailbox_, answer.error(), std::string(kTryAgain));
             return;
         }
         if (!answer->failure) {
@@ -210,8 +287,8 @@ void Preflight::check_mailbox(const std::stop_token& stop) {
             mailbox_refused_ = mailbox_refused_ || verdict == MailboxVerdict::denied;
             refusal = to_error(*answer->failure, Subject::mailbox, request.what);
         } else if (verdict == MailboxVerdict::nothing) {
-            mailbox_ =
-                failed(mailbox_, to_error(*answer->failure, Subject::mailbox, request.what), {});
+            mailbox_ = failed(mailbox_, to_error(*answer->failure, Subject::mailbox, request.what),
+                              std::string(kTryAgain));
             return;
         }
     }
@@ -228,8 +305,14 @@ void Preflight::check_mailbox(const std::stop_token& stop) {
 }
 
 std::vector<Check> Preflight::conclude() const {
-    std::vector<Check> checks{reachable(),     trusted(), clock(),  token_,  mail_consent(),
-                              users_consent(), users_,    mailbox_, expiry()};
+    std::vector<Check> checks = {reachable()};
+    if (settings_.proxy) {
+        checks.push_back(proxy());
+    }
+    for (Check check : {trusted(), clock(), credential_, token_, mail_consent(), users_consent(),
+                        users_, mailbox_, expiry()}) {
+        checks.push_back(std::move(check));
+    }
     if (groups_) {
         checks.push_back(*groups_);
     }
@@ -238,31 +321,62 @@ std::vector<Check> Preflight::conclude() const {
 
 Check Preflight::reachable() const {
     const Check check{.name = "endpoint reachable"};
-    if (network_.unreachable) {
-        return conclusion(check, CheckOutcome::fail, network_.unreachable->message,
+    const auto* const unreachable = endpoint_error(
+        [](const sdk::Error& error) { return !is_proxys(error) && !is_of_trust(error); });
+    if (unreachable != nullptr) {
+        const bool of_profile = unreachable->code == Errc::invalid_config;
+        return conclusion(check, CheckOutcome::fail, unreachable->message,
                           "Check the network, DNS, the firewall and the configured cloud or URLs.",
-                          Errc::unavailable);
+                          of_profile ? Errc::invalid_config : Errc::unavailable);
     }
-    if (!network_.answered) {
-        return conclusion(check, CheckOutcome::unknown, "nothing was sent");
+    if (endpoint_error(is_proxys) != nullptr) {
+        return conclusion(check, CheckOutcome::unknown,
+                          "the proxy stands in the way, see \"proxy usable\"");
+    }
+    for (const Endpoint* endpoint : {&authority_endpoint_, &graph_endpoint_}) {
+        if (endpoint->foreign_status) {
+            return conclusion(
+                check, CheckOutcome::fail,
+                endpoint->origin.url() + " answers " + std::to_string(*endpoint->foreign_status) +
+                    ", but not as the service does",
+                "Check the configured cloud or URLs, and whether a gateway or a login "
+                "portal of the network answers in its place.",
+                Errc::unavailable);
+        }
     }
     return conclusion(check, CheckOutcome::pass,
-                      have_token_
-                          ? settings_.authority.url() + " and " + settings_.graph.url() + " answer"
-                          : settings_.authority.url() + " answers");
+                      settings_.authority.url() + " and " + settings_.graph.url() + " answer");
+}
+
+Check Preflight::proxy() const {
+    const Check check{.name = "proxy usable"};
+    if (const auto* const error = endpoint_error(is_proxys)) {
+        return conclusion(check, CheckOutcome::fail, error->message,
+                          "Correct proxy, proxy_user and proxy_password, or what the proxy allows.",
+                          Errc::unavailable);
+    }
+    if (!settings_.authority.secure && !settings_.graph.secure) {
+        return conclusion(check, CheckOutcome::unknown,
+                          "plain http on a loopback address does not go through the proxy");
+    }
+    if (endpoint_error([](const sdk::Error& error) { return !is_of_trust(error); }) != nullptr) {
+        return conclusion(check, CheckOutcome::unknown, "no tunnel was opened");
+    }
+    return conclusion(check, CheckOutcome::pass,
+                      settings_.proxy->origin.url() + " opens tunnels to the services");
 }
 
 Check Preflight::trusted() const {
     const Check check{.name = "TLS trusted"};
-    if (network_.untrusted) {
-        return conclusion(check, CheckOutcome::fail, network_.untrusted->message,
+    if (const auto* const error = endpoint_error(is_of_trust)) {
+        return conclusion(check, CheckOutcome::fail, error->message,
                           "Install the issuing authority, or name its certificate in ca_file.",
                           Errc::unavailable);
     }
     if (!settings_.graph.secure && !settings_.authority.secure) {
         return conclusion(check, CheckOutcome::unknown, "plain http on a loopback address");
     }
-    if (!network_.answered) {
+    if (authority_endpoint_.error && graph_endpoint_.error) {
         return conclusion(check, CheckOutcome::unknown, "no connection was made");
     }
     return conclusion(check, CheckOutcome::pass, "certificates and host names are valid");
@@ -270,7 +384,7 @@ Check Preflight::trusted() const {
 
 Check Preflight::clock() const {
     const Check check{.name = "clock skew"};
-    const auto skew = tokens_.clock_skew();
+    const auto skew = authority_endpoint_.skew ? authority_endpoint_.skew : graph_endpoint_.skew;
     if (!skew) {
         return conclusion(check, CheckOutcome::unknown, "the service did not tell its time");
     }
@@ -301,7 +415,10 @@ Check Preflight::mail_consent() const {
     }
     return conclusion(check, CheckOutcome::unknown,
                       "not consented to in Entra; it may be granted in Exchange instead (RBAC for "
-                      "Applications)");
+                      "Applications)",
+                      mailbox_.outcome == CheckOutcome::pass
+                          ? std::string()
+                          : "Unless Exchange grants it: " + how_to_grant("Mail.Read", kMailRead));
 }
 
 Check Preflight::users_consent() const {
@@ -323,25 +440,40 @@ Check Preflight::users_consent() const {
 }
 
 Check Preflight::expiry() const {
+    using Kind = CredentialSettings::Kind;
     const Check check{.name = "credential expiry"};
-    if (!settings_.client_secret_expires) {
+    const Kind kind = tokens_.credentials().kind();
+    if (kind == Kind::federated_token) {
+        return conclusion(check, CheckOutcome::unknown,
+                          "a federated credential does not expire; its tokens are renewed by "
+                          "whoever issues them");
+    }
+    if (!credential_state_) {
+        return conclusion(check, CheckOutcome::unknown, "there is no usable credential");
+    }
+    if (!credential_state_->expires) {
         return conclusion(check, CheckOutcome::unknown, "client_secret_expires is not set",
                           "Set client_secret_expires to be reminded from 30 days before.");
     }
-    const std::chrono::sys_days day = *settings_.client_secret_expires;
-    const auto left = day - std::chrono::floor<std::chrono::days>(host_.clock.now());
-    const std::string date = date_text(*settings_.client_secret_expires);
+    const std::string subject = kind == Kind::secret ? "the client secret" : "the certificate";
     const std::string renew =
-        "Create a new secret in App registrations > (app) > Certificates & secrets, enter its "
-        "Value, and set client_secret_expires anew.";
-    if (left < std::chrono::days(0)) {
-        return conclusion(check, CheckOutcome::fail, "the client secret expired on " + date, renew,
+        kind == Kind::secret
+            ? "Create a new secret in App registrations > (app) > Certificates & secrets, enter "
+              "its "
+              "Value, and set client_secret_expires anew."
+            : "Make a new certificate, upload its public part in App registrations > (app) > "
+              "Certificates & secrets > Certificates, then put it into the file.";
+    const auto left = *credential_state_->expires - host_.clock.now();
+    const std::string date = date_text(*credential_state_->expires);
+    if (left <= std::chrono::seconds(0)) {
+        return conclusion(check, CheckOutcome::fail, subject + " expired on " + date, renew,
                           Errc::unauthenticated);
     }
+    const auto days = std::chrono::floor<std::chrono::days>(left);
     return conclusion(
         check, CheckOutcome::pass,
-        "the client secret expires on " + date + ", in " + std::to_string(left.count()) + " days",
-        left <= kReminder ? renew : std::string());
+        subject + " expires on " + date + ", in " + std::to_string(days.count()) + " days",
+        days <= kReminder ? renew : std::string());
 }
 
 }  // namespace openarchiver::microsoft365

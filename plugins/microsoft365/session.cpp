@@ -56,16 +56,25 @@ auto guarded(Call call) -> decltype(call()) {
     }
 }
 
+std::optional<ProxySettings> proxy_of(const Settings& settings, sdk::Secrets& secrets) {
+    if (!settings.proxy) {
+        return std::nullopt;
+    }
+    return ProxySettings{settings.proxy->origin, settings.proxy->user,
+                         [&secrets] { return secrets.get("/proxy_password"); }};
+}
+
 }  // namespace
 
 Session::Session(Settings settings, const sdk::HostServices& host, RetrySettings retry)
     : settings_(std::move(settings)),
       host_(host),
-      http_(settings_.ca_file),
+      http_(settings_.ca_file, proxy_of(settings_, host.secrets)),
       ceiling_(settings_.accounts_in_parallel * settings_.requests_per_account, host.clock,
                host.logger),
       directory_(kDirectoryLimits, host.clock),
-      tokens_({settings_.authority, settings_.graph, settings_.tenant_id, settings_.client_id},
+      tokens_({settings_.authority, settings_.graph, settings_.tenant_id, settings_.client_id,
+               settings_.credential},
               http_, directory_, host),
       graph_(settings_.graph, http_, tokens_, host, retry),
       discovery_(graph_, directory_, settings_.accounts, host.clock, host.logger),
@@ -93,10 +102,19 @@ sdk::SessionLimits Session::limits() const {
 sdk::Result<std::vector<sdk::Check>> Session::check(std::stop_token stop) {
     return guarded([&]() -> sdk::Result<std::vector<sdk::Check>> {
         return Preflight(
-                   settings_, graph_, tokens_, directory_, host_,
+                   settings_, http_, graph_, tokens_, directory_, host_,
                    [this](const std::string& id) -> RequestLimiter& { return limiter_of(id); })
             .run(stop);
     });
+}
+
+std::optional<sdk::Timestamp> Session::credentials_expire() const {
+    try {
+        const auto state = tokens_.credentials().inspect();
+        return state ? state->expires : std::nullopt;
+    } catch (const std::exception&) {
+        return std::nullopt;
+    }
 }
 
 sdk::Result<sdk::Listing> Session::discover(const std::optional<sdk::Cursor>& cursor,

@@ -24,6 +24,7 @@ public:
 
     [[nodiscard]] sdk::SessionLimits limits() const override;
     sdk::Result<std::vector<sdk::Check>> check(std::stop_token stop) override;
+    [[nodiscard]] std::optional<sdk::Timestamp> credentials_expire() const override;
     sdk::Result<sdk::Listing> discover(const std::optional<sdk::Cursor>& cursor,
                                        sdk::AccountSink& sink, std::stop_token stop) override;
     sdk::Result<sdk::Account> find_account(const std::string& account_id,

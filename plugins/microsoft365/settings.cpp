@@ -20,7 +20,12 @@ constexpr std::string_view kSchema = R"json({
   "title": "Microsoft 365",
   "description": "Mailboxes of an organisation in Exchange Online, read through Microsoft Graph with an application's own permissions (Mail.Read and User.Read.All, with admin consent).",
   "additionalProperties": false,
-  "required": ["tenant_id", "client_id", "client_secret"],
+  "required": ["tenant_id", "client_id"],
+  "oneOf": [
+    { "required": ["client_secret"] },
+    { "required": ["certificate"] },
+    { "required": ["federated_token_file"] }
+  ],
   "properties": {
     "client_id": {
       "type": "string",
@@ -47,7 +52,7 @@ constexpr std::string_view kSchema = R"json({
       "type": "string",
       "format": "date",
       "title": "Client Secret Expires",
-      "description": "The day on which the secret expires (YYYY-MM-DD). The check reminds of it from 30 days before.",
+      "description": "The day on which the secret expires (YYYY-MM-DD). The check and the status remind of it from 30 days before.",
       "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
       "x-order": 4
     },
@@ -172,6 +177,65 @@ constexpr std::string_view kSchema = R"json({
       "title": "Certificate Authorities",
       "description": "A PEM file of the certificate authorities to trust instead of the system's.",
       "x-order": 13
+    },
+    "certificate": {
+      "type": "object",
+      "title": "Certificate",
+      "description": "A certificate with its RSA key, instead of a client secret. Its public part is uploaded under Certificates & secrets.",
+      "additionalProperties": false,
+      "required": ["file"],
+      "properties": {
+        "file": {
+          "type": "string",
+          "pattern": ".",
+          "title": "File",
+          "description": "PEM with the private key and the certificate, or PKCS#12. It is read anew for each token.",
+          "x-order": 1
+        },
+        "password": {
+          "type": "string",
+          "title": "Password",
+          "description": "What the file is protected with, if it is.",
+          "writeOnly": true,
+          "x-order": 2
+        },
+        "algorithm": {
+          "type": "string",
+          "enum": ["PS256", "RS256"],
+          "default": "PS256",
+          "title": "Algorithm",
+          "description": "How the assertion is signed: PS256, or RS256 where a service still asks for it.",
+          "x-order": 3
+        }
+      },
+      "x-order": 21
+    },
+    "federated_token_file": {
+      "type": "string",
+      "pattern": ".",
+      "title": "Federated Token File",
+      "description": "A file with a token of an issuer that the application trusts (workload identity federation), instead of a client secret. It is read anew for each token.",
+      "x-order": 22
+    },
+    "proxy": {
+      "type": "string",
+      "title": "Proxy",
+      "description": "A proxy that opens tunnels (CONNECT) to the services: http://host:port.",
+      "x-order": 23
+    },
+    "proxy_user": {
+      "type": "string",
+      "pattern": ".",
+      "title": "Proxy User",
+      "description": "For a proxy that wants a user (Basic).",
+      "x-order": 24
+    },
+    "proxy_password": {
+      "type": "string",
+      "title": "Proxy Password",
+      "description": "The password of the proxy's user.",
+      "writeOnly": true,
+      "x-order": 25
     }
   }
 })json";
@@ -277,6 +341,68 @@ private:
     const json::object& object_;
 };
 
+/// Of the three credentials, the secret is no part of the text; the schema has seen that exactly
+/// one is there.
+sdk::Result<CredentialSettings> parse_credential(const json::object& object,
+                                                 const std::filesystem::path& folder) {
+    using Kind = CredentialSettings::Kind;
+    CredentialSettings credential;
+    OPENARCHIVER_TRY(const std::string token_file, Reader(object).text("federated_token_file"));
+    const json::value* certificate = object.if_contains("certificate");
+    if (certificate != nullptr && !token_file.empty()) {
+        return failure(Errc::invalid_config,
+                       "certificate and federated_token_file exclude each other: keep one of them");
+    }
+    if (!token_file.empty()) {
+        credential.kind = Kind::federated_token;
+        credential.file = folder / token_file;
+    }
+    if (certificate == nullptr) {
+        return credential;
+    }
+    if (!certificate->is_object()) {
+        return failure(Errc::invalid_config, "certificate must be an object with file");
+    }
+    const Reader reader(certificate->get_object());
+    OPENARCHIVER_TRY(const std::string file, reader.text("file"));
+    OPENARCHIVER_TRY(const std::string algorithm, reader.text("algorithm"));
+    if (file.empty()) {
+        return failure(Errc::invalid_config, "certificate must name a file");
+    }
+    if (!algorithm.empty() && algorithm != "PS256" && algorithm != "RS256") {
+        return failure(Errc::invalid_config, "certificate.algorithm must be PS256 or RS256");
+    }
+    credential.kind = Kind::certificate;
+    credential.file = folder / file;
+    credential.algorithm = algorithm == "RS256" ? SigningAlgorithm::rs256 : SigningAlgorithm::ps256;
+    return credential;
+}
+
+sdk::Result<std::optional<ProxyConfiguration>> parse_proxy(const Reader& reader) {
+    OPENARCHIVER_TRY(const std::string url, reader.text("proxy"));
+    OPENARCHIVER_TRY(const std::string user, reader.text("proxy_user"));
+    if (url.empty()) {
+        if (!user.empty()) {
+            return failure(Errc::invalid_config, "proxy_user needs a proxy: set proxy as well");
+        }
+        return std::optional<ProxyConfiguration>();
+    }
+    const auto split = split_url(url);
+    if (!split || split->origin.secure || split->target != "/") {
+        return failure(Errc::invalid_config,
+                       url.find('@') != std::string::npos
+                           ? "proxy must be http://host:port alone: user and password belong into "
+                             "proxy_user and proxy_password"
+                           : "proxy must be http://host:port: the proxy itself is spoken to in "
+                             "plain http, and what goes through it is TLS");
+    }
+    // RFC 7617: the first colon ends the user.
+    if (user.find_first_of(":\r\n") != std::string::npos) {
+        return failure(Errc::invalid_config, "proxy_user must not contain a colon");
+    }
+    return std::optional(ProxyConfiguration{split->origin, user});
+}
+
 sdk::Result<std::optional<std::chrono::year_month_day>> parse_date(std::string_view text) {
     if (text.empty()) {
         return std::optional<std::chrono::year_month_day>();
@@ -359,8 +485,14 @@ sdk::Result<Settings> parse_settings(std::string_view text,
     OPENARCHIVER_TRY(settings.accounts_in_parallel, reader.number("accounts_in_parallel", 32, 128));
     OPENARCHIVER_TRY(const std::uint32_t max_lag, reader.number("max_lag_seconds", 3'600, 86'400));
     settings.max_lag = std::chrono::seconds(max_lag);
+    OPENARCHIVER_TRY(settings.credential, parse_credential(document.get_object(), profile_folder));
+    OPENARCHIVER_TRY(settings.proxy, parse_proxy(reader));
     OPENARCHIVER_TRY(const std::string expires, reader.text("client_secret_expires"));
-    OPENARCHIVER_TRY(settings.client_secret_expires, parse_date(expires));
+    OPENARCHIVER_TRY(settings.credential.secret_expires, parse_date(expires));
+    if (!expires.empty() && settings.credential.kind != CredentialSettings::Kind::secret) {
+        return failure(Errc::invalid_config,
+                       "client_secret_expires is for a client_secret: remove it");
+    }
     return settings;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/credentials.hpp"
 #include "http/origin.hpp"
 
 namespace openarchiver::microsoft365 {
@@ -28,6 +29,11 @@ struct AccountSelection : SelectionSettings {
     }
 };
 
+struct ProxyConfiguration {
+    Origin origin;
+    std::string user;
+};
+
 /// The source's configuration, checked.
 struct Settings {
     std::string tenant_id;
@@ -35,13 +41,14 @@ struct Settings {
     Origin authority;
     Origin graph;
     std::filesystem::path ca_file;
+    CredentialSettings credential;
+    std::optional<ProxyConfiguration> proxy;
     AccountSelection accounts;
     SelectionSettings folders;
     std::uint32_t requests_per_account = 4;
     std::uint32_t accounts_in_parallel = 32;
     /// A folder that shows no change is still polled within this time.
     std::chrono::seconds max_lag = std::chrono::hours(1);
-    std::optional<std::chrono::year_month_day> client_secret_expires;
 };
 
 /// The JSON Schema of the configuration.

@@ -106,5 +106,6 @@ TEST_CASE("The microsoft365 provider keeps the contract on a simulated tenant",
 TEST_CASE("The configuration schema of microsoft365 keeps the contract",
           "[conformance][microsoft365]") {
     testkit::check_conformance(
-        schema_checks(built_plugin("microsoft365").provider()->config_schema(), {"client_secret"}));
+        schema_checks(built_plugin("microsoft365").provider()->config_schema(),
+                      {"client_secret", "proxy_password"}));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <initializer_list>
 
 #include "failure.hpp"
@@ -12,13 +13,19 @@ namespace {
 
 using sdk::Errc;
 
+/// Whether what was presented, and the service's own words about it, help with the remedy.
+enum class Show : std::uint8_t { remedy, comparison };
+
 struct Remedy {
     std::int64_t code;
     std::string_view text;
+    Show show = Show::remedy;
 };
 
 constexpr std::string_view kOurDefect =
     "This is a defect of the archiver: please report it with this code.";
+constexpr std::string_view kNothingSent =
+    "No credential was sent: set client_secret, certificate or federated_token_file.";
 constexpr std::string_view kDisabled =
     "The application is disabled in this tenant: set Enterprise applications > (app) > Properties "
     "> Enabled for users to sign in to Yes.";
@@ -32,6 +39,9 @@ constexpr std::string_view kGraphMissing =
 constexpr std::string_view kFederation =
     "No federated credential of the application matches: make its issuer, subject and audience "
     "identical to those of the presented token.";
+constexpr std::string_view kAssertion =
+    "The presented assertion was not understood. A federated token must come from the issuer as it "
+    "is; with a certificate this is a defect of the archiver: please report it with this code.";
 constexpr std::string_view kConsent =
     "Grant admin consent: App registrations > (app) > API permissions > Grant admin consent.";
 constexpr std::string_view kPolicy = "The tenant's security policy blocks this application.";
@@ -43,8 +53,8 @@ constexpr std::array kRemedies = {
     Remedy{7000222,
            "The client secret has expired. Create a new one in App registrations > (app) > "
            "Certificates & secrets and enter its Value."},
-    Remedy{7000216, "No credential was sent: set Client Secret Value."},
-    Remedy{7000218, "No credential was sent: set Client Secret Value."},
+    Remedy{7000216, kNothingSent},
+    Remedy{7000218, kNothingSent},
     Remedy{
         700016,
         "The Application (Client) ID was not found in this tenant. Check it and the Directory "
@@ -65,24 +75,27 @@ constexpr std::array kRemedies = {
     Remedy{50194, kSpecificTenant},
     Remedy{70011, "The Graph address does not belong to this cloud: check cloud or graph_url."},
     Remedy{1002012, kOurDefect},
+    Remedy{700022, kOurDefect},
     Remedy{500011, kGraphMissing},
     Remedy{650057, kGraphMissing},
     Remedy{50001, kGraphMissing},
     Remedy{
         700027,
         "The certificate used to sign is not (or no longer) registered on the application. "
-        "Upload the public certificate under Certificates & secrets > Certificates, or renew it."},
+        "Upload the public certificate under Certificates & secrets > Certificates, or renew it.",
+        Show::comparison},
     Remedy{700024,
            "This machine's clock is wrong, or the presented token is stale: synchronise the time "
-           "(NTP)."},
-    Remedy{50027, kOurDefect},
-    Remedy{50013, kOurDefect},
-    Remedy{50012, kOurDefect},
-    Remedy{900384, kOurDefect},
-    Remedy{700211, kFederation},
-    Remedy{700212, kFederation},
-    Remedy{700213, kFederation},
-    Remedy{7002131, kFederation},
+           "(NTP).",
+           Show::comparison},
+    Remedy{50027, kAssertion, Show::comparison},
+    Remedy{50013, kAssertion, Show::comparison},
+    Remedy{50012, kAssertion, Show::comparison},
+    Remedy{900384, kAssertion, Show::comparison},
+    Remedy{700211, kFederation, Show::comparison},
+    Remedy{700212, kFederation, Show::comparison},
+    Remedy{700213, kFederation, Show::comparison},
+    Remedy{7002131, kFederation, Show::comparison},
     Remedy{700025, "Register the application as a confidential client."},
     Remedy{53003,
            "A Conditional Access policy for workload identities blocks this application (often a "
@@ -101,6 +114,11 @@ constexpr std::array kRemedies = {
 constexpr std::array<std::int64_t, 7> kTransient = {90055, 90006, 90033, 90090,
                                                     50033, 90024, 90012};
 
+const Remedy* find_remedy(std::int64_t code) {
+    const auto* const found = std::ranges::find(kRemedies, code, &Remedy::code);
+    return found == kRemedies.end() ? nullptr : found;
+}
+
 }  // namespace
 
 sdk::Error to_error(const EntraFailure& failure_) {
@@ -116,9 +134,7 @@ sdk::Error to_error(const EntraFailure& failure_) {
 
     const Remedy* remedy = nullptr;
     for (const std::int64_t code : failure_.codes) {
-        const auto found = std::ranges::find(kRemedies, code, &Remedy::code);
-        if (found != kRemedies.end()) {
-            remedy = &*found;
+        if (remedy = find_remedy(code); remedy != nullptr) {
             break;
         }
     }
@@ -148,12 +164,32 @@ sdk::Error to_error(const EntraFailure& failure_) {
         return error;
     }
     error.code = Errc::unauthenticated;
-    error.message =
-        "no token: " + answered + ". " +
-        (remedy != nullptr
-             ? std::string(remedy->text)
-             : "Check tenant, application and secret. The service says: " + failure_.description);
+    error.message = "no token: " + answered + ". ";
+    if (remedy == nullptr) {
+        error.message += "Check tenant, application and credential. ";
+    }
+    if (remedy == nullptr || remedy->show == Show::comparison) {
+        error.message += "The service says: " + failure_.description + ". ";
+        if (!failure_.presented.empty()) {
+            error.message += "Presented was " + failure_.presented + ". ";
+        }
+    }
+    if (remedy != nullptr) {
+        error.message += remedy->text;
+    }
     return error;
+}
+
+std::string_view remedy_of(std::string_view service_code) {
+    constexpr std::string_view kPrefix = "AADSTS";
+    std::int64_t code = 0;
+    if (!service_code.starts_with(kPrefix)) {
+        return {};
+    }
+    service_code.remove_prefix(kPrefix.size());
+    std::from_chars(service_code.data(), service_code.data() + service_code.size(), code);
+    const Remedy* remedy = find_remedy(code);
+    return remedy == nullptr ? std::string_view() : remedy->text;
 }
 
 }  // namespace openarchiver::microsoft365

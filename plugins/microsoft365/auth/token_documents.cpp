@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base64.hpp"
 #include "failure.hpp"
 
 namespace openarchiver::microsoft365 {
@@ -10,6 +11,8 @@ namespace openarchiver::microsoft365 {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::size_t kMaxDescription = 500;
 
 std::optional<json::object> parse_object(std::string_view text) {
     json::error_code error;
@@ -31,38 +34,19 @@ std::string without_ids(std::string description) {
     for (const std::string_view end : {"\r\n", "\n", " Trace ID:", "Trace ID:"}) {
         description.resize(std::min(description.find(end), description.size()));
     }
+    description.resize(std::min(description.find_last_not_of(" .") + 1, kMaxDescription));
     return description;
 }
 
-std::optional<std::string> decode_base64url(std::string_view text) {
-    std::string result;
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const char c : text) {
-        std::uint32_t value = 0;
-        if (c >= 'A' && c <= 'Z') {
-            value = static_cast<std::uint32_t>(c - 'A');
-        } else if (c >= 'a' && c <= 'z') {
-            value = static_cast<std::uint32_t>(c - 'a') + 26;
-        } else if (c >= '0' && c <= '9') {
-            value = static_cast<std::uint32_t>(c - '0') + 52;
-        } else if (c == '-' || c == '+') {
-            value = 62;
-        } else if (c == '_' || c == '/') {
-            value = 63;
-        } else if (c == '=') {
-            break;
-        } else {
-            return std::nullopt;
-        }
-        bits = (bits << 6U) | value;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            result += static_cast<char>((bits >> static_cast<unsigned>(count)) & 0xffU);
-        }
+/// The claims of a JWT, which is not validated.
+std::optional<json::object> payload_of(std::string_view token) {
+    const std::size_t first = token.find('.');
+    const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
+    if (second == std::string_view::npos) {
+        return std::nullopt;
     }
-    return result;
+    const auto payload = decode_base64url(token.substr(first + 1, second - first - 1));
+    return payload ? parse_object(*payload) : std::nullopt;
 }
 
 }  // namespace
@@ -132,16 +116,7 @@ EntraFailure parse_entra_failure(int status, std::string_view body) {
 }
 
 std::optional<TokenClaims> parse_token_claims(std::string_view access_token) {
-    const std::size_t first = access_token.find('.');
-    if (first == std::string_view::npos) {
-        return std::nullopt;
-    }
-    const std::size_t second = access_token.find('.', first + 1);
-    if (second == std::string_view::npos) {
-        return std::nullopt;
-    }
-    const auto payload = decode_base64url(access_token.substr(first + 1, second - first - 1));
-    const auto object = payload ? parse_object(*payload) : std::nullopt;
+    const auto object = payload_of(access_token);
     if (!object) {
         return std::nullopt;
     }
@@ -153,6 +128,33 @@ std::optional<TokenClaims> parse_token_claims(std::string_view access_token) {
                 claims.roles.emplace_back(role.get_string());
             }
         }
+    }
+    return claims;
+}
+
+std::optional<AssertionClaims> parse_assertion_claims(std::string_view token) {
+    const auto object = payload_of(token);
+    // Nothing but the token's own characters: it goes into a form and its claims into messages.
+    const bool plain = token.find_first_not_of(
+                           "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                           "0123456789-_.=") == std::string_view::npos;
+    if (!object || !plain) {
+        return std::nullopt;
+    }
+    AssertionClaims claims;
+    claims.issuer = text_member(*object, "iss");
+    claims.subject = text_member(*object, "sub");
+    claims.audience = text_member(*object, "aud");
+    if (const json::value* list = object->if_contains("aud"); list != nullptr && list->is_array()) {
+        for (const json::value& one : list->get_array()) {
+            if (one.is_string()) {
+                claims.audience += claims.audience.empty() ? "" : ", ";
+                claims.audience += std::string_view(one.get_string());
+            }
+        }
+    }
+    if (const json::value* end = object->if_contains("exp"); end != nullptr && end->is_int64()) {
+        claims.expires = std::chrono::sys_seconds(std::chrono::seconds(end->get_int64()));
     }
     return claims;
 }

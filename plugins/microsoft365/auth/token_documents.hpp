@@ -34,4 +34,16 @@ EntraFailure parse_entra_failure(int status, std::string_view body);
 /// Absent where the token is opaque.
 std::optional<TokenClaims> parse_token_claims(std::string_view access_token);
 
+/// What a federated token says about itself, as far as the registration has to match it.
+struct AssertionClaims {
+    std::string issuer;
+    std::string subject;
+    /// Several are joined by ", ".
+    std::string audience;
+    std::optional<std::chrono::sys_seconds> expires;
+};
+
+/// Absent where it is no JWT.
+std::optional<AssertionClaims> parse_assertion_claims(std::string_view token);
+
 }  // namespace openarchiver::microsoft365

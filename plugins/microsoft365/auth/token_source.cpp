@@ -14,6 +14,8 @@ using sdk::Errc;
 
 constexpr std::size_t kMaxAnswer = 256 * 1024;
 constexpr std::chrono::seconds kMargin{300};
+/// Between two tries to renew a token that is still good.
+constexpr std::chrono::seconds kRenewalPause{30};
 
 }  // namespace
 
@@ -39,6 +41,9 @@ sdk::Result<Token> TokenSource::get_or_renew(const std::stop_token& stop) {
         if (!renewing_) {
             break;
         }
+        if (is_good()) {
+            return *token_;
+        }
         const std::uint64_t before = renewals_;
         if (!changed_.wait(lock, stop, [&] { return renewals_ != before; })) {
             return cancelled();
@@ -58,14 +63,28 @@ sdk::Result<Token> TokenSource::get_or_renew(const std::stop_token& stop) {
     changed_.notify_all();
     if (!document) {
         last_error_ = document.error();
-        return std::move(document.error());
+        if (document.error().code == Errc::cancelled || !is_good()) {
+            return std::move(document.error());
+        }
+        host_.logger.log(sdk::LogLevel::warning, "the token can't be renewed yet",
+                         {{"code", to_string(document.error().code)},
+                          {"service_code", document.error().service_code},
+                          {"why", document.error().message}});
+        renew_at_ = host_.clock.steady_now() + kRenewalPause;
+        return *token_;
     }
     last_error_.reset();
     claims_ = parse_token_claims(document->access_token);
     token_ = Token{std::move(document->access_token), ++generation_};
     const auto life = std::max(document->expires_in, std::chrono::seconds(0));
-    renew_at_ = host_.clock.steady_now() + (life > 2 * kMargin ? life - kMargin : life / 2);
+    const auto now = host_.clock.steady_now();
+    renew_at_ = now + (life > 2 * kMargin ? life - kMargin : life / 2);
+    expires_at_ = now + life;
     return *token_;
+}
+
+bool TokenSource::is_good() const {
+    return token_ && host_.clock.steady_now() < expires_at_;
 }
 
 void TokenSource::invalidate(std::uint64_t generation) {
@@ -85,11 +104,6 @@ std::optional<TokenClaims> TokenSource::claims() {
     return claims_;
 }
 
-std::optional<std::chrono::seconds> TokenSource::clock_skew() {
-    const std::lock_guard lock(mutex_);
-    return clock_skew_;
-}
-
 sdk::Result<TokenDocument> TokenSource::request(const std::stop_token& stop) {
     // Never a wait here: readers of contents may be waiting for the same token.
     OPENARCHIVER_TRY(const auto permit, directory_.acquire(Patience::refuse, stop));
@@ -102,36 +116,31 @@ sdk::Result<TokenDocument> TokenSource::request(const std::stop_token& stop) {
 }
 
 sdk::Result<TokenDocument> TokenSource::request_once(const std::stop_token& stop) {
-    auto secret = host_.secrets.get("/client_secret");
-    if (!secret) {
-        return failure(Errc::invalid_config,
-                       "the Client Secret Value can't be read: " + secret.error().message);
-    }
     HttpRequest request;
     request.method = "POST";
     request.target = "/" + percent_encode(settings_.tenant_id) + "/oauth2/v2.0/token";
+    OPENARCHIVER_TRY(
+        const Proof proof,
+        credentials_.prove(settings_.client_id, settings_.authority.url() + request.target));
     request.fields = {{"Content-Type", "application/x-www-form-urlencoded"},
                       {"Accept", "application/json"},
                       {"Accept-Encoding", "identity"},
                       {"client-request-id", random_guid()}};
     request.body =
         "grant_type=client_credentials&client_id=" + percent_encode(settings_.client_id) +
-        "&scope=" + percent_encode(settings_.graph.url() + "/.default") +
-        "&client_secret=" + percent_encode(*secret);
+        "&scope=" + percent_encode(settings_.graph.url() + "/.default") + proof.form;
     request.answer_timeout = std::chrono::seconds(60);
 
     OPENARCHIVER_TRY(const auto response, http_.send(settings_.authority, request, stop));
     count_answer(host_.metrics, kTokenRoute, response->head().status);
-    if (const auto date = parse_http_date(response->head().field("Date"))) {
-        const std::lock_guard lock(mutex_);
-        clock_skew_ = std::chrono::duration_cast<std::chrono::seconds>(*date - host_.clock.now());
-    }
     if (response->head().status == 200) {
         OPENARCHIVER_TRY(const std::string body, response->read_all(kMaxAnswer));
         return parse_token_document(body);
     }
-    sdk::Error error =
-        to_error(parse_entra_failure(response->head().status, response->read_error_text()));
+    EntraFailure refusal =
+        parse_entra_failure(response->head().status, response->read_error_text());
+    refusal.presented = proof.presented;
+    sdk::Error error = to_error(refusal);
     if (error.code == Errc::rate_limited || error.code == Errc::unavailable) {
         error.retry_after = parse_retry_after(response->head().field("Retry-After"),
                                               response->head().time(host_.clock.now()));

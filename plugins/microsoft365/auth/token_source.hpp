@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 
+#include "auth/credentials.hpp"
 #include "auth/token_documents.hpp"
 #include "http/http_client.hpp"
 #include "throttle/request_limiter.hpp"
@@ -21,6 +22,7 @@ struct TokenSettings {
     Origin graph;
     std::string tenant_id;
     std::string client_id;
+    CredentialSettings credential = {};
 };
 
 struct Token {
@@ -30,13 +32,21 @@ struct Token {
 };
 
 /// The application's token: cached, renewed before it expires, asked for once however many need it.
+/// While it is being renewed ahead of its expiry, and when that fails, the earlier one goes on
+/// being used.
 class TokenSource {
 public:
     TokenSource(TokenSettings settings, HttpClient& http, RequestLimiter& directory,
                 const sdk::HostServices& host)
-        : settings_(std::move(settings)), http_(http), directory_(directory), host_(host) {}
+        : settings_(std::move(settings)),
+          credentials_(settings_.credential, host),
+          http_(http),
+          directory_(directory),
+          host_(host) {}
 
-    /// unauthenticated, invalid_config (no secret), rate_limited, unavailable, cancelled.
+    [[nodiscard]] const Credentials& credentials() const { return credentials_; }
+
+    /// unauthenticated, invalid_config (unusable credential), rate_limited, unavailable, cancelled.
     sdk::Result<Token> get(Patience patience, const std::stop_token& stop);
 
     /// The service refused this token. A newer one is left alone.
@@ -48,15 +58,15 @@ public:
     /// What the latest token says; absent before the first and where tokens are opaque.
     std::optional<TokenClaims> claims();
 
-    /// The service's clock minus ours, as the latest answer showed it.
-    std::optional<std::chrono::seconds> clock_skew();
-
 private:
     sdk::Result<Token> get_or_renew(const std::stop_token& stop);
+    /// The token in use, as long as it is good; called with the lock held.
+    [[nodiscard]] bool is_good() const;
     sdk::Result<TokenDocument> request(const std::stop_token& stop);
     sdk::Result<TokenDocument> request_once(const std::stop_token& stop);
 
     const TokenSettings settings_;
+    const Credentials credentials_;
     HttpClient& http_;
     RequestLimiter& directory_;
     const sdk::HostServices host_;
@@ -65,9 +75,9 @@ private:
     std::condition_variable_any changed_;
     std::optional<Token> token_;
     std::chrono::steady_clock::time_point renew_at_;
+    std::chrono::steady_clock::time_point expires_at_;
     std::uint64_t generation_ = 0;
     std::optional<TokenClaims> claims_;
-    std::optional<std::chrono::seconds> clock_skew_;
     bool renewing_ = false;
     std::uint64_t renewals_ = 0;
     std::optional<sdk::Error> last_error_;

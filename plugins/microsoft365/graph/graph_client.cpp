@@ -20,7 +20,7 @@ constexpr milliseconds kLongestThrottling = std::chrono::minutes(30);
 
 bool may_try_again(const sdk::Error& error) {
     return (error.code == Errc::unavailable || error.code == Errc::timed_out) &&
-           error.service_code != kUntrustedCertificate;
+           !needs_person(error);
 }
 
 sdk::Error with_context(sdk::Error error, std::string_view what) {

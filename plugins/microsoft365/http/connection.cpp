@@ -17,6 +17,7 @@
 #include <string>
 
 #include "failure.hpp"
+#include "http/proxy.hpp"
 #include "http/resolver.hpp"
 #include "http/tls_context.hpp"
 
@@ -111,10 +112,12 @@ struct Connection::Socket {
         return secure ? static_cast<Poco::Net::StreamSocket&>(*secure) : plain;
     }
 
-    [[nodiscard]] int descriptor() { return static_cast<int>(stream().impl()->sockfd()); }
+    [[nodiscard]] int descriptor() { return static_cast<int>(plain.impl()->sockfd()); }
 
     sdk::Status connect(const Poco::Net::SocketAddress& address, SteadyTime deadline,
                         const std::stop_token& stop);
+    sdk::Status secure_with(TlsContext& tls, const std::string& host, SteadyTime deadline,
+                            const std::stop_token& stop);
     sdk::Status handshake(SteadyTime deadline, const std::stop_token& stop);
 
     /// For an answer of the socket that is no count of bytes: what to wait for.
@@ -142,21 +145,31 @@ struct Connection::Socket {
 sdk::Status Connection::Socket::connect(const Poco::Net::SocketAddress& address,
                                         SteadyTime deadline, const std::stop_token& stop) {
     try {
-        if (secure) {
-            secure->setLazyHandshake(true);
-        }
-        stream().connectNB(address);
+        plain.connectNB(address);
         OPENARCHIVER_CHECK(wait(POLLOUT, deadline, stop, "accept the connection"));
-        if (const int code = stream().impl()->socketError(); code != 0) {
+        if (const int code = plain.impl()->socketError(); code != 0) {
             return failure(Errc::unavailable, peer + " can't be reached (" +
                                                   std::strerror(code) +  // NOLINT: text only
                                                   ")");
         }
-        stream().setNoDelay(true);
+        plain.setNoDelay(true);
         return {};
     } catch (const Poco::Exception& exception) {
         return failure(Errc::unavailable, peer + " can't be reached (" + reason(exception) + ")");
     }
+}
+
+/// From here on everything is said within TLS. The socket does not block, so attaching it only
+/// prepares the handshake.
+sdk::Status Connection::Socket::secure_with(TlsContext& tls, const std::string& host,
+                                            SteadyTime deadline, const std::stop_token& stop) {
+    OPENARCHIVER_TRY(const auto context, tls.get());
+    Poco::Net::IPAddress literal;
+    const bool is_name = !Poco::Net::IPAddress::tryParse(host, literal);
+    // The name is for server name indication.
+    secure.emplace(
+        Poco::Net::SecureStreamSocket::attach(plain, is_name ? host : std::string(), context));
+    return handshake(deadline, stop);
 }
 
 sdk::Status Connection::Socket::handshake(SteadyTime deadline, const std::stop_token& stop) {
@@ -199,46 +212,106 @@ Connection::~Connection() {
     ERR_clear_error();
 }
 
+namespace {
+
+/// Whatever goes wrong before the tunnel stands is the proxy's doing.
+sdk::Error as_proxy_fault(sdk::Error error) {
+    if (error.code == Errc::timed_out || error.code == Errc::unavailable) {
+        error.code = Errc::unavailable;
+        if (error.service_code.empty()) {
+            error.service_code = kProxyFault;
+        }
+    }
+    return error;
+}
+
+}  // namespace
+
 sdk::Result<std::unique_ptr<Connection>> Connection::open(const Origin& origin, TlsContext* tls,
+                                                          const ProxySettings* proxy,
                                                           Resolver& resolver, milliseconds timeout,
                                                           const std::stop_token& stop) {
     const SteadyTime deadline = std::chrono::steady_clock::now() + timeout;
-    OPENARCHIVER_TRY(const auto addresses, resolver.resolve(origin.host, stop));
-    sdk::Error last = failure(Errc::unavailable, origin.url() + " has no address");
-    for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const bool tunnelled = proxy != nullptr && tls != nullptr;
+    const Origin& peer = tunnelled ? proxy->origin : origin;
+    const std::string peer_name = (tunnelled ? "the proxy " : "") + peer.url();
+    const auto addresses = resolver.resolve(peer.host, stop);
+    if (!addresses) {
+        if (!tunnelled) {
+            return addresses.error();
+        }
+        sdk::Error error = as_proxy_fault(addresses.error());
+        error.message = peer_name + ": " + error.message;
+        return error;
+    }
+    sdk::Error last = failure(Errc::unavailable, peer_name + " has no address");
+    for (std::size_t i = 0; i < addresses->size(); ++i) {
         // An address that does not answer must not use up the time of those after it.
         const auto now = std::chrono::steady_clock::now();
         const SteadyTime share =
-            now + (deadline - now) / static_cast<std::int64_t>(addresses.size() - i);
+            now + (deadline - now) / static_cast<std::int64_t>(addresses->size() - i);
         auto socket = std::make_unique<Socket>();
-        socket->peer = origin.url();
+        socket->peer = peer_name;
+        std::unique_ptr<Connection> connection(new Connection(std::move(socket)));
+        Socket& opened = *connection->socket_;
         try {
-            if (tls != nullptr) {
-                OPENARCHIVER_TRY(const auto context, tls->get());
-                socket->secure.emplace(context);
-                if (Poco::Net::IPAddress literal;
-                    !Poco::Net::IPAddress::tryParse(origin.host, literal)) {
-                    socket->secure->setPeerHostName(origin.host);  // server name indication
-                }
-            }
             sdk::Status status =
-                socket->connect(Poco::Net::SocketAddress(addresses[i], origin.port), share, stop);
+                opened.connect(Poco::Net::SocketAddress((*addresses)[i], peer.port), share, stop);
+            if (tunnelled) {
+                if (status) {
+                    const auto left = std::chrono::ceil<milliseconds>(
+                        deadline - std::chrono::steady_clock::now());
+                    status = connection->open_tunnel(origin, *proxy, left, stop);
+                }
+                if (!status) {
+                    status = as_proxy_fault(std::move(status.error()));
+                }
+                opened.peer = origin.url() + " (through " + peer_name + ")";
+            }
             if (status && tls != nullptr) {
-                status = socket->handshake(deadline, stop);
+                status = opened.secure_with(*tls, origin.host, deadline, stop);
             }
             if (status) {
-                return std::unique_ptr<Connection>(new Connection(std::move(socket)));
+                return connection;
             }
             last = std::move(status.error());
         } catch (const Poco::Exception& exception) {
             last = failure(Errc::unavailable,
-                           origin.url() + " can't be reached (" + reason(exception) + ")");
+                           opened.peer + " can't be reached (" + reason(exception) + ")");
         }
-        if (last.code == Errc::cancelled || last.service_code == kUntrustedCertificate) {
+        if (last.code == Errc::cancelled || last.code == Errc::invalid_config ||
+            needs_person(last)) {
             break;
         }
     }
     return last;
+}
+
+sdk::Status Connection::open_tunnel(const Origin& destination, const ProxySettings& proxy,
+                                    milliseconds timeout, const std::stop_token& stop) {
+    constexpr std::size_t kMaxHead = 16 * 1024;
+    constexpr std::string_view kEnd = "\r\n\r\n";
+    OPENARCHIVER_TRY(const std::string request, tunnel_request(proxy, destination));
+    OPENARCHIVER_CHECK(write_all(request, timeout, stop));
+    std::string head;
+    while (head.find(kEnd) == std::string::npos) {
+        std::byte part[1024];
+        OPENARCHIVER_TRY(const std::size_t count, read_some(part, timeout, stop));
+        if (count == 0 || head.size() > kMaxHead) {
+            return failure(Errc::unavailable,
+                           socket_->peer +
+                               " does not answer as a proxy does: check its address "
+                               "and port");
+        }
+        head.append(reinterpret_cast<const char*>(part), count);
+    }
+    const std::size_t end = head.find(kEnd);
+    OPENARCHIVER_CHECK(tunnel_opened(proxy, destination, std::string_view(head).substr(0, end)));
+    // The service says nothing before it is spoken to.
+    if (head.size() > end + kEnd.size()) {
+        return failure(Errc::unavailable, socket_->peer + " sent more than its answer");
+    }
+    return {};
 }
 
 sdk::Status Connection::write_all(std::string_view bytes, milliseconds timeout,

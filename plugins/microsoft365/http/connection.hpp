@@ -14,14 +14,18 @@ namespace openarchiver::microsoft365 {
 
 class Resolver;
 class TlsContext;
+struct ProxySettings;
 
 /// One TCP or TLS connection whose calls never block for longer than a quarter of a second
 /// without looking at the stop token.
 class Connection {
 public:
-    /// `tls` is null for plain http. unavailable, timed_out, invalid_config, cancelled; an
-    /// untrusted certificate is unavailable with service_code kUntrustedCertificate.
+    /// `tls` is null for plain http; `proxy`, which may be null, is for TLS only: what is plain is
+    /// on this machine. unavailable, timed_out, invalid_config, cancelled; an untrusted certificate
+    /// is unavailable with service_code kUntrustedCertificate, what is the proxy's fault with
+    /// kProxyFault or kProxyRefusal.
     static sdk::Result<std::unique_ptr<Connection>> open(const Origin& origin, TlsContext* tls,
+                                                         const ProxySettings* proxy,
                                                          Resolver& resolver,
                                                          std::chrono::milliseconds timeout,
                                                          const std::stop_token& stop);
@@ -43,6 +47,8 @@ public:
 
 private:
     struct Socket;
+    sdk::Status open_tunnel(const Origin& destination, const ProxySettings& proxy,
+                            std::chrono::milliseconds timeout, const std::stop_token& stop);
     explicit Connection(std::unique_ptr<Socket> socket);
 
     std::unique_ptr<Socket> socket_;

@@ -39,7 +39,8 @@ sdk::Result<std::unique_ptr<Connection>> ConnectionPool::open(const Origin& orig
         }
         tls = peer.tls.get();
     }
-    return Connection::open(origin, tls, resolver_, kConnectTimeout, stop);
+    return Connection::open(origin, tls, proxy_ ? &*proxy_ : nullptr, resolver_, kConnectTimeout,
+                            stop);
 }
 
 void ConnectionPool::give_back(const Origin& origin, std::unique_ptr<Connection> connection) {

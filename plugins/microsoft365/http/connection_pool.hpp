@@ -6,12 +6,14 @@
 #include <memory>
 #include <mutex>
 #include <openarchiver/sdk/result.hpp>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "http/connection.hpp"
 #include "http/origin.hpp"
+#include "http/proxy.hpp"
 #include "http/resolver.hpp"
 #include "http/tls_context.hpp"
 
@@ -20,7 +22,8 @@ namespace openarchiver::microsoft365 {
 /// Keep-alive connections by origin. How many are open at a time is bounded by those who send.
 class ConnectionPool {
 public:
-    explicit ConnectionPool(std::filesystem::path ca_file) : ca_file_(std::move(ca_file)) {}
+    ConnectionPool(std::filesystem::path ca_file, std::optional<ProxySettings> proxy)
+        : ca_file_(std::move(ca_file)), proxy_(std::move(proxy)) {}
 
     /// An idle connection, the one used last first; null if there is none that looks alive.
     std::unique_ptr<Connection> take_idle(const Origin& origin);
@@ -42,6 +45,7 @@ private:
     };
 
     const std::filesystem::path ca_file_;
+    const std::optional<ProxySettings> proxy_;
     Resolver resolver_;
     std::mutex mutex_;  // guards peers_
     std::map<std::string, Peer> peers_;

@@ -199,8 +199,8 @@ std::string HttpResponse::read_error_text() {
     return text;
 }
 
-HttpClient::HttpClient(std::filesystem::path ca_file)
-    : pool_(std::make_unique<ConnectionPool>(std::move(ca_file))) {}
+HttpClient::HttpClient(std::filesystem::path ca_file, std::optional<ProxySettings> proxy)
+    : pool_(std::make_unique<ConnectionPool>(std::move(ca_file), std::move(proxy))) {}
 
 HttpClient::~HttpClient() = default;
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <openarchiver/sdk/result.hpp>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "http/origin.hpp"
+#include "http/proxy.hpp"
 #include "http/response_head.hpp"
 
 namespace openarchiver::microsoft365 {
@@ -69,7 +71,8 @@ private:
 /// Safe for concurrent use; responses may not outlive it.
 class HttpClient {
 public:
-    explicit HttpClient(std::filesystem::path ca_file = {});
+    explicit HttpClient(std::filesystem::path ca_file = {},
+                        std::optional<ProxySettings> proxy = {});
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;
     ~HttpClient();

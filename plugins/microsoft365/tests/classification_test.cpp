@@ -140,6 +140,45 @@ TEST_CASE("refusals of the token endpoint tell what to do", "[unit]") {
     CHECK(to_error(parse_entra_failure(403, "<html>")).code == Errc::unavailable);
 }
 
+TEST_CASE("every code that an administrator may meet has a remedy", "[unit]") {
+    const std::vector<int> codes = {
+        7000215, 7000222, 7000216, 7000218, 700016, 7000112, 70001,  90002, 900023,
+        90038,   900382,  900432,  9001023, 50059,  50128,   90019,  50194, 70011,
+        700022,  1002012, 500011,  650057,  50001,  700027,  700024, 50027, 50013,
+        50012,   900384,  700211,  700212,  700213, 7002131, 700025, 53003, 530032,
+        530035,  50105,   501051,  65001,   90094,  650056,  50034,  50196};
+    for (const int code : codes) {
+        const std::string name = "AADSTS" + std::to_string(code);
+        INFO(name);
+        EntraFailure refusal;
+        refusal.status = 400;
+        refusal.error = "invalid_request";
+        refusal.codes = {code};
+        refusal.description = name + ": What the service says";
+        refusal.presented = "the thing presented";
+        const sdk::Error error = to_error(refusal);
+        CHECK(error.code == Errc::unauthenticated);
+        CHECK(error.service_code == name);
+        CHECK_FALSE(remedy_of(name).empty());
+        CHECK(error.message.ends_with(remedy_of(name)));
+        // What was presented is shown where it has to be compared with the registration.
+        const bool compared =
+            code == 700027 || (code >= 700211 && code <= 700213) || code == 7002131;
+        if (compared) {
+            CHECK_THAT(error.message, Catch::Contains("the thing presented") &&
+                                          Catch::Contains("What the service says"));
+        }
+    }
+    for (const int code : {90055, 90006, 90033, 90090, 50033, 90024, 90012}) {
+        EntraFailure refusal;
+        refusal.status = 400;
+        refusal.codes = {code};
+        CHECK(to_error(refusal).code == Errc::unavailable);
+    }
+    CHECK(remedy_of("AADSTS1").empty());
+    CHECK(remedy_of("Other").empty());
+}
+
 TEST_CASE("the permissions in a token are read without trusting it", "[unit]") {
     // {"roles":["Mail.Read","User.Read.All"],"ver":"1.0"}
     const auto claims = parse_token_claims(

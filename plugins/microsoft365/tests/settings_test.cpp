@@ -42,6 +42,10 @@ TEST_CASE("defaults are those of the documentation", "[unit]") {
 }
 
 TEST_CASE("each cloud has its own hosts", "[unit]") {
+    CHECK(settings(R"(,"cloud":"global")")->authority.url() == "https://login.microsoftonline.com");
+    CHECK(settings(R"(,"cloud":"global")")->graph.url() == "https://graph.microsoft.com");
+    CHECK(settings(R"(,"cloud":"usgov")")->authority.url() == "https://login.microsoftonline.us");
+    CHECK(settings(R"(,"cloud":"dod")")->authority.url() == "https://login.microsoftonline.us");
     CHECK(settings(R"(,"cloud":"usgov")")->graph.host == "graph.microsoft.us");
     CHECK(settings(R"(,"cloud":"dod")")->graph.host == "dod-graph.microsoft.us");
     CHECK(settings(R"(,"cloud":"china")")->graph.host == "microsoftgraph.chinacloudapi.cn");
@@ -62,6 +66,29 @@ TEST_CASE("another endpoint is given by both addresses", "[unit]") {
         settings(R"(,"authority_url":"http://example.org","graph_url":"https://example.org")"));
 }
 
+TEST_CASE("each way of signing in is told from the others", "[unit]") {
+    using Kind = CredentialSettings::Kind;
+    CHECK(settings("")->credential.kind == Kind::secret);
+    const auto certificate = settings(R"(,"certificate":{"file":"client.pem"})");
+    REQUIRE(certificate);
+    CHECK(certificate->credential.kind == Kind::certificate);
+    CHECK(certificate->credential.file == "/profiles/client.pem");
+    CHECK(certificate->credential.algorithm == SigningAlgorithm::ps256);
+    CHECK(settings(R"(,"certificate":{"file":"c","algorithm":"RS256"})")->credential.algorithm ==
+          SigningAlgorithm::rs256);
+    const auto federated = settings(R"(,"federated_token_file":"/run/token")");
+    CHECK(federated->credential.kind == Kind::federated_token);
+    CHECK(federated->credential.file == "/run/token");
+}
+
+TEST_CASE("a proxy is an address alone", "[unit]") {
+    const auto read = settings(R"(,"proxy":"http://Proxy.example:3128","proxy_user":"archive")");
+    REQUIRE(read);
+    CHECK(read->proxy->origin.url() == "http://proxy.example:3128");
+    CHECK(read->proxy->user == "archive");
+    CHECK_FALSE(settings("")->proxy);
+}
+
 TEST_CASE("what can't work is refused with a word on it", "[unit]") {
     const std::vector<std::pair<std::string, std::string>> cases = {
         {R"(,"requests_per_account":5)", "requests_per_account"},
@@ -71,6 +98,14 @@ TEST_CASE("what can't work is refused with a word on it", "[unit]") {
         {R"(,"client_secret_expires":"soon")", "client_secret_expires"},
         {R"(,"accounts":{"include":"x"})", "accounts"},
         {R"(,"folders":{"groups":[]})", "folders"},
+        {R"(,"certificate":{"file":"a"},"federated_token_file":"b")", "exclude each other"},
+        {R"(,"certificate":{"file":"a","algorithm":"ES256"})", "PS256"},
+        {R"(,"certificate":{"file":"a"},"client_secret_expires":"2027-01-31")", "remove it"},
+        {R"(,"proxy":"https://proxy.example")", "plain http"},
+        {R"(,"proxy":"proxy.example:3128")", "http://host:port"},
+        {R"(,"proxy":"http://a:b@proxy.example")", "proxy_user"},
+        {R"(,"proxy_user":"a")", "proxy"},
+        {R"(,"proxy":"http://p:1","proxy_user":"a:b")", "colon"},
     };
     for (const auto& [more, word] : cases) {
         const auto read = settings(more);

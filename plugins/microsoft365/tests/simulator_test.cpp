@@ -564,13 +564,13 @@ TEST_CASE("the preflight tells what is right and what to do about the rest", "[i
     using sdk::CheckOutcome;
     SECTION("all is well") {
         Settings given = settings();
-        given.client_secret_expires =
+        given.credential.secret_expires =
             std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()) +
             std::chrono::days(20);
         Tenant tenant(*simulator, given);
         const auto checks = tenant.session->check({});
         REQUIRE(checks);
-        REQUIRE(checks->size() == 9);
+        REQUIRE(checks->size() == 10);
         for (const sdk::Check& check : *checks) {
             INFO(check.name << ": " << check.detail);
             CHECK(check.outcome == CheckOutcome::pass);
@@ -587,7 +587,8 @@ TEST_CASE("the preflight tells what is right and what to do about the rest", "[i
         const sdk::Check token = find(*checks, "token obtained");
         CHECK(token.outcome == CheckOutcome::fail);
         CHECK(token.code == Errc::unauthenticated);
-        CHECK_THAT(token.detail, Catch::Contains("Secret ID"));
+        CHECK_THAT(token.remedy, Catch::Contains("Secret ID"));
+        CHECK_THAT(token.detail, !Catch::Contains("Secret ID"));
         test::Accounts accounts;
         const auto listing = tenant.session->discover({}, accounts, {});
         REQUIRE_FALSE(listing);

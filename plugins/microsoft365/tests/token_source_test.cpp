@@ -74,6 +74,56 @@ TEST_CASE("a short-lived token is used for half its life", "[unit]") {
     CHECK(fixture.tokens.get(Patience::refuse, {})->value == "token-2");
 }
 
+TEST_CASE("a token that can't be renewed yet is used until it expires", "[unit]") {
+    std::atomic<int> count = 0;
+    std::atomic<bool> working = true;
+    Fixture fixture([&](const auto&) {
+        ++count;
+        return working ? test::respond(200, token_json(count, 3600)) : test::respond(503, "");
+    });
+    fixture.host.clock.freeze();
+    CHECK(fixture.tokens.get(Patience::refuse, {})->value == "token-1");
+    working = false;
+    fixture.host.clock.advance(3400s);
+    CHECK(fixture.tokens.get(Patience::refuse, {})->value == "token-1");
+    CHECK(count == 2);
+    // It is not tried with every request.
+    CHECK(fixture.tokens.get(Patience::refuse, {})->value == "token-1");
+    CHECK(count == 2);
+    fixture.host.clock.advance(31s);
+    CHECK(fixture.tokens.get(Patience::refuse, {})->value == "token-1");
+    CHECK(count == 3);
+    CHECK_THAT(fixture.host.logger.text(), Catch::Contains("can't be renewed"));
+    fixture.host.clock.advance(200s);
+    CHECK(fixture.tokens.get(Patience::refuse, {}).error().code == Errc::unavailable);
+    working = true;
+    CHECK(fixture.tokens.get(Patience::refuse, {})->value == "token-5");
+}
+
+TEST_CASE("nobody waits for a renewal as long as the token is good", "[unit]") {
+    std::atomic<int> count = 0;
+    std::atomic<bool> asked = false;
+    Fixture fixture([&](const auto&) {
+        Reply reply = test::respond(200, token_json(++count, 3600));
+        if (count == 2) {
+            reply.delay = 500ms;
+            asked = true;
+        }
+        return reply;
+    });
+    fixture.host.clock.freeze();
+    REQUIRE(fixture.tokens.get(Patience::refuse, {}));
+    fixture.host.clock.advance(3400s);
+    std::jthread renewal([&] { (void)fixture.tokens.get(Patience::refuse, {}); });
+    while (!asked) {
+        std::this_thread::yield();
+    }
+    CHECK(fixture.tokens.get(Patience::refuse, {})->value == "token-1");
+    renewal.join();
+    CHECK(fixture.tokens.get(Patience::refuse, {})->value == "token-2");
+    CHECK(count == 2);
+}
+
 TEST_CASE("however many need a token, it is asked for once", "[unit]") {
     Fixture fixture([](const auto&) {
         Reply reply = test::respond(200, token_json(1, 3599));
