@@ -215,7 +215,6 @@ void Preflight::check_groups(const std::stop_token& stop) {
             error = groups_read_.problems.front();
         }
     }
-    observe(error);
     if (!error) {
         groups_ = conclusion(*groups_, CheckOutcome::pass,
                              std::to_string(groups_read_.by_group.size()) + " groups were read");
