@@ -7,6 +7,7 @@
 #include <string>
 
 #include "auth/token_source.hpp"
+#include "failure.hpp"
 #include "graph/graph_client.hpp"
 #include "http/http_client.hpp"
 #include "mail/discovery.hpp"

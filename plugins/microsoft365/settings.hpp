@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "auth/credentials.hpp"
+#include "failure.hpp"
 #include "http/origin.hpp"
 
 namespace openarchiver::microsoft365 {

@@ -5,8 +5,8 @@
 
 #include "auth/small_file.hpp"
 #include "auth/token_documents.hpp"
-#include "base64.hpp"
 #include "failure.hpp"
+#include "http/base64.hpp"
 #include "http/origin.hpp"
 #include "random_id.hpp"
 #include "time_text.hpp"

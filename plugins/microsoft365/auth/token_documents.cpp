@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "base64.hpp"
 #include "failure.hpp"
+#include "http/base64.hpp"
 
 namespace openarchiver::microsoft365 {
 

@@ -12,6 +12,7 @@
 
 #include "auth/credentials.hpp"
 #include "auth/token_documents.hpp"
+#include "failure.hpp"
 #include "http/http_client.hpp"
 #include "throttle/request_limiter.hpp"
 

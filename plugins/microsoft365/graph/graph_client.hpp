@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "auth/token_source.hpp"
+#include "failure.hpp"
 #include "graph/graph_failure.hpp"
 #include "http/http_client.hpp"
 #include "throttle/request_limiter.hpp"

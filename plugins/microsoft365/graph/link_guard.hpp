@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "failure.hpp"
 #include "http/origin.hpp"
 
 namespace openarchiver::microsoft365 {

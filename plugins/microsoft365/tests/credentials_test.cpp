@@ -12,7 +12,8 @@
 #include <memory>
 #include <set>
 
-#include "base64.hpp"
+#include "failure.hpp"
+#include "http/base64.hpp"
 #include "http/origin.hpp"
 #include "support/test_host.hpp"
 

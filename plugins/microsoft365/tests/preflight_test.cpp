@@ -1,7 +1,8 @@
 #include <catch2/catch.hpp>
 #include <map>
 
-#include "base64.hpp"
+#include "failure.hpp"
+#include "http/base64.hpp"
 #include "session.hpp"
 #include "support/scripted_server.hpp"
 #include "support/test_host.hpp"

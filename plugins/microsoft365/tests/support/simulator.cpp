@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "failure.hpp"
 #include "http/http_client.hpp"
 
 extern char** environ;

@@ -6,7 +6,11 @@
 #include <openarchiver/sdk/host.hpp>
 #include <string>
 
+#include "support/scripted_server.hpp"
+
 namespace openarchiver::microsoft365::test {
+
+using namespace http::test;
 
 class TestClock final : public sdk::Clock {
 public:

@@ -7,7 +7,7 @@
 #include <openarchiver/sdk/result.hpp>
 #include <string>
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 /// The TLS settings for one host: its own context, never the process-wide default of Poco's
 /// SSLManager. Chain and host name are both checked by OpenSSL during the handshake, for loopback
@@ -33,4 +33,4 @@ private:
     Poco::Net::Context::Ptr context_;
 };
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -17,7 +17,7 @@
 #include "http/resolver.hpp"
 #include "http/tls_context.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 /// Keep-alive connections by origin. How many are open at a time is bounded by those who send.
 class ConnectionPool {
@@ -51,4 +51,4 @@ private:
     std::map<std::string, Peer> peers_;
 };
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

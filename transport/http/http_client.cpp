@@ -4,10 +4,10 @@
 #include <cstring>
 #include <optional>
 
-#include "failure.hpp"
 #include "http/connection_pool.hpp"
+#include "http/failure.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 namespace {
 
@@ -17,6 +17,13 @@ constexpr std::size_t kBufferSize = 64 * 1024;
 constexpr std::size_t kMaxHeadSize = 64 * 1024;
 constexpr std::size_t kMaxErrorText = 64 * 1024;
 constexpr std::chrono::seconds kWriteTimeout{60};
+/// From this size on a body waits for the service's word, though not for long: not all give it.
+constexpr std::uint64_t kLargeBody = 256 * 1024;
+constexpr std::chrono::seconds kContinueTimeout{1};
+
+bool asks_first(const HttpRequest& request) {
+    return request.source != nullptr && request.source->size() >= kLargeBody;
+}
 
 std::string request_text(const Origin& origin, const HttpRequest& request) {
     std::string text = request.method + " " + request.target +
@@ -24,7 +31,10 @@ std::string request_text(const Origin& origin, const HttpRequest& request) {
     for (const auto& [name, value] : request.fields) {
         text += name + ": " + value + "\r\n";
     }
-    if (!request.body.empty() || request.method == "POST") {
+    if (request.source != nullptr) {
+        text += "Content-Length: " + std::to_string(request.source->size()) + "\r\n";
+        text += asks_first(request) ? "Expect: 100-continue\r\n" : "";
+    } else if (!request.body.empty() || request.method == "POST") {
         text += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
     }
     text += "\r\n";
@@ -51,11 +61,24 @@ struct HttpResponse::State {
 
     /// Reads up to and including the empty line. `any_byte` tells whether anything arrived.
     sdk::Status receive_head(std::chrono::milliseconds timeout, bool& any_byte);
+    /// As above, and an interim response is an answer, too.
+    sdk::Status receive_any_head(std::chrono::milliseconds timeout, bool& any_byte);
+    /// Sends the request and receives the head of its answer.
+    sdk::Status exchange(const HttpRequest& request, bool& any_byte);
+    sdk::Status write_source(sdk::ByteSource& source);
     void release_if_complete();
     sdk::Error truncated() const;
 };
 
 sdk::Status HttpResponse::State::receive_head(std::chrono::milliseconds timeout, bool& any_byte) {
+    do {
+        OPENARCHIVER_CHECK(receive_any_head(timeout, any_byte));
+    } while (head.status < 200 && head.status != 101);
+    return {};
+}
+
+sdk::Status HttpResponse::State::receive_any_head(std::chrono::milliseconds timeout,
+                                                  bool& any_byte) {
     for (;;) {
         const std::string_view text(reinterpret_cast<const char*>(buffer.data()) + begin,
                                     end - begin);
@@ -63,9 +86,6 @@ sdk::Status HttpResponse::State::receive_head(std::chrono::milliseconds timeout,
             empty_line != std::string_view::npos) {
             OPENARCHIVER_TRY(head, parse_response_head(text.substr(0, empty_line)));
             begin += empty_line + 4;
-            if (head.status < 200 && head.status != 101) {
-                continue;  // an interim response; the real one follows
-            }
             return {};
         }
         if (text.size() >= kMaxHeadSize) {
@@ -88,6 +108,54 @@ sdk::Status HttpResponse::State::receive_head(std::chrono::milliseconds timeout,
         any_byte = true;
         end += count;
     }
+}
+
+sdk::Status HttpResponse::State::write_source(sdk::ByteSource& source) {
+    std::vector<std::byte> piece(kBufferSize);
+    std::uint64_t sent = 0;
+    for (;;) {
+        if (stop.stop_requested()) {
+            return cancelled();
+        }
+        OPENARCHIVER_TRY(const std::size_t count, source.read(piece));
+        sent += count;
+        if (count == 0 || sent > source.size()) {
+            break;
+        }
+        OPENARCHIVER_CHECK(connection->write_all(
+            {reinterpret_cast<const char*>(piece.data()), count}, kWriteTimeout, stop));
+    }
+    if (sent != source.size()) {
+        return failure(Errc::invalid_argument,
+                       "a source announced " + std::to_string(source.size()) + " bytes and had " +
+                           (sent > source.size() ? "more" : std::to_string(sent)));
+    }
+    return {};
+}
+
+sdk::Status HttpResponse::State::exchange(const HttpRequest& request, bool& any_byte) {
+    OPENARCHIVER_CHECK(connection->write_all(request_text(origin, request), kWriteTimeout, stop));
+    if (asks_first(request)) {
+        auto asked = receive_any_head(kContinueTimeout, any_byte);
+        if (asked && head.status != 100) {
+            reusable = false;  // the service may wait for the body or not
+            return head.status < 200 ? receive_head(request.answer_timeout, any_byte)
+                                     : sdk::Status();
+        }
+        if (!asked && asked.error().code != Errc::timed_out) {
+            return asked;
+        }
+    }
+    sdk::Status written = request.source != nullptr ? write_source(*request.source) : sdk::Status();
+    if (!written && written.error().code == Errc::unavailable) {
+        // A service that refuses a request may end the connection before it has read the body.
+        reusable = false;
+        if (receive_head(kContinueTimeout, any_byte)) {
+            return {};
+        }
+    }
+    OPENARCHIVER_CHECK(written);
+    return receive_head(request.answer_timeout, any_byte);
 }
 
 void HttpResponse::State::release_if_complete() {
@@ -207,7 +275,6 @@ HttpClient::~HttpClient() = default;
 sdk::Result<std::unique_ptr<HttpResponse>> HttpClient::send(const Origin& origin,
                                                             const HttpRequest& request,
                                                             std::stop_token stop) {
-    const std::string text = request_text(origin, request);
     std::unique_ptr<Connection> connection = pool_->take_idle(origin);
     bool reused = connection != nullptr;
     for (;;) {
@@ -223,12 +290,13 @@ sdk::Result<std::unique_ptr<HttpResponse>> HttpClient::send(const Origin& origin
                                 .head = {},
                                 .decoder = {}});
         bool any_byte = false;
-        sdk::Status status = state->connection->write_all(text, kWriteTimeout, stop);
+        sdk::Status status = state->exchange(request, any_byte);
         if (status) {
-            status = state->receive_head(request.answer_timeout, any_byte);
-        }
-        if (status) {
-            OPENARCHIVER_TRY(state->decoder, state->head.body_decoder());
+            if (request.method == "HEAD") {
+                state->decoder = BodyDecoder::with_length(0);
+            } else {
+                OPENARCHIVER_TRY(state->decoder, state->head.body_decoder());
+            }
             state->release_if_complete();
             return std::unique_ptr<HttpResponse>(new HttpResponse(std::move(state)));
         }
@@ -238,7 +306,10 @@ sdk::Result<std::unique_ptr<HttpResponse>> HttpClient::send(const Origin& origin
         }
         connection = nullptr;
         reused = false;
+        if (request.source != nullptr) {
+            OPENARCHIVER_CHECK(request.source->rewind());
+        }
     }
 }
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -10,7 +10,7 @@
 
 #include "http/origin.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 class Resolver;
 class TlsContext;
@@ -54,4 +54,4 @@ private:
     std::unique_ptr<Socket> socket_;
 };
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -1,6 +1,6 @@
 #include "http/connection_pool.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 namespace {
 
@@ -51,4 +51,4 @@ void ConnectionPool::give_back(const Origin& origin, std::unique_ptr<Connection>
     }
 }
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

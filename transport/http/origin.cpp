@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 namespace {
 
@@ -45,7 +45,7 @@ std::string Origin::url() const {
 }
 
 bool Origin::is_loopback() const {
-    if (host == "localhost" || host == "::1") {
+    if (host == "localhost" || host.ends_with(".localhost") || host == "::1") {
         return true;
     }
     // Only a dotted quad: "127.0.0.1.example.org" is somebody else's machine.
@@ -155,4 +155,4 @@ std::string percent_encode(std::string_view text) {
     return result;
 }
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -8,9 +8,9 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include "failure.hpp"
+#include "http/failure.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 namespace {
 
@@ -89,4 +89,4 @@ void TlsContext::clear_verification_problem() {
     verification_problem = X509_V_OK;
 }
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 /// Scheme, host and port: what decides who receives the token.
 struct Origin {
@@ -41,4 +41,4 @@ sdk::Result<Origin> parse_origin(std::string_view setting, std::string_view url)
 /// '/', '+' and '=' must not be taken for syntax) and for form values.
 std::string percent_encode(std::string_view text);
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

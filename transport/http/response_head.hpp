@@ -10,7 +10,7 @@
 
 #include "http/body_decoder.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 /// Status line and header fields of a response.
 struct ResponseHead {
@@ -40,4 +40,4 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text);
 std::optional<std::chrono::milliseconds> parse_retry_after(
     std::string_view text, std::chrono::system_clock::time_point now);
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

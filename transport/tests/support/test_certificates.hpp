@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace openarchiver::microsoft365::test {
+namespace openarchiver::http::test {
 
 /// A self-signed authority and a certificate of it, as PEM files in a folder that is removed again.
 class TestCertificates {
@@ -24,4 +24,4 @@ private:
     std::filesystem::path folder_;
 };
 
-}  // namespace openarchiver::microsoft365::test
+}  // namespace openarchiver::http::test

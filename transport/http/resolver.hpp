@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 /// Host names to addresses. The system's resolver can't be interrupted, so it runs in a thread of
 /// its own, one for each name, and callers wait for it with their stop token. Answers count for a
@@ -40,4 +40,4 @@ private:
     std::map<std::string, Entry> entries_;
 };
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -4,9 +4,9 @@
 #include <array>
 #include <charconv>
 
-#include "failure.hpp"
+#include "http/failure.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 namespace {
 
@@ -214,4 +214,4 @@ std::optional<std::chrono::milliseconds> parse_retry_after(
     return std::nullopt;
 }
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 /// Takes the framing off a response body and knows whether the body is whole. Poco's body streams
 /// end in the same state for a body that was cut as for a complete one; an archive has to tell
@@ -65,4 +65,4 @@ private:
     std::uint32_t overhead_ = 0;
 };
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

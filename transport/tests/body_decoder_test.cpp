@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 namespace {
 
 struct Decoded {
@@ -105,4 +105,4 @@ TEST_CASE("endless extensions and trailers are refused", "[unit]") {
 }
 
 }  // namespace
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace openarchiver::microsoft365::test {
+namespace openarchiver::http::test {
 
 namespace {
 
@@ -138,7 +138,7 @@ void ScriptedServer::serve(Poco::Net::StreamSocket& socket, std::size_t index,
         request.target =
             request.head.substr(space + 1, request.head.find(' ', space + 1) - space - 1);
         const std::string length = request.field("Content-Length");
-        const std::size_t size = length.empty() ? 0 : std::stoul(length);
+        const std::size_t size = length.empty() || !reads_bodies_ ? 0 : std::stoul(length);
         while (input.size() < size) {
             if (!more()) {
                 return;
@@ -174,4 +174,4 @@ void ScriptedServer::serve(Poco::Net::StreamSocket& socket, std::size_t index,
     }
 }
 
-}  // namespace openarchiver::microsoft365::test
+}  // namespace openarchiver::http::test

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <openarchiver/sdk/bytes.hpp>
 #include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <span>
@@ -17,7 +18,7 @@
 #include "http/proxy.hpp"
 #include "http/response_head.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 struct HttpRequest {
     std::string method = "GET";
@@ -26,6 +27,8 @@ struct HttpRequest {
     /// Host, Content-Length and Connection are added.
     std::vector<std::pair<std::string, std::string>> fields;
     std::string body;
+    /// In place of `body`; rewound where the request has to be sent a second time.
+    sdk::ByteSource* source = nullptr;
     /// How long the service may take to begin its answer, and how long it may pause within it.
     std::chrono::milliseconds answer_timeout = std::chrono::seconds(120);
     std::chrono::milliseconds stall_timeout = std::chrono::seconds(60);
@@ -68,6 +71,7 @@ private:
 
 /// HTTP/1.1 over pooled keep-alive connections. It follows no redirect, and repeats a request only
 /// in one case: a reused connection that turns out closed before the first byte of an answer.
+/// Before a large body it asks whether the service wants it ("Expect: 100-continue").
 /// Safe for concurrent use; responses may not outlive it.
 class HttpClient {
 public:
@@ -87,4 +91,4 @@ private:
     std::unique_ptr<ConnectionPool> pool_;
 };
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-namespace openarchiver::microsoft365::test {
+namespace openarchiver::http::test {
 
 struct ReceivedRequest {
     std::string method;
@@ -53,6 +53,9 @@ public:
     ScriptedServer& operator=(const ScriptedServer&) = delete;
     ~ScriptedServer();
 
+    /// From now on requests are answered as soon as their heads are there.
+    void answer_before_body() { reads_bodies_ = false; }
+
     [[nodiscard]] std::uint16_t port() const { return port_; }
 
     [[nodiscard]] std::string url(std::string_view host = "127.0.0.1") const;
@@ -69,6 +72,7 @@ private:
     Poco::Net::ServerSocket socket_;
     std::uint16_t port_;
     std::atomic<std::size_t> connections_ = 0;
+    std::atomic<bool> reads_bodies_ = true;
     mutable std::mutex mutex_;  // guards requests_, sockets_ and workers_
     std::vector<ReceivedRequest> requests_;
     /// Closed by their workers, destroyed after them.
@@ -77,4 +81,4 @@ private:
     std::jthread acceptor_;
 };
 
-}  // namespace openarchiver::microsoft365::test
+}  // namespace openarchiver::http::test

@@ -1,8 +1,8 @@
-#include "base64.hpp"
+#include "http/base64.hpp"
 
 #include <cstdint>
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 namespace {
 
@@ -81,4 +81,4 @@ std::optional<std::string> decode_base64url(std::string_view text) {
     return result;
 }
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

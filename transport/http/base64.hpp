@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 /// RFC 4648 section 4, padded: for HTTP's Basic authentication.
 std::string encode_base64(std::string_view bytes);
@@ -15,4 +15,4 @@ std::string encode_base64url(std::string_view bytes);
 /// Either alphabet, padded or not.
 std::optional<std::string> decode_base64url(std::string_view text);
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

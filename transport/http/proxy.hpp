@@ -6,7 +6,7 @@
 
 #include "http/origin.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 /// A proxy that opens tunnels (CONNECT). It sees host and port of a service, never what is said.
 struct ProxySettings {
@@ -25,4 +25,4 @@ sdk::Result<std::string> tunnel_request(const ProxySettings& proxy, const Origin
 sdk::Status tunnel_opened(const ProxySettings& proxy, const Origin& destination,
                           std::string_view head);
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -10,7 +10,7 @@
 #include <memory>
 #include <stdexcept>
 
-namespace openarchiver::microsoft365::test {
+namespace openarchiver::http::test {
 
 namespace {
 
@@ -100,4 +100,4 @@ Poco::Net::Context::Ptr TestCertificates::server_context() const {
     return new Poco::Net::Context(Poco::Net::Context::TLS_SERVER_USE, params);
 }
 
-}  // namespace openarchiver::microsoft365::test
+}  // namespace openarchiver::http::test

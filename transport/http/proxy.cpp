@@ -1,10 +1,10 @@
 #include "http/proxy.hpp"
 
-#include "base64.hpp"
-#include "failure.hpp"
+#include "http/base64.hpp"
+#include "http/failure.hpp"
 #include "http/response_head.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 namespace {
 
@@ -79,4 +79,4 @@ sdk::Status tunnel_opened(const ProxySettings& proxy, const Origin& destination,
                    kProxyRefusal);
 }
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "failure.hpp"
+#include "http/failure.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 namespace {
 
@@ -157,4 +157,4 @@ sdk::Result<BodyDecoder::Step> BodyDecoder::decode(std::span<const std::byte> in
     return step;
 }
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

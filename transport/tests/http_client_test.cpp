@@ -1,14 +1,16 @@
 #include "http/http_client.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <string>
 #include <thread>
 
-#include "failure.hpp"
+#include "http/failure.hpp"
 #include "support/scripted_server.hpp"
 #include "support/test_certificates.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 namespace {
 
 using sdk::Errc;
@@ -313,5 +315,114 @@ TEST_CASE("dates and delays of HTTP are understood", "[unit]") {
     CHECK(head.time(now + 1h) == now);
 }
 
+/// Bytes that are asked for once, and once more after each rewind().
+class Source final : public sdk::ByteSource {
+public:
+    explicit Source(std::string bytes) : bytes_(std::move(bytes)) {}
+
+    sdk::Result<std::size_t> read(std::span<std::byte> buffer) override {
+        const std::size_t count = std::min(buffer.size(), bytes_.size() - offset_);
+        std::memcpy(buffer.data(), bytes_.data() + offset_, count);
+        offset_ += count;
+        return count;
+    }
+
+    [[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
+
+    sdk::Status rewind() override {
+        offset_ = 0;
+        return {};
+    }
+
+    [[nodiscard]] std::size_t offset() const { return offset_; }
+
+private:
+    const std::string bytes_;
+    std::size_t offset_ = 0;
+};
+
+HttpRequest put_request(Source& source) {
+    HttpRequest request = root_request();
+    request.method = "PUT";
+    request.source = &source;
+    return request;
+}
+
+std::string many_bytes() {
+    std::string bytes;
+    while (bytes.size() < 20'000'000) {
+        bytes += std::to_string(bytes.size()) + " ";
+    }
+    return bytes;
+}
+
+TEST_CASE("a body of a source is sent byte for byte, larger than any buffer", "[unit]") {
+    const std::string bytes = many_bytes();
+    ScriptedServer server([](const auto&) { return test::respond(200, ""); });
+    HttpClient client;
+    Source source(bytes);
+    const auto response = client.send(origin_of(server.url()), put_request(source), {});
+    REQUIRE(response);
+    const auto requests = server.requests();
+    CHECK(requests.size() == 1);
+    CHECK(requests.front().body == bytes);
+    CHECK(requests.front().field("Expect") == "100-continue");
+}
+
+TEST_CASE("a body of a source is sent again after a connection that was closed meanwhile",
+          "[unit]") {
+    std::atomic<int> count = 0;
+    ScriptedServer server([&](const auto&) {
+        // Closes after the first answer without saying so, while the second request is on its way.
+        return ++count == 2 ? Reply{.bytes = "", .close = true} : test::respond(200, "");
+    });
+    HttpClient client;
+    for (int i = 0; i < 2; ++i) {
+        Source source("bytes");
+        REQUIRE(client.send(origin_of(server.url()), put_request(source), {}));
+    }
+    const auto requests = server.requests();
+    REQUIRE(requests.size() == 3);
+    CHECK(requests[1].connection == 0);
+    CHECK(requests[2].connection == 1);
+    CHECK(requests[2].body == "bytes");
+}
+
+TEST_CASE("a service that refuses a large body is not sent it", "[unit]") {
+    ScriptedServer server([](const auto&) { return test::respond(503, "later"); });
+    server.answer_before_body();
+    HttpClient client;
+    Source source(many_bytes());
+    const auto response = client.send(origin_of(server.url()), put_request(source), {});
+    REQUIRE(response);
+    CHECK((*response)->head().status == 503);
+    CHECK((*response)->read_all(100).value() == "later");
+    CHECK(source.offset() == 0);
+}
+
+TEST_CASE("the head of a response to HEAD tells a length, and no body follows", "[unit]") {
+    ScriptedServer server([](const auto&) {
+        return Reply{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5000000000\r\n\r\n"};
+    });
+    HttpClient client;
+    for (int i = 0; i < 2; ++i) {
+        HttpRequest request = root_request();
+        request.method = "HEAD";
+        const auto response = client.send(origin_of(server.url()), request, {});
+        REQUIRE(response);
+        CHECK((*response)->head().field("Content-Length") == "5000000000");
+        CHECK((*response)->complete());
+    }
+    CHECK(server.connections() == 1);
+}
+
+TEST_CASE("names below localhost are this machine, whatever the name servers say", "[unit]") {
+    ScriptedServer server([](const auto&) { return test::respond(200, "here"); });
+    HttpClient client;
+    CHECK(get(client, server.url("bucket.localhost")).value() == "here");
+    CHECK(split_url("http://bucket.localhost").value().origin.is_loopback());
+    CHECK_FALSE(split_url("http://notlocalhost").value().origin.is_loopback());
+}
+
 }  // namespace
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http

@@ -16,12 +16,12 @@
 #include <optional>
 #include <string>
 
-#include "failure.hpp"
+#include "http/failure.hpp"
 #include "http/proxy.hpp"
 #include "http/resolver.hpp"
 #include "http/tls_context.hpp"
 
-namespace openarchiver::microsoft365 {
+namespace openarchiver::http {
 
 namespace {
 
@@ -119,6 +119,20 @@ struct Connection::Socket {
     sdk::Status secure_with(TlsContext& tls, const std::string& host, SteadyTime deadline,
                             const std::stop_token& stop);
     sdk::Status handshake(SteadyTime deadline, const std::stop_token& stop);
+
+    /// How many bytes it took, or what to wait for. Poco's own call throws where a plain socket
+    /// takes none at the moment.
+    [[nodiscard]] int send(const char* bytes, int count) {
+        if (secure) {
+            return secure->sendBytes(bytes, count);
+        }
+        const auto sent =
+            ::send(descriptor(), bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            throw Poco::IOException(std::strerror(errno));  // NOLINT: text only
+        }
+        return static_cast<int>(sent);
+    }
 
     /// For an answer of the socket that is no count of bytes: what to wait for.
     [[nodiscard]] static short wanted(int answer, short otherwise) {
@@ -325,8 +339,7 @@ sdk::Status Connection::write_all(std::string_view bytes, milliseconds timeout,
             }
             ERR_clear_error();
             const int count = static_cast<int>(std::min<std::size_t>(bytes.size(), 64 * 1024));
-            const int answer = socket_->stream().sendBytes(bytes.data(), count,
-                                                           socket_->secure ? 0 : MSG_NOSIGNAL);
+            const int answer = socket_->send(bytes.data(), count);
             if (answer > 0) {
                 bytes.remove_prefix(static_cast<std::size_t>(answer));
                 continue;
@@ -378,4 +391,4 @@ bool Connection::is_stale() const {
     return ::poll(&entry, 1, 0) != 0;
 }
 
-}  // namespace openarchiver::microsoft365
+}  // namespace openarchiver::http
