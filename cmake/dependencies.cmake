@@ -1,7 +1,7 @@
 # Everything comes from Debian 12; docs/dependencies.md says why each is there.
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS json)
-find_package(Poco 1.11 CONFIG REQUIRED COMPONENTS Foundation Net Crypto NetSSL Data DataSQLite)
+find_package(Poco 1.11 CONFIG REQUIRED COMPONENTS Foundation Net Crypto NetSSL XML Data DataSQLite)
 find_package(SQLite3 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(spdlog 1.10 CONFIG REQUIRED)

@@ -287,6 +287,13 @@ Lease::Lease(std::unique_ptr<State> state) : state_(std::move(state)) {}
 sdk::Result<std::unique_ptr<Lease>> Lease::acquire(sdk::ObjectStore& store, sdk::Clock& clock,
                                                    std::stop_token stop,
                                                    std::chrono::milliseconds renew_every) {
+    if (!store.capabilities().put_if_absent) {
+        return sdk::Error{.code = sdk::Errc::unsupported,
+                          .message =
+                              "the archive's store can't refuse to replace an object (a store of "
+                              "S3 has to keep to If-None-Match), so that two engines could write "
+                              "to it without noticing; use a store that can"};
+    }
     auto state = std::make_unique<State>(store, clock);
     state->renewed.store(milliseconds_since_boot());
     sdk::Status put = state->put(sdk::PutMode::if_absent, stop);

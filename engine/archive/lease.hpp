@@ -18,7 +18,8 @@ public:
     static constexpr std::chrono::seconds kRenewEvery{15};
     static constexpr std::chrono::seconds kStaleAfter{60};
 
-    /// already_exists: held by another engine; the message names host and process.
+    /// already_exists: held by another engine; the message names host and process. unsupported: the
+    /// store can't keep two engines apart.
     static sdk::Result<std::unique_ptr<Lease>> acquire(
         sdk::ObjectStore& store, sdk::Clock& clock, std::stop_token stop,
         std::chrono::milliseconds renew_every = kRenewEvery);

@@ -100,6 +100,17 @@ std::string lease_object(test::StoreContents& contents) {
 
 }  // namespace
 
+TEST_CASE("A store that can't keep two engines apart is not written to", "[lease]") {
+    test::StoreContents contents;
+    contents.put_if_absent = false;
+    test::MemoryStore store(contents);
+    test::FakeClock clock;
+    const auto lease = Lease::acquire(store, clock, {});
+    REQUIRE_FALSE(lease);
+    CHECK(lease.error().code == sdk::Errc::unsupported);
+    CHECK(contents.objects.empty());
+}
+
 TEST_CASE("A lease is held until it is given back") {
     test::StoreContents contents;
     test::MemoryStore store(contents);

@@ -25,6 +25,7 @@ struct StoreContents {
     std::size_t break_get_after = 0;
     sdk::Result<sdk::Capacity> capacity =
         sdk::Error{.code = sdk::Errc::unsupported, .message = "it has no bounds"};
+    bool put_if_absent = true;
     unsigned capacity_calls = 0;
     unsigned puts = 0;
     unsigned gets = 0;
@@ -35,7 +36,9 @@ public:
     explicit MemoryStore(StoreContents& contents) : contents_(contents) {}
 
     [[nodiscard]] sdk::StorageCapabilities capabilities() const override {
-        return {.put_if_absent = true, .max_object_bytes = 1ULL << 40U, .parallelism = 4};
+        return {.put_if_absent = contents_.put_if_absent,
+                .max_object_bytes = 1ULL << 40U,
+                .parallelism = 4};
     }
 
     sdk::Status put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,

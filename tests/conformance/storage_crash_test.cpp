@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <openarchiver/testkit/byte_streams.hpp>
 #include <openarchiver/testkit/catch2.hpp>
 #include <openarchiver/testkit/host_fixture.hpp>
@@ -14,28 +15,23 @@
 #include <set>
 
 #include "plugin_library.hpp"
+#include "rgw.hpp"
 
 using namespace openarchiver;
 
 namespace {
 
-struct Backend {
-    std::string name;
-    /// The member of its configuration that says where the archive is.
-    std::string place;
-};
-
 /// Starts a writer, kills it `delay` milliseconds after its first object, and returns the keys that
 /// it had acknowledged.
-std::vector<std::string> write_and_kill(const Backend& backend, const std::string& config, int seed,
-                                        int delay) {
+std::vector<std::string> write_and_kill(const std::string& backend, const std::string& config,
+                                        int seed, int delay) {
     std::array<int, 2> pipe{};
     REQUIRE(::pipe2(pipe.data(), O_CLOEXEC) == 0);
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
     std::string program = OPENARCHIVER_OBJECT_WRITER;
-    std::string name_argument = backend.name;
+    std::string name_argument = backend;
     std::string config_argument = config;
     std::string seed_argument = std::to_string(seed);
     std::array<char*, 5> arguments = {program.data(), name_argument.data(), config_argument.data(),
@@ -88,15 +84,10 @@ bool is_whole(const std::string& key, const testkit::Bytes& bytes) {
            (dash == std::string::npos || key.substr(dash + 1) == std::to_string(bytes.size()));
 }
 
-}  // namespace
-
-TEST_CASE("After a writer is killed, only whole objects are visible, and all it acknowledged",
-          "[conformance][crash]") {
-    const auto backend = GENERATE(values<Backend>({{"filesystem", "root"}, {"sqlite", "file"}}));
-    CAPTURE(backend.name);
-    testkit::HostFixture host;
-    const std::string config =
-        "{\"" + backend.place + "\": \"" + (host.profile_folder() / "archive").string() + "\"}";
+/// `config` is for the writer and for the host that looks afterwards.
+void kill_and_look(const std::string& backend, const std::string& config,
+                   testkit::HostFixture& host) {
+    CAPTURE(backend);
     std::minstd_rand random(7);
     std::set<std::string> acknowledged;
     for (int round = 0; round < 12; ++round) {
@@ -105,7 +96,7 @@ TEST_CASE("After a writer is killed, only whole objects are visible, and all it 
         acknowledged.insert(keys.begin(), keys.end());
 
         const auto store =
-            tests::built_plugin(backend.name).storage_backend()->open(config, host.services());
+            tests::built_plugin(backend).storage_backend()->open(config, host.services());
         REQUIRE(store);
         InfoSink listed;
         REQUIRE((*store)->list("", "", listed, {}));
@@ -120,4 +111,34 @@ TEST_CASE("After a writer is killed, only whole objects are visible, and all it 
         }
         CHECK(std::ranges::includes(visible, acknowledged));
     }
+}
+
+}  // namespace
+
+TEST_CASE("After a writer is killed, only whole objects are visible, and all it acknowledged",
+          "[conformance][crash]") {
+    struct Backend {
+        std::string name;
+        /// The member of its configuration that says where the archive is.
+        std::string place;
+    };
+
+    const auto backend = GENERATE(values<Backend>({{"filesystem", "root"}, {"sqlite", "file"}}));
+    testkit::HostFixture host;
+    kill_and_look(
+        backend.name,
+        "{\"" + backend.place + "\": \"" + (host.profile_folder() / "archive").string() + "\"}",
+        host);
+}
+
+TEST_CASE("After a writer to S3 is killed, whole objects are visible, and all it acknowledged",
+          "[conformance][crash][s3]") {
+    const tests::Rgw rgw = tests::Rgw::running();
+    tests::Bucket bucket(rgw);
+    // The writer's host has no secrets.
+    const auto credentials = bucket.host.profile_folder() / "credentials";
+    std::ofstream(credentials) << "[default]\naws_access_key_id = " << rgw.access_key_id
+                               << "\naws_secret_access_key = " << rgw.secret_access_key << "\n";
+    kill_and_look("s3", bucket.config(R"("credentials_file": ")" + credentials.string() + "\""),
+                  bucket.host);
 }

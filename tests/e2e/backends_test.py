@@ -7,10 +7,12 @@ import time
 import unittest
 
 from harness import ArchiverTest, Simulator, running
+from s3_bucket import Bucket
 
 BACKENDS = {
-    "filesystem": {"root": "./archive"},
-    "sqlite": {"file": "./archive/archive.db"},
+    "filesystem": lambda folder: {"root": "./archive"},
+    "s3": lambda folder: Bucket().config(folder),
+    "sqlite": lambda folder: {"file": "./archive/archive.db"},
 }
 
 
@@ -19,7 +21,8 @@ class BackendsTest(ArchiverTest):
         for backend, config in BACKENDS.items():
             with self.subTest(backend=backend):
                 archive = self.archive(simulator, backend)
-                archive.profile["archive"]["storage"] = {"backend": backend, "config": config}
+                archive.profile["archive"]["storage"] = {
+                    "backend": backend, "config": config(archive.folder)}
                 archive.write_profile()
                 yield archive
 
@@ -49,6 +52,24 @@ class BackendsTest(ArchiverTest):
                 archive.sync()
                 self.assert_archived(simulator, archive)
                 archive.run("verify")
+
+    def test_what_another_client_copies_off_s3_is_an_archive_in_a_folder(self):
+        with Simulator("--users", 2, "--messages", 60) as simulator:
+            archive = self.archive(simulator, "copied")
+            bucket = Bucket()
+            archive.profile["archive"]["storage"] = {
+                "backend": "s3", "config": bucket.config(archive.folder)}
+            archive.write_profile()
+            archive.sync()
+            shutil.rmtree(archive.folder / "catalog")
+            self.assertGreater(bucket.download(archive.folder / "archive"), 5)
+            archive.profile["archive"]["storage"] = {
+                "backend": "filesystem", "config": {"root": "./archive"}}
+            archive.write_profile()
+            archive.run("rebuild")
+            archive.run("verify")
+            self.assertEqual(archive.sync()["items"]["new"], 0)
+            self.assert_archived(simulator, archive)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <openarchiver/sdk/exceptions.hpp>
+#include <openarchiver/sdk/storage.hpp>
+#include <string>
+#include <string_view>
+
+#include "client.hpp"
+
+namespace openarchiver::s3 {
+
+template <typename Body>
+auto guarded(Body body) noexcept {
+    return sdk::without_exceptions("the s3 storage backend", std::move(body));
+}
+
+/// Objects are objects of a bucket, below the prefix; each put is one PUT.
+class Store final : public sdk::ObjectStore {
+public:
+    /// Checks that the bucket can be listed, and finds out whether the store keeps to
+    /// If-None-Match.
+    static sdk::Result<std::unique_ptr<sdk::ObjectStore>> open(Settings settings,
+                                                               const sdk::HostServices& host);
+
+    [[nodiscard]] sdk::StorageCapabilities capabilities() const override;
+    sdk::Status put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
+                    std::stop_token stop) override;
+    sdk::Status get(std::string_view key, const sdk::Range& range, sdk::ByteSink& sink,
+                    std::stop_token stop) override;
+    sdk::Result<sdk::ObjectInfo> stat(std::string_view key, std::stop_token stop) override;
+    sdk::Status list(std::string_view prefix, std::string_view start_after,
+                     sdk::ObjectListSink& sink, std::stop_token stop) override;
+    sdk::Status remove(std::string_view key, std::stop_token stop) override;
+    sdk::Result<sdk::Capacity> capacity(std::stop_token stop) override;
+
+private:
+    Store(Settings settings, const sdk::HostServices& host) : client_(std::move(settings), host) {}
+
+    sdk::Status check_bucket(const std::stop_token& stop);
+    sdk::Status probe_if_absent();
+    [[nodiscard]] std::string object_of(std::string_view key) const;
+    sdk::Status check_stored(std::string_view key, std::string_view etag,
+                             const std::string& payload_sha256, const std::stop_token& stop);
+
+    Client client_;
+    bool if_absent_ = true;
+    /// False once a store was seen whose tag of an object is something else.
+    std::atomic<bool> etag_is_md5_ = true;
+};
+
+}  // namespace openarchiver::s3
