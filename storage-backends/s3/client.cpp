@@ -109,7 +109,7 @@ sdk::Error Client::error(const Call& call, http::HttpResponse& response) const {
                           .bucket = settings_.place(),
                           .credentials = credentials_.place(),
                           .region = settings_.region},
-                         std::chrono::time_point_cast<std::chrono::system_clock::duration>(now()));
+                         response.head().time(now()));
 }
 
 }  // namespace openarchiver::s3

@@ -71,6 +71,18 @@ class BackendsTest(ArchiverTest):
             self.assertEqual(archive.sync()["items"]["new"], 0)
             self.assert_archived(simulator, archive)
 
+    def test_a_store_that_can_not_keep_two_engines_apart_is_not_written_to(self):
+        with Simulator("--users", 1, "--messages", 5) as simulator:
+            archive = self.archive(simulator, "versions")
+            bucket = Bucket(versions=True)
+            archive.profile["archive"]["storage"] = {
+                "backend": "s3", "config": bucket.config(archive.folder)}
+            archive.write_profile()
+            refused = archive.run("sync", expect=None)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn(b"If-None-Match", refused.stderr)
+            self.assertEqual(bucket.download(archive.folder / "archive"), 1)  # the probe
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

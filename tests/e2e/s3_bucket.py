@@ -11,13 +11,16 @@ from botocore.config import Config
 
 
 class Bucket:
-    """A new bucket."""
+    """A new bucket; with versions the gateway ignores If-None-Match in it."""
 
-    def __init__(self):
+    def __init__(self, versions=False):
         self.gateway = json.loads(pathlib.Path(os.environ["OPENARCHIVER_RGW"]).read_text())
         self.name = f"archive-{uuid.uuid4().hex}"
         with self.client() as client:
             client.create_bucket(Bucket=self.name)
+            if versions:
+                client.put_bucket_versioning(
+                    Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
 
     def client(self):
         return contextlib.closing(boto3.client(
