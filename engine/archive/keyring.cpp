@@ -64,13 +64,13 @@ AccountKey make_key(bool encrypted) {
     return key;
 }
 
-void wipe_key(AccountKey& key) {
-    if (key.key) {
-        wipe(*key.key);
+}  // namespace
+
+void wipe_key(AccountKey& account) {
+    if (account.key) {
+        wipe(*account.key);
     }
 }
-
-}  // namespace
 
 Keyring::Keyring(bool encrypted) : encrypted_(encrypted) {}
 

@@ -25,6 +25,9 @@ struct AccountKey {
     std::optional<SecretKey> key;
 };
 
+/// Overwrites the key, where there is one.
+void wipe_key(AccountKey& account);
+
 /// The keys of an archive: one for each account, one ("archive") for what belongs to none.
 /// Immutable packs and segments are sealed with them; only the keyring is ever rewritten, and what
 /// it no longer holds can never be read again. Safe for concurrent use.

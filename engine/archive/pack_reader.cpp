@@ -142,9 +142,7 @@ struct PackReader::State {
         auto decoder = take_decoder();
         sdk::Result<Bytes> raw = decoder->decode(wanted, index, *key, stored);
         give_back(std::move(decoder));
-        if (key->key) {
-            wipe(*key->key);
-        }
+        wipe_key(*key);
         if (!raw) {
             return in_frame(std::move(raw.error()), pack, index);
         }
@@ -294,9 +292,7 @@ private:
         if (sdk::Result<Bytes> raw = decoder_.decode(frame, index, *key, part_); !raw) {
             fail(in_frame(std::move(raw.error()), pack_, index));
         }
-        if (key->key) {
-            wipe(*key->key);
-        }
+        wipe_key(*key);
     }
 
     void fail(sdk::Error error) {
