@@ -342,7 +342,8 @@ Status AccountSync::visit_folder(std::size_t index) {
                            to_string(error.code), error.message);
             folder_failed_ = true;
             run_.progress.update([](SyncCounts& c) { ++c.failed_folders; });
-            note(catalog::FolderVisited{account_.source, account_.id, pass->record.folder.id, error});
+            note(catalog::FolderVisited{account_.source, account_.id, pass->record.folder.id,
+                                        error});
         }
         done_[index] = true;
         return {};
@@ -806,8 +807,8 @@ void AccountSync::process(Task task) {
         }
     }
     if (!status) {
-        const bool turn_over = status.error().code == Errc::cancelled &&
-                               !stop_.stop_requested() && turn_source().stop_requested();
+        const bool turn_over = status.error().code == Errc::cancelled && !stop_.stop_requested() &&
+                               turn_source().stop_requested();
         if (!turn_over) {  // else: dropped, and listed again in the next turn
             abort(status.error());
         }

@@ -147,10 +147,11 @@ private:
                 account.display_name = record->display_name;
             }
             // What the mailbox itself told stands until it says otherwise: discovery only sees the
-            // directory.
+            // directory. What is said of an available one is a remark.
             const bool mailbox_told =
                 account.state == available &&
-                (record->state == closed_by_policy || record->state == without_mailbox);
+                (record->state == available || record->state == closed_by_policy ||
+                 record->state == without_mailbox);
             const bool undecided = account.undecided && record->state != deleted_upstream;
             if (mailbox_told || undecided) {
                 account.state = record->state;

@@ -202,8 +202,7 @@ json::object polling_value(std::vector<sdk::Timestamp> visits, const sdk::Clock&
     const auto first = std::ranges::upper_bound(visits, sdk::Timestamp{});
     const auto visited = static_cast<std::size_t>(visits.end() - first);
     const auto lag = [&](std::size_t index) -> json::value {
-        return visited == 0 ? nullptr
-                            : lag_value(first[static_cast<std::ptrdiff_t>(index)], clock);
+        return visited == 0 ? nullptr : lag_value(first[static_cast<std::ptrdiff_t>(index)], clock);
     };
     return {{"folders", visits.size()},
             {"never_visited", visits.size() - visited},
@@ -221,8 +220,9 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
     std::vector<sdk::Timestamp> visits;
     Coverage coverage;
     if (catalog != nullptr) {
-        OPENARCHIVER_TRY(health, pipeline::source_health(*catalog, source.id,
-                                                         std::chrono::floor<std::chrono::milliseconds>(clock.now())));
+        OPENARCHIVER_TRY(health, pipeline::source_health(
+                                     *catalog, source.id,
+                                     std::chrono::floor<std::chrono::milliseconds>(clock.now())));
         auto found = catalog->source(source.id);
         if (found) {
             record = std::move(*found);

@@ -1,6 +1,6 @@
 #include "session.hpp"
 
-#include <exception>
+#include <openarchiver/sdk/exceptions.hpp>
 
 #include "estimate.hpp"
 #include "failure.hpp"
@@ -37,6 +37,8 @@ public:
         return sink_.checkpoint(given);
     }
 
+    void remark(std::string_view text) override { sink_.remark(text); }
+
     std::optional<sdk::Cursor> cursor;
 
 private:
@@ -45,15 +47,8 @@ private:
 
 /// No exception leaves the plugin: what is left to throw is memory and threads.
 template <typename Call>
-auto guarded(Call call) -> decltype(call()) {
-    try {
-        return call();
-    } catch (const std::bad_alloc&) {
-        return failure(Errc::resource_exhausted, "there is not enough memory");
-    } catch (const std::exception& exception) {
-        return failure(Errc::internal,
-                       std::string("a defect of the plugin microsoft365: ") + exception.what());
-    }
+auto guarded(Call call) noexcept {
+    return sdk::without_exceptions("the microsoft365 provider", std::move(call));
 }
 
 std::optional<ProxySettings> proxy_of(const Settings& settings, sdk::Secrets& secrets) {

@@ -35,8 +35,8 @@ struct GraphRequest {
     bool advanced_query = false;
 };
 
-/// A complete answer: its body, or a failure that trying again does not change (a 500 or 504 among them:
-/// it may be of what was asked for).
+/// A complete answer: its body, or a failure that trying again does not change (a 500 or 504 among
+/// them: it may be of what was asked for).
 struct GraphAnswer {
     std::string body;
     std::optional<GraphFailure> failure;
