@@ -7,7 +7,13 @@ namespace openarchiver::microsoft365 {
 
 std::string random_guid() {
     static constexpr char kHex[] = "0123456789abcdef";
-    std::random_device device;
+    // Seeded once: asking the system for each request costs more than sending it does.
+    thread_local std::mt19937 generator = [] {
+        std::random_device device;
+        std::seed_seq seed{device(), device(), device(), device(),
+                           device(), device(), device(), device()};
+        return std::mt19937(seed);
+    }();
     std::string guid = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
     std::uint32_t bits = 0;
     unsigned left = 0;
@@ -16,7 +22,7 @@ std::string random_guid() {
             continue;
         }
         if (left == 0) {
-            bits = device();
+            bits = static_cast<std::uint32_t>(generator());
             left = 8;
         }
         const unsigned digit = bits & 15U;
