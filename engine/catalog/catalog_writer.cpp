@@ -601,7 +601,22 @@ CatalogWriter::~CatalogWriter() = default;
 
 Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open(const std::filesystem::path& folder,
                                                            std::string_view archive_id) {
-    return open_file(catalog_file(folder), archive_id);
+    const auto file = catalog_file(folder);
+    std::error_code code;
+    if (!std::filesystem::exists(file, code)) {
+        // Made beside and put in place whole: a reader that comes meanwhile finds none, not half.
+        const auto fresh = folder / "catalog.new.db";
+        for (const char* suffix : {"", "-wal", "-shm"}) {
+            std::filesystem::remove(std::filesystem::path(fresh) += suffix, code);
+        }
+        OPENARCHIVER_CHECK(open_file(fresh, archive_id));  // closed again at once
+        std::filesystem::rename(fresh, file, code);
+        if (code) {
+            return Error{Errc::unavailable, "can't put the new catalog in place at " +
+                                                file.string() + ": " + code.message()};
+        }
+    }
+    return open_file(file, archive_id);
 }
 
 Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open_file(const std::filesystem::path& file,

@@ -1,7 +1,10 @@
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include "catalog/catalog_reader.hpp"
 #include "catalog/catalog_writer.hpp"
@@ -312,6 +315,28 @@ TEST_CASE("filters pick versions by source, account, folder, sender and time") {
     CHECK(count([](auto& f) { f.sender = "ANNA@"; }) == 1);
     CHECK(count([](auto& f) { f.since = at(5000); }) == 1);
     CHECK(count([](auto& f) { f.until = at(5000); }) == 1);
+}
+
+TEST_CASE("a reader beside the first writer finds no catalog or a whole one") {
+    for (int round = 0; round < 20; ++round) {
+        TemporaryFolder folder;
+        std::atomic<bool> made = false;
+        std::vector<std::string> wrong;
+        std::jthread reader([&] {
+            while (!made) {
+                const auto opened = CatalogReader::open(folder.path);
+                if (!opened && opened.error().code != sdk::Errc::not_found) {
+                    wrong.push_back(opened.error().message);
+                } else if (opened && (*opened)->archive_id().value() != kArchive) {
+                    wrong.emplace_back("no archive id");
+                }
+            }
+        });
+        REQUIRE(CatalogWriter::open(folder.path, kArchive));
+        made = true;
+        reader.join();
+        CHECK(wrong.empty());
+    }
 }
 
 TEST_CASE("a catalog knows its archive, its version and when it is damaged") {
