@@ -2,6 +2,7 @@
 
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
+#include "plugin/digest.hpp"
 
 namespace openarchiver::cli {
 
@@ -12,12 +13,13 @@ namespace json = boost::json;
 json::object document_of(const plugin::PluginHost& plugins) {
     json::array loaded;
     for (const plugin::LoadedPlugin& one : plugins.loaded()) {
+        const auto sha256 = plugin::sha256_of_file(one.file);
         loaded.push_back({{"id", one.info.id},
                           {"kind", plugin::to_string(one.kind)},
                           {"version", one.info.version},
                           {"title", one.info.title},
                           {"file", one.file.string()},
-                          {"sha256", one.sha256},
+                          {"sha256", sha256 ? json::value(*sha256) : json::value()},
                           {"sdk_version", one.stamp.sdk_version},
                           {"compiler", one.stamp.compiler}});
     }

@@ -40,8 +40,9 @@ std::uint64_t hash_of(std::string_view id) {
     return std::hash<std::string_view>{}(id);
 }
 
+/// What was archived without a tag is read once more when a listing gives one: it may have changed.
 bool same_content(std::string_view known, std::string_view listed) {
-    return known == listed || known.empty() || listed.empty();
+    return known == listed || listed.empty();
 }
 
 Error cancelled() {

@@ -1,5 +1,7 @@
 #include "plugin/library.hpp"
 
+#include <unistd.h>
+
 #define BOOST_DLL_USE_STD_FS
 #include <algorithm>
 #include <boost/dll/shared_library.hpp>
@@ -11,7 +13,6 @@
 #include <system_error>
 #include <vector>
 
-#include "plugin/digest.hpp"
 #include "plugin/elf_check.hpp"
 
 namespace openarchiver::plugin {
@@ -146,12 +147,10 @@ std::variant<OpenedLibrary, RefusedPlugin> open_library(const fs::path& file) {
     if (auto refused = check_permissions(file)) {
         return std::move(*refused);
     }
-    auto digest = sha256_of_file(file);
-    if (!digest) {
-        return refuse(file, Refusal::unreadable,
-                      digest.error().message + "; check its permissions");
+    const auto identity = identity_of(file);
+    if (!identity || ::access(file.c_str(), R_OK) != 0) {
+        return refuse(file, Refusal::unreadable, "it can't be read; check its permissions");
     }
-
     if (const auto complete = check_complete(file); !complete) {
         return refuse(file, Refusal::not_a_library, complete.error().message);
     }
@@ -177,7 +176,7 @@ std::variant<OpenedLibrary, RefusedPlugin> open_library(const fs::path& file) {
     }
 
     OpenedLibrary opened;
-    opened.sha256 = std::move(*digest);
+    opened.identity = *identity;
     try {
         const auto& stamp = library->get<const sdk::AbiStamp>(kStampSymbol);
         if (auto refused = check_stamp(file, stamp)) {

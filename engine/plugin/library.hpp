@@ -12,7 +12,7 @@ namespace openarchiver::plugin {
 struct OpenedLibrary {
     sdk::Plugin* plugin = nullptr;
     sdk::AbiStamp stamp{};
-    std::string sha256;
+    FileIdentity identity;
 };
 
 /// Checks permissions and stamp before anything of the library is called. `file` is canonical.

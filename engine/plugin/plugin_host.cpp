@@ -183,7 +183,7 @@ std::optional<RefusedPlugin> PluginHost::Impl::admit(const fs::path& file, Opene
         }
         backends.emplace(info->id, std::move(*guarded_backend));
     }
-    loaded.push_back({std::move(*info), kind, file, std::move(library.sha256), library.stamp});
+    loaded.push_back({std::move(*info), kind, file, library.identity, library.stamp});
     const LoadedPlugin& plugin = loaded.back();
     logger.log(sdk::LogLevel::debug, "plugin loaded",
                {{"plugin", plugin.info.id},

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "plugin/file_identity.hpp"
+
 /// Finds, checks and loads plugin libraries. A library that is wrong in any way is refused with a
 /// reason that says what to do; it never stops the others.
 namespace openarchiver::plugin {
@@ -21,8 +23,7 @@ struct LoadedPlugin {
     sdk::PluginInfo info;
     PluginKind kind = PluginKind::provider;
     std::filesystem::path file;
-    /// SHA-256 of the library file, in hex.
-    std::string sha256;
+    FileIdentity identity;
     sdk::AbiStamp stamp{};
 };
 

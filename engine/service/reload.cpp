@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "plugin/digest.hpp"
-
 namespace openarchiver::service {
 
 namespace {
@@ -52,8 +50,7 @@ std::vector<std::string> reasons_to_restart(const profile::Profile& current,
         reasons.emplace_back("/service/listen has changed");
     }
     for (const plugin::LoadedPlugin& loaded : plugins.loaded()) {
-        const auto now = plugin::sha256_of_file(loaded.file);
-        if (!now || *now != loaded.sha256) {
+        if (plugin::identity_of(loaded.file) != loaded.identity) {
             reasons.push_back("the file of the plugin \"" + loaded.info.id + "\", " +
                               loaded.file.string() + ", is another one than the one loaded");
         }

@@ -557,6 +557,7 @@ class AtLeastOnceTest(MessagesTest):
                     "match": {"route": "delta", "path_contains": inbox},
                     "action": {f"{order}_items": removed}})
                 archive.sync()
+                self.assertTrue(all(r["fired"] for r in simulator.control("faults")["rules"]))
                 self.assert_archived(simulator, archive)
                 self.assertEqual(simulator.metrics()["value_repeated"], {})
 
@@ -577,6 +578,26 @@ class AtLeastOnceTest(MessagesTest):
             self.assertEqual(report["items"]["changed"], 0)
             self.assertEqual(simulator.requests("value", since=before), [])
             self.assert_archived(simulator, archive)
+
+    def test_a_draft_first_told_in_part_has_its_later_version(self):
+        """Such an entry has no tag: the first whole one may stand for other bytes."""
+        with Simulator("--users", 1, "--messages", 5) as simulator:
+            archive = self.archive(simulator)
+            user = simulator.users()[0]["id"]
+            simulator.control("deliver", {"user": user, "folder": "drafts", "draft": True})
+            draft = self.message_in(simulator, "drafts")
+            simulator.control("faults", {
+                "match": {"route": "delta", "path_contains": self.folder_id(simulator, "inbox")},
+                "times": 1, "action": {"last_items": [{"id": draft["id"], "isRead": True}]}})
+            archive.sync()
+            self.assertEqual(len(self.versions(archive, draft)), 1)
+            simulator.control("send-draft", {"user": user, "message": draft["id"]})
+            archive.sync()
+            self.assertEqual(len(self.versions(archive, draft)), 2)
+            self.assert_archived(simulator, archive)
+            before = self.last(simulator)
+            archive.sync("--reconcile")
+            self.assertEqual(simulator.requests("value", since=before), [])
 
     def test_two_messages_with_one_message_id_are_two(self):
         """Peer #340: the sender's Message-ID decided what was kept."""

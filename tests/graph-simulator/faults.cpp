@@ -31,8 +31,10 @@ bool rule_matches(const FaultRule& rule, const FaultTarget& target) {
     }
     if (!rule.message.empty() && rule.message != target.message)
         return false;
-    return rule.path_contains.empty() ||
-           target.path.find(rule.path_contains) != std::string_view::npos;
+    if (rule.path_contains.empty())
+        return true;
+    const auto path = percent_decode(target.path, false);
+    return path && path->find(rule.path_contains) != std::string::npos;
 }
 
 json::object parse_page(const std::string& body) {

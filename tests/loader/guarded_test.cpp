@@ -132,10 +132,13 @@ TEST_CASE("An exception in any call of a provider becomes an internal error and 
     check_internal(session->list_folders("a", {}, sink, {}), text);
     check_internal(session->sync_folder("a", "f", {}, sink, {}), text);
     check_internal(session->open_content("a", "i", {}), text);
+    check_internal(session->reconstruct_content("a", "i", {}, {}), text);
     check_internal(session->probe("a", {}), text);
     check_internal(session->estimate({}), text);
     CHECK(session->limits().accounts_in_parallel == 1);
+    CHECK_FALSE(session->credentials_expire());
     CHECK(loaded.logger.has("plugin misbehaving plugin=misbehaving call=limits"));
+    CHECK(loaded.logger.has("plugin misbehaving plugin=misbehaving call=credentials_expire"));
     CHECK(loaded.logger.has("plugin misbehaving plugin=misbehaving call=sync_folder"));
 }
 
@@ -145,6 +148,8 @@ TEST_CASE("Opening through a misbehaving provider fails cleanly") {
     check_internal(provider->open("open throws", loaded.services()), "unknown type");
     check_internal(provider->open("open null", loaded.services()), "success without an object");
     check_internal(loaded.session("null")->open_content("a", "i", {}), "without an object");
+    check_internal(loaded.session("null")->reconstruct_content("a", "i", {}, {}),
+                   "without an object");
 }
 
 TEST_CASE("A reader that throws or returns more than it was given room for is an internal error") {

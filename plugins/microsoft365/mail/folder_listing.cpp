@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <ranges>
 
 #include "failure.hpp"
 #include "graph/link_guard.hpp"
@@ -50,6 +51,9 @@ struct FolderLister::Walk {
     /// What delta knows of the folders, which may be more than the walk saw.
     std::vector<FolderEntry> from_delta{};
     std::string delta_link{};
+    std::optional<GraphFailure> changes_refused{};
+    /// What the top of the tree was refused with: there is no mailbox to read.
+    std::optional<GraphFailure> closed{};
 };
 
 sdk::Result<FolderListing> FolderLister::list(RequestLimiter& mailbox,
@@ -152,6 +156,45 @@ void FolderLister::add_to_walk(Walk& walk, std::vector<FolderEntry> folders,
     }
 }
 
+sdk::Status FolderLister::read_top(Walk& walk, const std::stop_token& stop) {
+    OPENARCHIVER_TRY(
+        Pages top,
+        read_pages(walk.mailbox, folders_path(walk.account_id) + std::string(kWalkOptions), 0,
+                   kListing, stop));
+    if (top.failure) {
+        walk.closed = std::move(top.failure);
+        return cancelled();
+    }
+    some_mailbox_was_read_ = true;
+    std::string root_id;
+    for (const FolderEntry& folder : top.folders) {
+        if (!folder.parent_id.empty()) {
+            root_id = folder.parent_id;
+        }
+    }
+    if (root_id.empty()) {  // no folder below it told
+        walk.tasks.add(
+            [this, &walk](const std::stop_token& inner) { return look_up(walk, kRoot, inner); });
+    }
+    add_to_walk(walk, std::move(top.folders), root_id);
+    const std::lock_guard lock(walk.mutex);
+    walk.tree.root_id = std::move(root_id);
+    return {};
+}
+
+sdk::Status FolderLister::read_changes_from_now(Walk& walk, const std::stop_token& stop) {
+    OPENARCHIVER_TRY(Pages pages,
+                     read_pages(walk.mailbox,
+                                folders_path(walk.account_id) +
+                                    "/delta?$select=id,displayName,parentFolderId,isHidden",
+                                kDeltaPageSize, kListing, stop));
+    const std::lock_guard lock(walk.mutex);
+    walk.changes_refused = std::move(pages.failure);
+    walk.from_delta = std::move(pages.folders);
+    walk.delta_link = std::move(pages.delta_link);
+    return {};
+}
+
 sdk::Status FolderLister::read_children(Walk& walk, const std::string& folder_id,
                                         const std::stop_token& stop) {
     OPENARCHIVER_TRY(Pages pages,
@@ -204,53 +247,33 @@ sdk::Result<FolderListing> FolderLister::list_all(RequestLimiter& mailbox,
                                                   const std::optional<sdk::Cursor>& cursor,
                                                   std::string delta_link, sdk::FolderSink& sink,
                                                   const std::stop_token& stop) {
-    // Alone at first: it shows whether there is a mailbox at all.
-    OPENARCHIVER_TRY(Pages top,
-                     read_pages(mailbox, folders_path(account_id) + std::string(kWalkOptions), 0,
-                                kListing, stop));
-    if (top.failure) {
-        return state_or_error(*top.failure, cursor, kListing);
-    }
-    some_mailbox_was_read_ = true;
-
     Walk walk{.mailbox = mailbox, .account_id = account_id, .tasks = TaskGroup(stop)};
-    for (const FolderEntry& folder : top.folders) {
-        if (!folder.parent_id.empty()) {
-            walk.tree.root_id = folder.parent_id;
-        }
-    }
-    std::vector<std::string_view> names = names_to_look_up(selection_);
-    if (walk.tree.root_id.empty()) {
-        names.push_back(kRoot);  // no folder below it told
-    }
-    if (delta_link.empty()) {
-        walk.tasks.add([&](const std::stop_token& inner) -> sdk::Status {
-            OPENARCHIVER_TRY(Pages pages,
-                             read_pages(mailbox,
-                                        folders_path(account_id) +
-                                            "/delta?$select=id,displayName,parentFolderId,isHidden",
-                                        kDeltaPageSize, kListing, inner));
-            const std::lock_guard lock(walk.mutex);
-            if (pages.failure) {
-                logger_.log(sdk::LogLevel::warning,
-                            "changes of folders can't be followed; they are listed whole each time",
-                            {{"account", account_id}, {"code", pages.failure->service_code()}});
-                return {};
-            }
-            walk.from_delta = std::move(pages.folders);
-            walk.delta_link = std::move(pages.delta_link);
-            return {};
-        });
-    } else {
-        walk.delta_link = std::move(delta_link);
-    }
-    add_to_walk(walk, std::move(top.folders), walk.tree.root_id);
-    for (const std::string_view name : names) {
+    // Newest first: the top of the tree, then what tells of all folders, then names.
+    const std::vector<std::string_view> names = names_to_look_up(selection_);
+    for (const std::string_view name : std::views::reverse(names)) {
         walk.tasks.add([this, &walk, name](const std::stop_token& inner) {
             return look_up(walk, name, inner);
         });
     }
-    OPENARCHIVER_CHECK(walk.tasks.run(mailbox.concurrent()));
+    if (delta_link.empty()) {
+        walk.tasks.add([this, &walk](const std::stop_token& inner) {
+            return read_changes_from_now(walk, inner);
+        });
+    } else {
+        walk.delta_link = std::move(delta_link);
+    }
+    // It alone shows whether there is a mailbox at all, so no other task's end stops it.
+    walk.tasks.add([this, &walk, &stop](const std::stop_token&) { return read_top(walk, stop); });
+    sdk::Status walked = walk.tasks.run(mailbox.concurrent());
+    if (walk.closed) {
+        return state_or_error(*walk.closed, cursor, kListing);
+    }
+    OPENARCHIVER_CHECK(walked);
+    if (walk.changes_refused) {
+        logger_.log(sdk::LogLevel::warning,
+                    "changes of folders can't be followed; they are listed whole each time",
+                    {{"account", account_id}, {"code", walk.changes_refused->service_code()}});
+    }
 
     // Folders made while the walk was under way.
     if (const auto root = walk.tree.well_known.find(kRoot); root != walk.tree.well_known.end()) {

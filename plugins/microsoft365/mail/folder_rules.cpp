@@ -11,9 +11,8 @@ namespace {
 constexpr std::array<std::string_view, 5> kLeftOutByDefault = {
     "drafts", "outbox", "syncissues", "conversationhistory", kRecoverableItems};
 
-constexpr std::array<std::string_view, 8> kAlwaysLookedUp = {
-    "drafts", "outbox",    "syncissues",   "conversationhistory",
-    "inbox",  "sentitems", "deleteditems", "junkemail"};
+constexpr std::array<std::string_view, 6> kAlwaysLookedUp = {
+    "drafts", "outbox", "syncissues", "conversationhistory", "inbox", "sentitems"};
 
 /// No mailbox nests deeper; a circle of parents would.
 constexpr std::size_t kMaxDepth = 300;

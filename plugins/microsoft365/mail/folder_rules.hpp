@@ -27,8 +27,8 @@ inline constexpr std::array<std::string_view, 16> kWellKnownNames = {
 inline constexpr std::string_view kRoot = "msgfolderroot";
 inline constexpr std::string_view kRecoverableItems = "recoverableitemsdeletions";
 
-/// The well-known names to look up in a mailbox: those of the default rules, those that people look
-/// for, and those that the configuration names. Each costs the mailbox a request.
+/// The well-known names to look up in a mailbox: those of the default rules, the two folders that
+/// are never quiet, and those that the configuration names. Each costs the mailbox a request.
 std::vector<std::string_view> names_to_look_up(const SelectionSettings& selection);
 
 /// The folders of a mailbox as they were listed, with what is needed to judge them.

@@ -132,18 +132,20 @@ std::deque<Piece> outline(const MessageDocument& document, Attachments attachmen
     if (!attachments.refused.empty()) {
         head += "X-OpenArchiver-Missing: attachments (" + attachments.refused + ")\r\n";
     }
-    const auto rest = std::stable_partition(
-        attachments.entries.begin(), attachments.entries.end(), [&](const auto& attachment) {
-            return document.html && attachment.is_inline && !attachment.content_id.empty();
-        });
-    const bool related = rest != attachments.entries.begin();
-    const bool mixed = rest != attachments.entries.end();
+    std::vector<AttachmentEntry> shown_in_body;
+    std::vector<AttachmentEntry> attached;
+    for (AttachmentEntry& entry : attachments.entries) {
+        const bool shown = document.html && entry.is_inline && !entry.content_id.empty();
+        (shown ? shown_in_body : attached).push_back(std::move(entry));
+    }
+    const bool related = !shown_in_body.empty();
+    const bool mixed = !attached.empty();
     const std::string outer = "=_mixed_" + digest;
     const std::string inner = "=_related_" + digest;
-    const auto add = [&](auto from, auto to, const std::string& boundary) {
-        for (; from != to; ++from) {
+    const auto add = [&](std::vector<AttachmentEntry>& entries, const std::string& boundary) {
+        for (AttachmentEntry& entry : entries) {
             pieces.push_back({begin(boundary), std::nullopt});
-            pieces.push_back({{}, std::move(*from)});
+            pieces.push_back({{}, std::move(entry)});
         }
         pieces.push_back({end(boundary), std::nullopt});
     };
@@ -155,10 +157,10 @@ std::deque<Piece> outline(const MessageDocument& document, Attachments attachmen
     }
     pieces.push_back({head + body, std::nullopt});
     if (related) {
-        add(attachments.entries.begin(), rest, inner);
+        add(shown_in_body, inner);
     }
     if (mixed) {
-        add(rest, attachments.entries.end(), outer);
+        add(attached, outer);
     }
     return pieces;
 }

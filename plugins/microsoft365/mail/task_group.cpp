@@ -40,8 +40,8 @@ void TaskGroup::work() {
             changed_.notify_all();
             return;
         }
-        const Task task = std::move(tasks_.front());
-        tasks_.pop_front();
+        const Task task = std::move(tasks_.back());
+        tasks_.pop_back();
         if (error_) {
             continue;
         }

@@ -2,16 +2,17 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <openarchiver/sdk/result.hpp>
 #include <optional>
 #include <stop_token>
+#include <vector>
 
 namespace openarchiver::microsoft365 {
 
-/// Tasks that may add tasks, run by a few threads. The first error stops the rest.
+/// Tasks that may add tasks, run by a few threads, newest first: what a task adds comes before what
+/// waits. The first error stops the rest.
 class TaskGroup {
 public:
     using Task = std::function<sdk::Status(const std::stop_token&)>;
@@ -31,7 +32,7 @@ private:
     std::stop_source inner_;
     std::mutex mutex_;  // guards everything below
     std::condition_variable changed_;
-    std::deque<Task> tasks_;
+    std::vector<Task> tasks_;
     std::uint32_t running_ = 0;
     std::optional<sdk::Error> error_;
 };

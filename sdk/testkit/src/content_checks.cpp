@@ -34,6 +34,32 @@ void same_bytes(sdk::ProviderSession& session, Findings& findings) {
     }
 }
 
+/// Of an item that can't be delivered, as the engine would ask; a provider may have nothing.
+sdk::Result<Bytes> read_reconstruction(sdk::ProviderSession& session, const std::string& account,
+                                       const std::string& item) {
+    const sdk::Error why{sdk::Errc::corrupt, "its content can't be delivered"};
+    OPENARCHIVER_TRY(const auto reader, session.reconstruct_content(account, item, why, {}));
+    return read_all(*reader);
+}
+
+void reconstructions(sdk::ProviderSession& session, Findings& findings) {
+    const std::optional<ItemPlace> place = any_item(session, findings);
+    if (!place) {
+        return;
+    }
+    const std::string& account = place->folder.account_id;
+    const auto first = read_reconstruction(session, account, place->item_id);
+    if (failed_with(first, sdk::Errc::unsupported)) {
+        return;
+    }
+    const auto second = read_reconstruction(session, account, place->item_id);
+    findings.expect(first && !first->empty(),
+                    "reconstruct_content() gives a message, or answers unsupported",
+                    outcome_of(first));
+    findings.expect(first && second && *first == *second,
+                    "a reconstruction has the same bytes each time", outcome_of(second));
+}
+
 void unknown_ids(const ProviderFixture& fixture, Findings& findings) {
     const auto session = fixture.open();
     if (!findings.expect(session.has_value(), "the session opens", outcome_of(session))) {
@@ -53,6 +79,12 @@ void unknown_ids(const ProviderFixture& fixture, Findings& findings) {
     };
     for (const std::string& id : fixture.unknown_items) {
         expect_not_found((*session)->open_content(account, id, {}), "open_content()", id);
+        const auto reconstruction = read_reconstruction(**session, account, id);
+        findings.expect(
+            failed_with(reconstruction, sdk::Errc::not_found) ||
+                failed_with(reconstruction, sdk::Errc::unsupported),
+            "reconstruct_content() of the unknown id " + id + ": not_found, or unsupported",
+            outcome_of(reconstruction));
     }
     for (const std::string& id : fixture.unknown_folders) {
         ItemCollector items;
@@ -137,6 +169,8 @@ void secrecy(const ProviderFixture& fixture, Findings& findings) {
 
 void add_content_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks) {
     checks.push_back(check(fixture, "an item's bytes are the same at each reading", same_bytes));
+    checks.push_back(
+        check(fixture, "a reconstruction is the same at each reading", reconstructions));
     checks.push_back({.name = "unknown ids are not found",
                       .body = [fixture](Findings& findings) { unknown_ids(fixture, findings); }});
     checks.push_back(check(fixture, "items can be read while a sync is blocked in its sink",

@@ -94,6 +94,17 @@ public:
         return std::make_unique<ThrowingReader>();
     }
 
+    sdk::Result<std::unique_ptr<sdk::ByteReader>> reconstruct_content(
+        const std::string& account, const std::string& item, const sdk::Error&,
+        std::stop_token stop) override {
+        return open_content(account, item, std::move(stop));
+    }
+
+    [[nodiscard]] std::optional<sdk::Timestamp> credentials_expire() const override {
+        fail_if("throws");
+        return std::nullopt;
+    }
+
     sdk::Status probe(const std::string&, std::stop_token) override {
         fail_if("throws");
         return sdk::Error{sdk::Errc::rate_limited, "later"};
