@@ -89,7 +89,8 @@ RequestLimiter& Session::limiter_of(const std::string& account_id) {
 
 sdk::SessionLimits Session::limits() const {
     return {.accounts_in_parallel = settings_.accounts_in_parallel,
-            .readers_per_account = settings_.requests_per_account,
+            // One more waits for its turn, and is asked for while the last content is digested.
+            .readers_per_account = settings_.requests_per_account + 1,
             .contents_per_window = LimiterSettings{}.window_requests,
             .window = LimiterSettings{}.window};
 }
