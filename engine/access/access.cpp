@@ -3,10 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 #include <tuple>
 
+#include "access/master_key.hpp"
 #include "access/secret_sealing.hpp"
 #include "catalog/schema.hpp"
 #include "storage/free_space_guard.hpp"
@@ -44,8 +44,8 @@ struct OpenStore {
     std::unique_ptr<sdk::ObjectStore> store;
 };
 
-/// The profile's store behind the engine's decorators.
-Result<OpenStore> open_store(const Context& context, bool writing) {
+/// The profile's store as its backend gives it.
+Result<OpenStore> open_backend(const Context& context) {
     const auto& storage = context.profile.archive.storage;
     OPENARCHIVER_TRY(auto* const backend, context.plugins.storage_backend(storage.backend));
     plugin::PluginServices::Options options;
@@ -57,6 +57,12 @@ Result<OpenStore> open_store(const Context& context, bool writing) {
     OpenStore open;
     OPENARCHIVER_TRY(open.services, plugin::PluginServices::open(context.log, std::move(options)));
     OPENARCHIVER_TRY(open.store, backend->open(storage.config_json, open.services->host()));
+    return open;
+}
+
+/// ... behind the engine's decorators.
+Result<OpenStore> open_store(const Context& context, bool writing) {
+    OPENARCHIVER_TRY(OpenStore open, open_backend(context));
     open.store = std::make_unique<storage::RetryingStore>(std::move(open.store));
     if (writing) {
         open.store = std::make_unique<storage::FreeSpaceGuard>(
@@ -65,29 +71,27 @@ Result<OpenStore> open_store(const Context& context, bool writing) {
     return open;
 }
 
-Error missing_key(const Error& cause) {
-    return {Errc::not_found,
-            "the archive's key is missing: " + cause.message +
-                "; put the key back that the archive was made with (without it the archive can't "
-                "be read)"};
-}
-
 /// The key for an archive that exists.
-Result<std::optional<archive::SecretKey>> key_of_archive(const Context& context) {
-    auto key = load_key(context.profile);
-    if (!key && key.error().code == Errc::not_found) {
-        return missing_key(key.error());
-    }
-    return key;
+Result<std::optional<archive::SecretKey>> existing_key(const Context& context,
+                                                       sdk::ObjectStore& store,
+                                                       std::stop_token stop) {
+    OPENARCHIVER_TRY(const auto keyring, Archive::read_keyring_header(store, std::move(stop)));
+    return key_of_archive(context.profile, keyring);
 }
 
 /// The key for an archive that is to be made: of a profile without an encryption section, made too.
-Result<std::optional<archive::SecretKey>> key_of_new_archive(
+Result<std::optional<MasterKey>> key_of_new_archive(
     const Context& context, const std::function<void(std::string_view)>& announce) {
     const auto& encryption = context.profile.archive.encryption;
-    auto key = load_key(context.profile);
-    if (key || key.error().code != Errc::not_found) {
-        return key;
+    if (encryption.mode == EncryptionMode::none) {
+        return std::optional<MasterKey>();
+    }
+    auto key = read_new_key(encryption.key);
+    if (key) {
+        return std::optional(std::move(*key));
+    }
+    if (key.error().code != Errc::not_found || encryption.key.passphrase) {
+        return key.error();
     }
     if (encryption.section_present || encryption.key.kind != KeyReference::Kind::file) {
         return Error{Errc::not_found,
@@ -96,35 +100,24 @@ Result<std::optional<archive::SecretKey>> key_of_new_archive(
     OPENARCHIVER_TRY(const auto made, archive::create_master_key(encryption.key.value));
     announce("made the archive's key: " + encryption.key.value +
              " - keep a copy of it in a safe place: without it the archive is lost");
-    return std::optional(made);
+    return std::optional(MasterKey{.key = made, .scrypt = {}});
 }
 
 }  // namespace
 
-Result<std::optional<archive::SecretKey>> load_key(const profile::Profile& profile) {
-    const auto& encryption = profile.archive.encryption;
-    if (encryption.mode == EncryptionMode::none) {
-        return std::optional<archive::SecretKey>();
-    }
-    const auto& key = encryption.key;
-    if (key.kind == KeyReference::Kind::file) {
-        OPENARCHIVER_TRY(const auto loaded, archive::load_master_key(key.value));
-        return std::optional(loaded);
-    }
-    const char* text = std::getenv(key.value.c_str());
-    if (text == nullptr || *text == '\0') {
-        return Error{Errc::not_found, "the environment variable " + key.value +
-                                          " that should hold the archive's key is not set"};
-    }
-    OPENARCHIVER_TRY(const auto parsed, archive::parse_master_key(text));
-    return std::optional(parsed);
+Result<std::unique_ptr<StoreReader>> StoreReader::open(const Context& context) {
+    OPENARCHIVER_TRY(auto open, open_backend(context));
+    auto reader = std::unique_ptr<StoreReader>(new StoreReader());
+    reader->services_ = std::move(open.services);
+    reader->store_ = std::move(open.store);
+    return reader;
 }
 
 Result<std::unique_ptr<ArchiveReader>> ArchiveReader::open(const Context& context,
                                                            std::stop_token stop) {
     OPENARCHIVER_TRY(auto open, open_store(context, false));
     OPENARCHIVER_TRY(const auto marker, Archive::read_marker(*open.store, stop));
-    OPENARCHIVER_TRY(auto key, key_of_archive(context));
+    OPENARCHIVER_TRY(auto key, existing_key(context, *open.store, stop));
     auto reader = std::unique_ptr<ArchiveReader>(new ArchiveReader());
     reader->services_ = std::move(open.services);
     OPENARCHIVER_TRY(reader->archive_,
@@ -204,10 +197,15 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
         return marker.error();
     }
     std::optional<archive::SecretKey> key;
+    std::optional<archive::Scrypt> scrypt;
     if (marker) {
-        OPENARCHIVER_TRY(key, key_of_archive(context));
+        OPENARCHIVER_TRY(key, existing_key(context, *open.store, stop));
     } else {
-        OPENARCHIVER_TRY(key, key_of_new_archive(context, announce));
+        OPENARCHIVER_TRY(const auto made, key_of_new_archive(context, announce));
+        if (made) {
+            key = made->key;
+            scrypt = made->scrypt;
+        }
     }
     // Leased before it is made or changed; the store lives on inside the archive.
     sdk::ObjectStore& store = *open.store;
@@ -215,12 +213,13 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
     if (marker) {
         OPENARCHIVER_TRY(writer->archive_, Archive::open(std::move(open.store), key, stop));
     } else {
-        OPENARCHIVER_TRY(writer->archive_,
-                         Archive::create(std::move(open.store), key, now_of(context), stop));
+        OPENARCHIVER_TRY(writer->archive_, Archive::create(std::move(open.store), key, scrypt,
+                                                           now_of(context), stop));
     }
     writer->lease_ = std::move(lease);
-    writer->vault_ = std::make_unique<plugin::FileSecretVault>(writer->catalog_folder_ / "secrets",
-                                                               secret_sealing(key));
+    writer->vault_ = std::make_unique<plugin::FileSecretVault>(
+        writer->catalog_folder_ / "secrets",
+        secret_sealing(writer->archive_->keyring().archive_key().key));
     return writer;
 }
 

@@ -33,9 +33,18 @@ struct Context {
     sdk::Clock& clock;
 };
 
-/// The master key as the profile refers to it. nullopt: encryption is off; not_found: the key file
-/// or variable is missing.
-sdk::Result<std::optional<archive::SecretKey>> load_key(const profile::Profile& profile);
+/// The profile's store alone, without retries: for what needs no key.
+class StoreReader {
+public:
+    static sdk::Result<std::unique_ptr<StoreReader>> open(const Context& context);
+
+    [[nodiscard]] sdk::ObjectStore& store() { return *store_; }
+
+private:
+    StoreReader() = default;
+    std::unique_ptr<plugin::PluginServices> services_;
+    std::unique_ptr<sdk::ObjectStore> store_;
+};
 
 /// An archive opened for reading, beside whoever writes it.
 class ArchiveReader {
@@ -72,6 +81,11 @@ public:
     static sdk::Result<std::unique_ptr<ArchiveWriter>> rebuild(
         const Context& context, const std::function<void(const archive::LogPosition&)>& progress,
         std::stop_token stop);
+    /// Everything but the catalog: for what changes only the archive. not_found: there is no
+    /// archive, and `create` is false.
+    static sdk::Result<std::unique_ptr<ArchiveWriter>> open_archive(
+        const Context& context, bool create, const std::function<void(std::string_view)>& announce,
+        std::stop_token stop);
     ~ArchiveWriter();
 
     /// Applies to the catalog what the log has and the catalog has not: after a commit that failed
@@ -94,9 +108,6 @@ public:
 
 private:
     ArchiveWriter() = default;
-    static sdk::Result<std::unique_ptr<ArchiveWriter>> open_archive(
-        const Context& context, bool create, const std::function<void(std::string_view)>& announce,
-        std::stop_token stop);
     sdk::Status check_log_holds_catalog(std::stop_token stop);
     sdk::Status replay(catalog::CatalogWriter& catalog,
                        const std::function<void(const archive::LogPosition&)>& progress,

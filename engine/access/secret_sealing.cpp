@@ -53,12 +53,12 @@ Result<std::string> open(const archive::SecretKey& key, std::string_view sealed)
 
 }  // namespace
 
-plugin::Sealing secret_sealing(const std::optional<archive::SecretKey>& master) {
-    if (!master) {
+plugin::Sealing secret_sealing(const std::optional<archive::SecretKey>& archive_key) {
+    if (!archive_key) {
         return plugin::no_sealing();
     }
-    return {[key = *master](std::string_view text) { return seal(key, text); },
-            [key = *master](std::string_view sealed) { return open(key, sealed); }};
+    return {[key = *archive_key](std::string_view text) { return seal(key, text); },
+            [key = *archive_key](std::string_view sealed) { return open(key, sealed); }};
 }
 
 }  // namespace openarchiver::access

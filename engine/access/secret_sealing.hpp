@@ -7,8 +7,8 @@
 
 namespace openarchiver::access {
 
-/// How rotated secrets are kept beside the catalog: sealed under the archive's master key; in an
-/// archive without encryption by their file's mode alone.
-[[nodiscard]] plugin::Sealing secret_sealing(const std::optional<archive::SecretKey>& master);
+/// How rotated secrets are kept beside the catalog: sealed under the archive key, which stays when
+/// the master key is rotated; in an archive without encryption by their file's mode alone.
+[[nodiscard]] plugin::Sealing secret_sealing(const std::optional<archive::SecretKey>& archive_key);
 
 }  // namespace openarchiver::access

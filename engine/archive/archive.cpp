@@ -30,7 +30,7 @@ sdk::Error damaged_marker(std::string_view what) {
 // Covers every member's value, so that the checksum needs no canonical JSON.
 std::string marker_checksum(std::uint64_t format, std::string_view archive_id,
                             std::int64_t created_at, std::string_view encryption,
-                            std::string_view key_check) {
+                            std::string_view public_key) {
     std::string text = std::to_string(format);
     text += '\n';
     text += archive_id;
@@ -39,7 +39,7 @@ std::string marker_checksum(std::uint64_t format, std::string_view archive_id,
     text += '\n';
     text += encryption;
     text += '\n';
-    text += key_check;
+    text += public_key;
     text += '\n';
     return to_hex(sha256(text));
 }
@@ -52,9 +52,10 @@ std::string write_marker(const Archive::Marker& marker) {
     object["archive_id"] = marker.archive_id;
     object["created_at"] = created_at;
     object["encryption"] = encryption;
-    object["key_check"] = marker.key_check;
+    const std::string public_key = to_hex(marker.public_key);
+    object["public_key"] = public_key;
     object["checksum"] =
-        marker_checksum(marker.format, marker.archive_id, created_at, encryption, marker.key_check);
+        marker_checksum(marker.format, marker.archive_id, created_at, encryption, public_key);
     return boost::json::serialize(object) + "\n";
 }
 
@@ -95,13 +96,13 @@ sdk::Result<Archive::Marker> parse_marker(std::string_view text) {
     const auto archive_id = text_member(object, "archive_id");
     const auto created_at = number_member(object, "created_at");
     const auto encryption = text_member(object, "encryption");
-    const auto key_check = text_member(object, "key_check");
+    const auto public_key = text_member(object, "public_key");
     const auto checksum = text_member(object, "checksum");
-    if (!archive_id || !created_at || !encryption || !key_check || !checksum) {
+    if (!archive_id || !created_at || !encryption || !public_key || !checksum) {
         return damaged_marker("a member is missing");
     }
     if (*checksum != marker_checksum(static_cast<std::uint64_t>(*format), *archive_id, *created_at,
-                                     *encryption, *key_check)) {
+                                     *encryption, *public_key)) {
         return damaged_marker("its checksum does not match");
     }
     if (*encryption != kEncrypted && *encryption != kPlain) {
@@ -109,11 +110,27 @@ sdk::Result<Archive::Marker> parse_marker(std::string_view text) {
                           .message = "the archive is encrypted by \"" + *encryption +
                                      "\", which this engine does not know: use a newer engine"};
     }
+    const auto key = digest_from_hex(*public_key);  // as long as a digest
+    if (!key) {
+        return damaged_marker("its public key is malformed");
+    }
     return Archive::Marker{.format = static_cast<std::uint32_t>(*format),
                            .archive_id = *archive_id,
                            .created_at = sdk::Timestamp(std::chrono::milliseconds(*created_at)),
                            .encrypted = *encryption == kEncrypted,
-                           .key_check = *key_check};
+                           .public_key = *key};
+}
+
+sdk::Result<std::string> read_keyring(sdk::ObjectStore& store, std::stop_token stop) {
+    auto object = read_object(store, kKeyringKey, kMaxKeyringSize, std::move(stop));
+    if (!object && object.error().code == sdk::Errc::not_found) {
+        return sdk::Error{.code = sdk::Errc::corrupt,
+                          .message =
+                              "the archive's keyring is missing (object `keyring`): without "
+                              "it nothing can be read; bring it back from a copy of the "
+                              "archive"};
+    }
+    return object;
 }
 
 // A keyring alone is what a creation leaves that was interrupted; a lease is somebody about to
@@ -175,6 +192,7 @@ sdk::Result<Archive::Marker> Archive::read_marker(sdk::ObjectStore& store, std::
 
 sdk::Result<std::unique_ptr<Archive>> Archive::create(std::unique_ptr<sdk::ObjectStore>&& store,
                                                       std::optional<SecretKey> master,
+                                                      const std::optional<Scrypt>& scrypt,
                                                       sdk::Timestamp now, std::stop_token stop) {
     const sdk::Result<Marker> found = read_marker(*store, stop);
     if (found) {
@@ -184,14 +202,16 @@ sdk::Result<std::unique_ptr<Archive>> Archive::create(std::unique_ptr<sdk::Objec
     if (found.error().code != sdk::Errc::not_found) {
         return found.error();
     }
+    Keyring keyring = Keyring::create(master.has_value());
+    keyring.set_scrypt(scrypt);
     Marker marker{.format = kFormatVersion,
                   .archive_id = to_hex(random_bytes<16>()),
                   .created_at = now,
                   .encrypted = master.has_value(),
-                  .key_check = master ? key_check_value(*master) : std::string()};
+                  .public_key = public_key_of(keyring.signing_key())};
     const std::string text = write_marker(marker);
-    std::unique_ptr<Archive> archive(new Archive(std::move(store), std::move(marker), master,
-                                                 Keyring::create(master.has_value())));
+    std::unique_ptr<Archive> archive(
+        new Archive(std::move(store), std::move(marker), master, std::move(keyring)));
     if (master) {
         wipe(*master);
     }
@@ -217,42 +237,55 @@ sdk::Result<std::unique_ptr<Archive>> Archive::open(std::unique_ptr<sdk::ObjectS
                                                     std::optional<SecretKey> master,
                                                     std::stop_token stop) {
     OPENARCHIVER_TRY(Marker marker, read_marker(*store, stop));
+    OPENARCHIVER_TRY(const std::string object, read_keyring(*store, stop));
     if (marker.encrypted != master.has_value()) {
+        OPENARCHIVER_TRY(const KeyringHeader header, Keyring::read_header(object));
         return sdk::Error{
             .code = sdk::Errc::invalid_config,
             .message = marker.encrypted
-                           ? "the archive is encrypted with the master key " + marker.key_check +
+                           ? "the archive is encrypted with the master key " + header.key_check +
                                  " (check value), and none is configured: set "
                                  "archive.encryption.key"
                            : "a master key is configured, but the archive was created without "
                              "encryption: set archive.encryption to {\"mode\": \"none\"}"};
     }
-    if (master) {
-        if (const std::string given = key_check_value(*master); given != marker.key_check) {
-            return sdk::Error{.code = sdk::Errc::unauthenticated,
-                              .message = "the archive wants the master key " + marker.key_check +
-                                         ", the configured one is " + given +
-                                         " (check values): configure the archive's own key"};
-        }
+    OPENARCHIVER_TRY(Keyring keyring, Keyring::open(object, master));
+    if (public_key_of(keyring.signing_key()) != marker.public_key) {
+        return damaged_marker(
+            "it names another public key than the keyring holds: one of the two "
+            "is of another archive");
     }
-    const sdk::Result<std::string> object = read_object(*store, kKeyringKey, kMaxKeyringSize, stop);
-    if (!object) {
-        if (object.error().code == sdk::Errc::not_found) {
-            return sdk::Error{.code = sdk::Errc::corrupt,
-                              .message =
-                                  "the archive's keyring is missing (object `keyring`): "
-                                  "without it nothing can be read; bring it back from a "
-                                  "copy of the archive"};
-        }
-        return object.error();
-    }
-    OPENARCHIVER_TRY(Keyring keyring, Keyring::open(*object, master));
     std::unique_ptr<Archive> archive(
         new Archive(std::move(store), std::move(marker), master, std::move(keyring)));
     if (master) {
         wipe(*master);
     }
     return archive;
+}
+
+sdk::Result<KeyringHeader> Archive::read_keyring_header(sdk::ObjectStore& store,
+                                                        std::stop_token stop) {
+    OPENARCHIVER_TRY(const std::string object, read_keyring(store, std::move(stop)));
+    return Keyring::read_header(object);
+}
+
+sdk::Status Archive::change_master_key(const SecretKey& master, const std::optional<Scrypt>& scrypt,
+                                       std::stop_token stop) {
+    const std::lock_guard lock(save_mutex_);
+    const auto before = keyring_.scrypt();
+    keyring_.set_scrypt(scrypt);
+    auto object = keyring_.seal(master);
+    const sdk::Status put =
+        object ? put_object(*store_, kKeyringKey, *object, sdk::PutMode::replace, std::move(stop))
+               : sdk::Status(object.error());
+    if (!put) {
+        keyring_.set_scrypt(before);
+        return put;
+    }
+    keyring_.mark_saved();
+    wipe(*master_);
+    master_ = master;
+    return {};
 }
 
 sdk::Status Archive::save_keyring(std::stop_token stop) {

@@ -12,6 +12,7 @@
 #include "archive/master_key.hpp"
 #include "archive/pack.hpp"
 #include "archive/segment.hpp"
+#include "archive/signature.hpp"
 
 namespace openarchiver::archive {
 
@@ -28,17 +29,23 @@ public:
         std::string archive_id;  ///< 32 hex digits
         sdk::Timestamp created_at;
         bool encrypted = true;
-        std::string key_check;  ///< key_check_value() of the master key
+        PublicKey public_key{};  ///< signs the heads
     };
 
     /// not_found: the store holds no archive (it is empty); corrupt: it holds something else;
     /// unsupported: the format is newer than this engine, with both numbers.
     static sdk::Result<Marker> read_marker(sdk::ObjectStore& store, std::stop_token stop);
 
+    /// Which master key opens the archive; readable without it.
+    static sdk::Result<KeyringHeader> read_keyring_header(sdk::ObjectStore& store,
+                                                          std::stop_token stop);
+
     /// Makes a new archive in a store that holds nothing but a lease (the caller's, best). The
-    /// keyring is durable before the marker is. already_exists: there is an archive.
+    /// keyring is durable before the marker is. `scrypt`: how the master key was made from a
+    /// passphrase. already_exists: there is an archive.
     static sdk::Result<std::unique_ptr<Archive>> create(std::unique_ptr<sdk::ObjectStore>&& store,
                                                         std::optional<SecretKey> master,
+                                                        const std::optional<Scrypt>& scrypt,
                                                         sdk::Timestamp now, std::stop_token stop);
 
     /// invalid_config: no key for an encrypted archive, or a key for one that is not;
@@ -63,6 +70,11 @@ public:
 
     /// Makes new keys durable; nothing to do when there are none. Safe for concurrent use.
     sdk::Status save_keyring(std::stop_token stop);
+
+    /// Seals the keyring under another master key: one object is replaced, contents stay as they
+    /// are. After an error the archive wants either key: read_keyring_header() tells which.
+    sdk::Status change_master_key(const SecretKey& master, const std::optional<Scrypt>& scrypt,
+                                  std::stop_token stop);
 
 private:
     Archive(std::unique_ptr<sdk::ObjectStore> store, Marker marker, std::optional<SecretKey> master,

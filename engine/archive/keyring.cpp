@@ -14,11 +14,12 @@ namespace {
 
 constexpr std::string_view kMagic = "OARCKEYS";
 constexpr std::uint32_t kFormat = 0;
-constexpr std::size_t kHeaderSize = 64;
+constexpr std::size_t kHeaderSize = 112;
 constexpr std::size_t kDigestSize = 32;
 constexpr std::size_t kEntryHeadSize = 1 + 16 + 32 + 2 + 2;
 
-enum class EntryKind : std::uint8_t { archive = 0, account = 1 };
+enum class EntryKind : std::uint8_t { archive = 0, account = 1, signing = 2 };
+enum class Derivation : std::uint8_t { none = 0, scrypt = 1 };
 
 // The plain keys of all accounts: grown by hand, because a vector that grows leaves copies behind.
 class SecretBuffer {
@@ -56,6 +57,25 @@ std::size_t write_entry(std::span<std::byte> target, std::size_t at, EntryKind k
     return at + kEntryHeadSize + source.size() + account.size();
 }
 
+/// Magic, checksum and format. The checksum comes first: it tells damage from anything else.
+sdk::Status check_object(std::string_view object) {
+    const auto bytes = wire::bytes_of(object);
+    if (bytes.size() < kHeaderSize + kDigestSize || !object.starts_with(kMagic)) {
+        return damaged("it is too short, or does not begin with \"OARCKEYS\"");
+    }
+    const auto checked = bytes.first(bytes.size() - kDigestSize);
+    if (sha256(checked) != wire::get_bytes<kDigestSize>(bytes, checked.size())) {
+        return damaged("its checksum does not match");
+    }
+    if (const auto format = wire::get<std::uint32_t>(bytes, 8); format > kFormat) {
+        return sdk::Error{.code = sdk::Errc::unsupported,
+                          .message = "the keyring has format " + std::to_string(format) +
+                                     ", this engine reads up to format " + std::to_string(kFormat) +
+                                     ": use a newer engine"};
+    }
+    return {};
+}
+
 AccountKey make_key(bool encrypted) {
     AccountKey key{.id = random_bytes<16>(), .key = std::nullopt};
     if (encrypted) {
@@ -80,14 +100,20 @@ Keyring::Keyring(Keyring&& other) noexcept {
     changes_ = other.changes_;
     saved_changes_ = other.saved_changes_;
     sealed_changes_ = other.sealed_changes_;
+    generation_ = other.generation_;
+    sealed_generation_ = other.sealed_generation_;
+    scrypt_ = other.scrypt_;
     archive_key_ = other.archive_key_;
     wipe_key(other.archive_key_);
+    signing_key_ = other.signing_key_;
+    wipe_key(other.signing_key_);
     by_account_ = std::move(other.by_account_);
     by_id_ = std::move(other.by_id_);
 }
 
 Keyring::~Keyring() {
     wipe_key(archive_key_);
+    wipe_key(signing_key_);
     for (auto& [account, key] : by_account_) {
         wipe_key(key);
     }
@@ -99,6 +125,7 @@ Keyring::~Keyring() {
 Keyring Keyring::create(bool encrypted) {
     Keyring keyring(encrypted);
     keyring.archive_key_ = make_key(encrypted);
+    keyring.signing_key_ = make_key(true);
     keyring.by_id_.emplace(keyring.archive_key_.id, keyring.archive_key_);
     return keyring;
 }
@@ -106,6 +133,26 @@ Keyring Keyring::create(bool encrypted) {
 AccountKey Keyring::archive_key() const {
     const std::lock_guard lock(mutex_);
     return archive_key_;
+}
+
+SecretKey Keyring::signing_key() const {
+    const std::lock_guard lock(mutex_);
+    return *signing_key_.key;
+}
+
+std::uint64_t Keyring::generation() const {
+    const std::lock_guard lock(mutex_);
+    return generation_;
+}
+
+void Keyring::set_scrypt(const std::optional<Scrypt>& scrypt) {
+    const std::lock_guard lock(mutex_);
+    scrypt_ = scrypt;
+}
+
+std::optional<Scrypt> Keyring::scrypt() const {
+    const std::lock_guard lock(mutex_);
+    return scrypt_;
 }
 
 AccountKey Keyring::account_key(std::string_view source, std::string_view account) {
@@ -159,6 +206,7 @@ std::size_t Keyring::size() const {
 void Keyring::mark_saved() {
     const std::lock_guard lock(mutex_);
     saved_changes_ = sealed_changes_;
+    generation_ = sealed_generation_;
 }
 
 sdk::Result<std::string> Keyring::seal(const std::optional<SecretKey>& master) const {
@@ -170,7 +218,7 @@ sdk::Result<std::string> Keyring::seal(const std::optional<SecretKey>& master) c
                                          : "the keyring of an archive without encryption takes no "
                                            "master key"};
     }
-    std::size_t text_size = 4 + kEntryHeadSize;
+    std::size_t text_size = 4 + 2 * kEntryHeadSize;
     for (const auto& [account, key] : by_account_) {
         constexpr std::size_t kMaxId = std::numeric_limits<std::uint16_t>::max();
         if (account.first.size() > kMaxId || account.second.size() > kMaxId) {
@@ -186,8 +234,9 @@ sdk::Result<std::string> Keyring::seal(const std::optional<SecretKey>& master) c
     const std::span<std::byte> object = buffer.get();
 
     const std::span<std::byte> text = object.subspan(kHeaderSize, text_size);
-    wire::put(text, 0, static_cast<std::uint32_t>(by_account_.size() + 1));
+    wire::put(text, 0, static_cast<std::uint32_t>(by_account_.size() + 2));
     std::size_t at = write_entry(text, 4, EntryKind::archive, archive_key_, {}, {});
+    at = write_entry(text, at, EntryKind::signing, signing_key_, {}, {});
     for (const auto& [account, key] : by_account_) {
         at = write_entry(text, at, EntryKind::account, key, account.first, account.second);
     }
@@ -197,6 +246,14 @@ sdk::Result<std::string> Keyring::seal(const std::optional<SecretKey>& master) c
     wire::put(object, 12,
               static_cast<std::uint8_t>(encrypted_ ? Cipher::aes_256_gcm : Cipher::none));
     wire::put(object, 60, static_cast<std::uint32_t>(payload_size));
+    wire::put(object, 64, generation_ + 1);
+    if (scrypt_) {
+        wire::put(object, 72, static_cast<std::uint8_t>(Derivation::scrypt));
+        wire::put(object, 73, scrypt_->log_n);
+        wire::put(object, 74, scrypt_->r);
+        wire::put(object, 75, scrypt_->p);
+        wire::put_bytes(object, 80, scrypt_->salt);
+    }
     if (encrypted_) {
         const Salt salt = random_bytes<16>();
         const Nonce nonce = random_bytes<12>();
@@ -210,34 +267,45 @@ sdk::Result<std::string> Keyring::seal(const std::optional<SecretKey>& master) c
     wire::put_bytes(object, kHeaderSize + payload_size,
                     sha256(object.first(kHeaderSize + payload_size)));
     sealed_changes_ = changes_;
+    sealed_generation_ = generation_ + 1;
     return std::string(wire::text_of(object));
+}
+
+sdk::Result<KeyringHeader> Keyring::read_header(std::string_view object) {
+    OPENARCHIVER_CHECK(check_object(object));
+    const auto bytes = wire::bytes_of(object);
+    const auto cipher = wire::get<std::uint8_t>(bytes, 12);
+    const auto derivation = wire::get<std::uint8_t>(bytes, 72);
+    const bool derived = derivation == static_cast<std::uint8_t>(Derivation::scrypt);
+    if (cipher > static_cast<std::uint8_t>(Cipher::aes_256_gcm) ||
+        derivation > static_cast<std::uint8_t>(Derivation::scrypt) ||
+        wire::get<std::uint32_t>(bytes, 60) != bytes.size() - kHeaderSize - kDigestSize ||
+        !wire::all_zero(bytes.subspan(13, 3)) || !wire::all_zero(bytes.subspan(76, 4)) ||
+        (!derived && !wire::all_zero(bytes.subspan(73, kHeaderSize - 73)))) {
+        return damaged("its header contradicts itself");
+    }
+    KeyringHeader header{.encrypted = cipher == static_cast<std::uint8_t>(Cipher::aes_256_gcm),
+                         .key_check = {},
+                         .scrypt = {},
+                         .generation = wire::get<std::uint64_t>(bytes, 64)};
+    if (header.encrypted) {
+        header.key_check = object.substr(16, 16);
+    }
+    if (derived) {
+        header.scrypt = Scrypt{.log_n = wire::get<std::uint8_t>(bytes, 73),
+                               .r = wire::get<std::uint8_t>(bytes, 74),
+                               .p = wire::get<std::uint8_t>(bytes, 75),
+                               .salt = wire::get_bytes<32>(bytes, 80)};
+    }
+    return header;
 }
 
 sdk::Result<Keyring> Keyring::open(std::string_view object,
                                    const std::optional<SecretKey>& master) {
+    OPENARCHIVER_TRY(const KeyringHeader header, read_header(object));
     const auto bytes = wire::bytes_of(object);
-    if (bytes.size() < kHeaderSize + kDigestSize || !object.starts_with(kMagic)) {
-        return damaged("it is too short, or does not begin with \"OARCKEYS\"");
-    }
-    const auto signed_part = bytes.first(bytes.size() - kDigestSize);
-    if (sha256(signed_part) != wire::get_bytes<kDigestSize>(bytes, signed_part.size())) {
-        return damaged("its checksum does not match");
-    }
-    const auto format = wire::get<std::uint32_t>(bytes, 8);
-    if (format > kFormat) {
-        return sdk::Error{.code = sdk::Errc::unsupported,
-                          .message = "the keyring has format " + std::to_string(format) +
-                                     ", this engine reads up to format " + std::to_string(kFormat) +
-                                     ": use a newer engine"};
-    }
-    const auto cipher = wire::get<std::uint8_t>(bytes, 12);
-    const auto payload = signed_part.subspan(kHeaderSize);
-    if (cipher > static_cast<std::uint8_t>(Cipher::aes_256_gcm) ||
-        wire::get<std::uint32_t>(bytes, 60) != payload.size() ||
-        !wire::all_zero(bytes.subspan(13, 3))) {
-        return damaged("its header contradicts itself");
-    }
-    const bool encrypted = cipher == static_cast<std::uint8_t>(Cipher::aes_256_gcm);
+    const auto payload = bytes.subspan(kHeaderSize, bytes.size() - kHeaderSize - kDigestSize);
+    const bool encrypted = header.encrypted;
     if (encrypted != master.has_value()) {
         return sdk::Error{.code = sdk::Errc::invalid_config,
                           .message = encrypted ? "the keyring is encrypted, and there is no "
@@ -249,13 +317,11 @@ sdk::Result<Keyring> Keyring::open(std::string_view object,
     std::span<std::byte> text = buffer.get();
     std::copy(payload.begin(), payload.end(), text.begin());
     if (encrypted) {
-        const std::string wanted(object.substr(16, 16));
-        const std::string given = key_check_value(*master);
-        if (wanted != given) {
+        if (const std::string given = key_check_value(*master); header.key_check != given) {
             return sdk::Error{.code = sdk::Errc::unauthenticated,
-                              .message = "the keyring was sealed with the master key " + wanted +
+                              .message = "the archive wants the master key " + header.key_check +
                                          ", the configured one is " + given +
-                                         " (check values): use the archive's own key"};
+                                         " (check values): configure the archive's own key"};
         }
         if (text.size() < kTagSize) {
             return damaged("it is too short");
@@ -271,6 +337,9 @@ sdk::Result<Keyring> Keyring::open(std::string_view object,
     }
 
     Keyring keyring(encrypted);
+    keyring.generation_ = header.generation;
+    keyring.sealed_generation_ = header.generation;
+    keyring.scrypt_ = header.scrypt;
     if (text.size() < 4) {
         return damaged("it is too short");
     }
@@ -282,7 +351,7 @@ sdk::Result<Keyring> Keyring::open(std::string_view object,
         }
         const auto kind = wire::get<std::uint8_t>(text, 0);
         AccountKey key{.id = wire::get_bytes<16>(text, 1), .key = std::nullopt};
-        if (encrypted) {
+        if (encrypted || i == 1) {
             key.key = wire::get_bytes<32>(text, 17);
         }
         const auto source_size = wire::get<std::uint16_t>(text, 49);
@@ -293,9 +362,17 @@ sdk::Result<Keyring> Keyring::open(std::string_view object,
             return damaged("an entry is cut short");
         }
         const std::string_view names = wire::text_of(text).substr(kEntryHeadSize);
-        if ((kind == static_cast<std::uint8_t>(EntryKind::archive)) != (i == 0) ||
-            kind > static_cast<std::uint8_t>(EntryKind::account)) {
+        const EntryKind expected = i == 0   ? EntryKind::archive
+                                   : i == 1 ? EntryKind::signing
+                                            : EntryKind::account;
+        if (kind != static_cast<std::uint8_t>(expected)) {
             return damaged("an entry is of an unexpected kind");
+        }
+        if (i == 1) {
+            keyring.signing_key_ = key;
+            wipe_key(key);
+            text = text.subspan(entry_size);
+            continue;
         }
         if (i == 0) {
             keyring.archive_key_ = key;
@@ -312,7 +389,7 @@ sdk::Result<Keyring> Keyring::open(std::string_view object,
         wipe_key(key);
         text = text.subspan(entry_size);
     }
-    if (count == 0 || !text.empty()) {
+    if (count < 2 || !text.empty()) {
         return damaged("the number of entries is wrong");
     }
     keyring.saved_changes_ = keyring.changes_;

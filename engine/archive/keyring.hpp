@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "archive/master_key.hpp"
+#include "archive/passphrase.hpp"
 
 namespace openarchiver::archive {
 
@@ -28,7 +29,19 @@ struct AccountKey {
 /// Overwrites the key, where there is one.
 void wipe_key(AccountKey& account);
 
-/// The keys of an archive: one for each account, one ("archive") for what belongs to none.
+/// What a keyring says of itself without any key.
+struct KeyringHeader {
+    bool encrypted = true;
+    /// key_check_value() of the master key that opens it; empty without encryption.
+    std::string key_check;
+    /// How that key is made from a passphrase; absent: it was given as it is.
+    std::optional<Scrypt> scrypt;
+    /// Grows with every keyring that is saved: tells an older one that was put back.
+    std::uint64_t generation = 0;
+};
+
+/// The keys of an archive: one for each account, one ("archive") for what belongs to none, and the
+/// one that signs heads.
 /// Immutable packs and segments are sealed with them; only the keyring is ever rewritten, and what
 /// it no longer holds can never be read again. Safe for concurrent use.
 class Keyring {
@@ -41,6 +54,13 @@ public:
     ~Keyring();
 
     [[nodiscard]] AccountKey archive_key() const;
+    /// Ed25519. There is one also without encryption, where it lies open.
+    [[nodiscard]] SecretKey signing_key() const;
+    /// Of the keyring that was saved last.
+    [[nodiscard]] std::uint64_t generation() const;
+    /// How the master key that it is sealed with is made from a passphrase.
+    void set_scrypt(const std::optional<Scrypt>& scrypt);
+    [[nodiscard]] std::optional<Scrypt> scrypt() const;
     /// The key of an account, made at its first use. A new key must be durable (Archive::
     /// save_keyring) before anything sealed with it is.
     [[nodiscard]] AccountKey account_key(std::string_view source, std::string_view account);
@@ -58,6 +78,8 @@ public:
     [[nodiscard]] sdk::Result<std::string> seal(const std::optional<SecretKey>& master) const;
     [[nodiscard]] static sdk::Result<Keyring> open(std::string_view object,
                                                    const std::optional<SecretKey>& master);
+    /// corrupt: no keyring, or a damaged one.
+    [[nodiscard]] static sdk::Result<KeyringHeader> read_header(std::string_view object);
     /// What the last seal() wrote is durable; keys made since then are not.
     void mark_saved();
 
@@ -71,7 +93,11 @@ private:
     std::uint64_t changes_ = 1;
     std::uint64_t saved_changes_ = 0;
     mutable std::uint64_t sealed_changes_ = 0;
+    std::uint64_t generation_ = 0;
+    mutable std::uint64_t sealed_generation_ = 0;
+    std::optional<Scrypt> scrypt_;
     AccountKey archive_key_;
+    AccountKey signing_key_;
     std::map<Account, AccountKey> by_account_;
     std::map<KeyId, AccountKey> by_id_;
 };

@@ -158,12 +158,16 @@ private:
                 archive.encryption.mode = EncryptionMode::none;
                 key.value.clear();
             } else {
-                const json::object& reference = encryption->at("key").get_object();
+                const json::object& given = encryption->at("key").get_object();
+                const json::object* passphrase = object_at(given, "passphrase");
+                const json::object& reference = passphrase != nullptr ? *passphrase : given;
+                key.passphrase = passphrase != nullptr;
                 if (const json::value* name = reference.if_contains("env")) {
-                    key = {KeyReference::Kind::env, text_of(*name)};
+                    key.kind = KeyReference::Kind::env;
+                    key.value = text_of(*name);
                 } else {
-                    key = {KeyReference::Kind::file,
-                           resolved(profile_.folder, reference.at("file")).string()};
+                    key.kind = KeyReference::Kind::file;
+                    key.value = resolved(profile_.folder, reference.at("file")).string();
                 }
             }
         }

@@ -29,10 +29,11 @@ struct Storage : PluginConfig {
 
 enum class EncryptionMode : std::uint8_t { aes_256_gcm, none };
 
-/// Where the master key is. The file need not exist yet.
+/// Where the master key is, or the passphrase that it is made from. The file need not exist yet.
 struct KeyReference {
     enum class Kind : std::uint8_t { file, env };
     Kind kind = Kind::file;
+    bool passphrase = false;
     /// An absolute path, or the name of an environment variable.
     std::string value;
 };

@@ -20,7 +20,8 @@ bool same_storage(const profile::Archive& a, const profile::Archive& b) {
 }
 
 bool same_encryption(const profile::Encryption& a, const profile::Encryption& b) {
-    return a.mode == b.mode && a.key.kind == b.key.kind && a.key.value == b.key.value;
+    return a.mode == b.mode && a.key.kind == b.key.kind && a.key.passphrase == b.key.passphrase &&
+           a.key.value == b.key.value;
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 
 sdk::Result<std::unique_ptr<Archive>> create(test::StoreContents& contents,
                                              std::optional<archive::SecretKey> master) {
-    return Archive::create(std::make_unique<test::MemoryStore>(contents), master,
+    return Archive::create(std::make_unique<test::MemoryStore>(contents), master, {},
                            test::at(1'700'000'000'000), {});
 }
 
