@@ -217,6 +217,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
                                                            now_of(context), stop));
     }
     writer->lease_ = std::move(lease);
+    writer->head_every_ = context.profile.archive.evidence.head_every;
     writer->vault_ = std::make_unique<plugin::FileSecretVault>(
         writer->catalog_folder_ / "secrets",
         secret_sealing(writer->archive_->keyring().archive_key().key));
@@ -310,6 +311,8 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
                                                   writer->archive_->marker().archive_id));
     OPENARCHIVER_CHECK(writer->check_log_holds_catalog(stop));
     OPENARCHIVER_CHECK(writer->catch_up(stop));
+    writer->heads_ = std::make_unique<Heads>(*writer->archive_, *writer->catalog_, context.log);
+    OPENARCHIVER_CHECK(writer->heads_->catch_up(stop));
     return writer;
 }
 
@@ -329,6 +332,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
                                            fresh, writer->archive_->marker().archive_id));
         std::uint64_t beyond_gap = 0;
         OPENARCHIVER_CHECK(writer->replay(*catalog, progress, beyond_gap, stop));
+        OPENARCHIVER_CHECK(Heads(*writer->archive_, *catalog, context.log).catch_up(stop));
         if (beyond_gap != 0) {
             context.log->error(
                 "the archive's log has a gap: {} segments beyond it can't be applied, and what "
@@ -349,6 +353,8 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
     OPENARCHIVER_TRY(writer->catalog_,
                      catalog::CatalogWriter::open(writer->catalog_folder_,
                                                   writer->archive_->marker().archive_id));
+    writer->heads_ = std::make_unique<Heads>(*writer->archive_, *writer->catalog_, context.log);
+    OPENARCHIVER_CHECK(writer->heads_->catch_up(stop));
     return writer;
 }
 

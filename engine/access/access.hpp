@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "access/catalog_lock.hpp"
+#include "access/heads.hpp"
 #include "archive/archive.hpp"
 #include "archive/lease.hpp"
 #include "catalog/catalog_reader.hpp"
@@ -96,6 +98,11 @@ public:
 
     [[nodiscard]] catalog::CatalogWriter& catalog() { return *catalog_; }
 
+    [[nodiscard]] Heads& heads() { return *heads_; }
+
+    /// How often a new head is written while there is something new.
+    [[nodiscard]] std::chrono::seconds head_every() const { return head_every_; }
+
     [[nodiscard]] plugin::SecretVault& secrets() { return *vault_; }
 
     /// Where large contents spool, on the catalog's volume; emptied when opened.
@@ -120,6 +127,8 @@ private:
     std::unique_ptr<archive::Archive> archive_;
     std::unique_ptr<archive::Lease> lease_;
     std::unique_ptr<catalog::CatalogWriter> catalog_;
+    std::unique_ptr<Heads> heads_;
+    std::chrono::seconds head_every_{};
     std::filesystem::path catalog_folder_;
     std::filesystem::path spool_folder_;
 };

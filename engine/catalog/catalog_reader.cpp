@@ -10,6 +10,7 @@
 
 #include "catalog/database.hpp"
 #include "catalog/schema.hpp"
+#include "catalog/tree.hpp"
 
 namespace openarchiver::catalog {
 
@@ -528,6 +529,44 @@ Result<std::vector<VersionRecord>> CatalogReader::versions(std::string_view ref)
         }
         return records;
     });
+}
+
+Result<LeafRecord> CatalogReader::leaf_of(std::int64_t item_key, std::int64_t version) {
+    return state_->read([&]() -> Result<LeafRecord> {
+        Query<std::tuple<std::string, Integer, Integer, Integer>, Integer, Integer> query(
+            state_->session,
+            "SELECT s.writer, s.sequence, v.leaf, s.first FROM versions v"
+            " JOIN segments s ON s.segment=v.segment WHERE v.item=? AND v.version=?");
+        if (!query(item_key, version)) {
+            return Error{Errc::not_found, "the archive's tree has no leaf for this version"};
+        }
+        LeafRecord record{.writer = query.get<0>(),
+                          .sequence = static_cast<std::uint64_t>(query.get<1>()),
+                          .leaf = static_cast<std::uint32_t>(query.get<2>()),
+                          .number = {}};
+        if (const Integer first = query.get<3>(); first >= 0) {
+            record.number = static_cast<std::uint64_t>(first) + record.leaf;
+        }
+        return record;
+    });
+}
+
+Result<std::optional<std::string>> CatalogReader::newest_head() {
+    return head(0);
+}
+
+Result<std::optional<std::string>> CatalogReader::head(std::uint64_t number) {
+    return state_->read([&]() -> Result<std::optional<std::string>> {
+        Query<std::tuple<std::string>, Integer> query(
+            state_->session,
+            "SELECT note FROM heads WHERE ? IN (0, head) ORDER BY head DESC LIMIT 1");
+        return query(static_cast<Integer>(number)) ? std::optional(query.get<0>()) : std::nullopt;
+    });
+}
+
+Result<archive::Digest> CatalogReader::subtree(unsigned height, std::uint64_t index) {
+    return state_->read(
+        [&]() -> Result<archive::Digest> { return Tree(state_->session).subtree(height, index); });
 }
 
 Result<std::vector<HistoryRecord>> CatalogReader::history(std::int64_t item_key) {

@@ -56,6 +56,14 @@ public:
                                const std::function<sdk::Status(const VersionRecord&)>& visit);
     /// The versions of one item, oldest first; not_found where there is no such ref.
     sdk::Result<std::vector<VersionRecord>> versions(std::string_view ref);
+    /// not_found: an earlier engine archived it, without a leaf.
+    sdk::Result<LeafRecord> leaf_of(std::int64_t item_key, std::int64_t version);
+    /// The notes of heads; absent: there is none.
+    sdk::Result<std::optional<std::string>> newest_head();
+    sdk::Result<std::optional<std::string>> head(std::uint64_t number);
+    /// Of the tree, as evidence::Subtree.
+    sdk::Result<archive::Digest> subtree(unsigned height, std::uint64_t index);
+
     sdk::Result<std::vector<HistoryRecord>> history(std::int64_t item_key);
     /// The folders that hold the item; once it has left, the one that it was in last.
     sdk::Result<std::vector<std::int64_t>> folders_of(std::int64_t item_key);

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <type_traits>
 #include <unordered_map>
 
 #include "catalog/database.hpp"
 #include "catalog/schema.hpp"
+#include "catalog/tree.hpp"
 
 namespace openarchiver::catalog {
 
@@ -167,11 +169,11 @@ struct Statements {
         "SELECT version, tag, content, fidelity FROM versions WHERE item=?"
         " ORDER BY version DESC LIMIT 1"};
     Query<NoRow, Integer, Integer, Integer, std::string, std::string, Integer, Integer, std::string,
-          std::string, std::string, Integer>
-        put_version{
-            s,
-            "INSERT INTO versions(item, version, content, tag, media_type, received_at,"
-            " archived_at, message_id, subject, sender, fidelity) VALUES(?,?,?,?,?,?,?,?,?,?,?)"};
+          std::string, std::string, Integer, Integer, Integer>
+        put_version{s,
+                    "INSERT INTO versions(item, version, content, tag, media_type, received_at,"
+                    " archived_at, message_id, subject, sender, fidelity, segment, leaf)"
+                    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"};
     Query<NoRow, std::string, Integer, Integer> retag_version{
         s, "UPDATE versions SET tag=? WHERE item=? AND version=?"};
     Query<NoRow, Integer, Integer> put_placement{
@@ -182,6 +184,20 @@ struct Statements {
         s,
         "UPDATE items SET left_at=CASE WHEN EXISTS(SELECT 1 FROM placements p WHERE"
         " p.item=items.item) THEN 0 WHEN left_at=0 THEN ? ELSE left_at END WHERE item=?"};
+    Query<NoRow, std::string, Integer, Integer, Blob> put_segment{
+        s, "INSERT OR IGNORE INTO segments(writer, sequence, leaves, hashes) VALUES(?,?,?,?)"};
+    Query<OneInteger, std::string, Integer> find_segment{
+        s, "SELECT segment FROM segments WHERE writer=? AND sequence=?"};
+    Query<std::tuple<Integer, Integer, Blob>, std::string, Integer, Integer> next_segment{
+        s,
+        "SELECT segment, sequence, hashes FROM segments WHERE writer=? AND sequence>?"
+        " AND sequence<=? ORDER BY sequence LIMIT 1"};
+    Query<NoRow, Integer, Integer> segment_in_tree{
+        s, "UPDATE segments SET first=?, hashes=NULL WHERE segment=?"};
+    Query<std::tuple<std::string>> newest_head{s,
+                                               "SELECT note FROM heads ORDER BY head DESC LIMIT 1"};
+    Query<NoRow, Integer, std::string> put_head{s, "INSERT INTO heads(head, note) VALUES(?,?)"};
+
     Query<NoRow, Integer, Integer, Integer, Integer, Integer> put_history{
         s,
         "INSERT INTO history(item, position, at, kind, folder) VALUES(?,"
@@ -242,7 +258,12 @@ struct CatalogWriter::State {
 
     Poco::Data::Session session;
     Statements sql;
+    Tree tree{session};
     std::string writer_id;
+    /// The segment that is being applied.
+    std::string writer;
+    Integer sequence = 0;
+    Integer segment = 0;
     // What was looked up stays true for ever: rows are not removed.
     std::map<std::string, Integer, std::less<>> sources;
     std::map<std::pair<Integer, std::string>, Integer> accounts;
@@ -393,7 +414,8 @@ struct CatalogWriter::State {
         } else if (!same_tag || completes) {
             sql.put_version(key, last + 1, content, e.content_tag, e.media_type,
                             e.received_at ? millis(*e.received_at) : 0, millis(scope.at),
-                            e.message_id, e.subject, e.from, static_cast<Integer>(e.fidelity));
+                            e.message_id, e.subject, e.from, static_cast<Integer>(e.fidelity),
+                            segment, e.leaf);
             record(key, scope.at, HistoryKind::archived, place);
         }
         if (!completes) {  // fetched without a listing, it says nothing of where the item is
@@ -403,6 +425,12 @@ struct CatalogWriter::State {
         if (e.fidelity == Fidelity::exact) {
             sql.remove_failure(scope.account, e.item);
         }
+    }
+
+    void apply(const Scope&, const LeavesAdded& e) {
+        sql.put_segment(writer, sequence, static_cast<Integer>(e.hashes.size()), to_blob(e.hashes));
+        sql.find_segment(writer, sequence);
+        segment = sql.find_segment.get<0>();
     }
 
     void apply(const Scope& scope, const ItemPlaced& e) {
@@ -565,13 +593,49 @@ struct CatalogWriter::State {
         }
     }
 
-    /// All or nothing.
+    Status add_head(const evidence::Positions& positions, const Seal& seal) {
+        evidence::Head last;
+        if (sql.newest_head()) {
+            OPENARCHIVER_TRY(last, evidence::parse_head(sql.newest_head.get<0>()));
+        }
+        std::uint64_t size = last.size;
+        for (const auto& [of_writer, position] : positions) {
+            const auto before = std::ranges::find(last.positions, of_writer,
+                                                  &evidence::Positions::value_type::first);
+            Integer done =
+                before == last.positions.end() ? 0 : static_cast<Integer>(before->second.sequence);
+            while (sql.next_segment(of_writer, done, static_cast<Integer>(position.sequence))) {
+                const auto hashes = from_blob(sql.next_segment.get<2>());
+                tree.append(size, hashes);
+                sql.segment_in_tree(static_cast<Integer>(size), sql.next_segment.get<0>());
+                size += hashes.size();
+                done = sql.next_segment.get<1>();
+            }
+        }
+        OPENARCHIVER_TRY(const auto root, tree.root(size));
+        OPENARCHIVER_TRY(const std::string note, seal(size, root));
+        OPENARCHIVER_TRY(const auto head, evidence::parse_head(note));
+        sql.put_head(static_cast<Integer>(head.number), note);
+        return {};
+    }
+
+    /// All or nothing; an error of `action`, which may return a Status, undoes it.
     template <typename Action>
     Status transaction(Action&& action) {
         return translated("writing the catalog", [&]() -> Status {
             session << "BEGIN IMMEDIATE", now;
             try {
-                action();
+                Status status;
+                if constexpr (std::is_void_v<decltype(action())>) {
+                    action();
+                } else {
+                    status = action();
+                }
+                if (!status) {
+                    forget_lookups();
+                    session << "ROLLBACK", now;
+                    return status;
+                }
                 session << "COMMIT", now;
             } catch (...) {
                 forget_lookups();
@@ -662,6 +726,9 @@ Result<archive::LogPosition> CatalogWriter::position(std::string_view writer) {
 Status CatalogWriter::apply(std::string_view writer, const archive::LogPosition& position,
                             std::span<const EventGroup> groups, std::span<const Note> notes) {
     return state_->transaction([&] {
+        state_->writer = writer;
+        state_->sequence = static_cast<Integer>(position.sequence);
+        state_->segment = 0;
         for (const auto& group : groups) {
             state_->apply(group);
         }
@@ -679,6 +746,31 @@ Status CatalogWriter::apply(std::span<const Note> notes) {
             std::visit([&](const auto& body) { state_->note(note.at, body); }, note.body);
         }
     });
+}
+
+Result<evidence::Positions> CatalogWriter::positions() {
+    return translated("reading the catalog", [&]() -> Result<evidence::Positions> {
+        std::vector<std::string> writers;
+        state_->session << "SELECT writer FROM writers WHERE sequence>0 ORDER BY writer",
+            into(writers), now;
+        evidence::Positions positions;
+        for (auto& writer : writers) {
+            OPENARCHIVER_TRY(const auto at, position(writer));
+            positions.emplace_back(std::move(writer), at);
+        }
+        return positions;
+    });
+}
+
+Result<std::optional<std::string>> CatalogWriter::newest_head() {
+    return translated("reading the catalog", [&]() -> Result<std::optional<std::string>> {
+        return state_->sql.newest_head() ? std::optional(state_->sql.newest_head.get<0>())
+                                         : std::nullopt;
+    });
+}
+
+Status CatalogWriter::add_head(const evidence::Positions& positions, const Seal& seal) {
+    return state_->transaction([&] { return state_->add_head(positions, seal); });
 }
 
 Result<std::optional<CatalogWriter::KnownContent>> CatalogWriter::find_content(

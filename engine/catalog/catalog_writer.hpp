@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <openarchiver/sdk/result.hpp>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "archive/segment.hpp"
 #include "catalog/event.hpp"
 #include "catalog/note.hpp"
+#include "evidence/head.hpp"
 
 namespace openarchiver::catalog {
 
@@ -44,6 +46,17 @@ public:
     sdk::Status apply(std::string_view writer, const archive::LogPosition& position,
                       std::span<const EventGroup> groups, std::span<const Note> notes = {});
     sdk::Status apply(std::span<const Note> notes);
+
+    /// How far every writer's log was applied.
+    sdk::Result<evidence::Positions> positions();
+    /// The note of the last head; absent: there is none yet.
+    sdk::Result<std::optional<std::string>> newest_head();
+
+    /// Puts into the tree what the segments up to `positions` add to it, and keeps the head that
+    /// `seal` makes of the tree's size and root. All or nothing.
+    using Seal =
+        std::function<sdk::Result<std::string>(std::uint64_t size, const archive::Digest&)>;
+    sdk::Status add_head(const evidence::Positions& positions, const Seal& seal);
 
     /// The place of a content that the account already has.
     struct KnownContent {

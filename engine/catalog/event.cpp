@@ -4,6 +4,8 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "archive/random.hpp"
+
 namespace openarchiver::catalog {
 
 namespace json = boost::json;
@@ -208,6 +210,17 @@ struct Writer {
         put_bytes(out, "subject", e.subject);
         put_bytes(out, "from", e.from);
         out["fidelity"] = kFidelities[static_cast<std::size_t>(e.fidelity)];
+        out["leaf"] = e.leaf;
+        out["salt"] = archive::to_hex(e.salt);
+    }
+
+    void operator()(const LeavesAdded& e) const {
+        out["e"] = "leaves";
+        json::string hashes;
+        for (const auto& hash : e.hashes) {
+            hashes += archive::to_hex(hash);
+        }
+        out["hashes"] = std::move(hashes);
     }
 
     void operator()(const ItemPlaced& e) const {
@@ -313,6 +326,23 @@ Result<ItemArchived> read_item(const Reader& in) {
     e.subject = in.text("subject");
     e.from = in.text("from");
     e.fidelity = enum_from(in.text("fidelity"), kFidelities, Fidelity::exact);
+    e.leaf = static_cast<std::uint32_t>(in.number("leaf"));
+    OPENARCHIVER_TRY(const std::string salt, bytes_from_hex(in.text("salt")));
+    if (salt.size() != e.salt.size()) {
+        return Error{Errc::corrupt, "an item event has a malformed salt"};
+    }
+    std::ranges::transform(salt, e.salt.begin(), [](char c) { return static_cast<std::byte>(c); });
+    return e;
+}
+
+Result<LeavesAdded> read_leaves(const Reader& in) {
+    constexpr std::size_t kDigits = 64;
+    LeavesAdded e;
+    const std::string hashes = in.text("hashes");
+    for (std::size_t at = 0; at < hashes.size(); at += kDigits) {
+        OPENARCHIVER_TRY(e.hashes.emplace_back(),
+                         archive::digest_from_hex(std::string_view(hashes).substr(at, kDigits)));
+    }
     return e;
 }
 
@@ -322,6 +352,10 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
     if (kind == "item") {
         OPENARCHIVER_TRY(auto item, read_item(in));
         return Body(std::move(item));
+    }
+    if (kind == "leaves") {
+        OPENARCHIVER_TRY(auto leaves, read_leaves(in));
+        return Body(std::move(leaves));
     }
     if (kind == "placed") {
         return Body(ItemPlaced{in.text("id"), in.text("folder")});
@@ -390,6 +424,35 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
 }
 
 }  // namespace
+
+std::string statement_of(std::string_view archive_id, const EventGroup& group, sdk::Timestamp at,
+                         const ItemArchived& item) {
+    return evidence::to_text({.archive_id = std::string(archive_id),
+                              .source = group.source,
+                              .account = group.account,
+                              .item = item.item,
+                              .media_type = item.media_type,
+                              .content = item.content,
+                              .size = item.size,
+                              .received_at = item.received_at,
+                              .archived_at = at,
+                              .exact = item.fidelity == Fidelity::exact});
+}
+
+LeavesAdded add_leaves(std::string_view archive_id, std::vector<EventGroup>& groups) {
+    LeavesAdded leaves;
+    for (auto& group : groups) {
+        for (auto& event : group.events) {
+            if (auto* item = std::get_if<ItemArchived>(&event.body)) {
+                item->salt = archive::random_bytes<std::tuple_size_v<evidence::LeafSalt>>();
+                item->leaf = static_cast<std::uint32_t>(leaves.hashes.size());
+                leaves.hashes.push_back(evidence::commitment(
+                    item->salt, statement_of(archive_id, group, event.at, *item)));
+            }
+        }
+    }
+    return leaves;
+}
 
 std::string encode(const EventGroup& group) {
     std::string lines;

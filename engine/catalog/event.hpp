@@ -11,6 +11,7 @@
 
 #include "archive/digest.hpp"
 #include "archive/pack.hpp"
+#include "evidence/statement.hpp"
 
 /// The events of the archive's log (docs/archive-format.md, Events): what the catalog is made of.
 namespace openarchiver::catalog {
@@ -56,6 +57,15 @@ struct ItemArchived {
     std::string subject;
     std::string from;
     Fidelity fidelity = Fidelity::exact;
+    /// Of its leaf, and where that is in the segment's LeavesAdded.
+    evidence::LeafSalt salt{};
+    std::uint32_t leaf = 0;
+};
+
+/// The leaves of the tree that this segment adds: one for each ItemArchived in it. An event of the
+/// archive, so that they stay when an account is forgotten.
+struct LeavesAdded {
+    std::vector<archive::Digest> hashes;
 };
 
 /// A known item was found in a folder where it was not before.
@@ -97,9 +107,9 @@ struct CursorAdvanced {
 /// first one ends its initial import. Without an account: the source's initial import ended.
 struct PassCompleted {};
 
-using EventBody =
-    std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored, ItemArchived,
-                 ItemPlaced, ItemLeft, ItemFailed, FailureSettled, CursorAdvanced, PassCompleted>;
+using EventBody = std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored,
+                               LeavesAdded, ItemArchived, ItemPlaced, ItemLeft, ItemFailed,
+                               FailureSettled, CursorAdvanced, PassCompleted>;
 
 struct Event {
     sdk::Timestamp at;
@@ -113,6 +123,12 @@ struct EventGroup {
     std::string account;
     std::vector<Event> events;
 };
+
+/// What an item's leaf commits to.
+[[nodiscard]] std::string statement_of(std::string_view archive_id, const EventGroup& group,
+                                       sdk::Timestamp at, const ItemArchived& item);
+/// Gives each ItemArchived of the groups its leaf, with a random salt.
+[[nodiscard]] LeavesAdded add_leaves(std::string_view archive_id, std::vector<EventGroup>& groups);
 
 /// One JSON document a line; the first one says whose events they are.
 [[nodiscard]] std::string encode(const EventGroup& group);

@@ -117,6 +117,15 @@ struct VersionRecord {
     Fidelity fidelity = Fidelity::exact;
 };
 
+/// Where the log and the tree have the leaf of a version.
+struct LeafRecord {
+    std::string writer;
+    std::uint64_t sequence = 0;
+    std::uint32_t leaf = 0;  ///< in its segment
+    /// In the tree; absent: no head covers it yet.
+    std::optional<std::uint64_t> number;
+};
+
 enum class HistoryKind : std::uint8_t { archived, placed, left };
 
 struct HistoryRecord {

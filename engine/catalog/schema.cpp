@@ -76,6 +76,20 @@ constexpr const char* kVersion2[] = {
     "ALTER TABLE folders ADD COLUMN unexplained INTEGER NOT NULL DEFAULT -1",
 };
 
+// The tree of the archive's evidence. `segments` has those with leaves; `first` is the number of
+// their first leaf in the tree, -1 (and `hashes` is there) until a head has put them into it.
+// `tiles` is C2SP tlog-tiles: 256 hashes of a level, each the root of 256 of the level below.
+constexpr const char* kVersion3[] = {
+    "CREATE TABLE segments(segment INTEGER PRIMARY KEY, writer TEXT NOT NULL,"
+    " sequence INTEGER NOT NULL, leaves INTEGER NOT NULL, first INTEGER NOT NULL DEFAULT -1,"
+    " hashes BLOB, UNIQUE(writer, sequence))",
+    "CREATE TABLE tiles(level INTEGER NOT NULL, tile INTEGER NOT NULL, hashes BLOB NOT NULL,"
+    " PRIMARY KEY(level, tile)) WITHOUT ROWID",
+    "CREATE TABLE heads(head INTEGER PRIMARY KEY, note TEXT NOT NULL)",
+    "ALTER TABLE versions ADD COLUMN segment INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE versions ADD COLUMN leaf INTEGER NOT NULL DEFAULT 0",
+};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
@@ -121,6 +135,9 @@ Status migrate(const std::filesystem::path& file) {
         }
         if (version < 2) {
             step(session, kVersion2, 2);
+        }
+        if (version < 3) {
+            step(session, kVersion3, 3);
         }
         return {};
     });

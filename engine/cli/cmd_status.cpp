@@ -7,8 +7,10 @@
 #include "cli/live_service.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
+#include "evidence/head.hpp"
 #include "service/archive_marker.hpp"
 #include "service/documents.hpp"
+#include "service/head_witnesses.hpp"
 
 namespace openarchiver::cli {
 
@@ -34,6 +36,44 @@ sdk::Result<json::value> archive_document(Command& command, catalog::CatalogRead
         {"encrypted", marker->encrypted}, {"created_at", service::time_value(marker->created_at)},
         {"items", totals.items},          {"versions", totals.versions},
         {"bytes", totals.version_bytes},  {"bytes_stored", totals.pack_bytes}};
+}
+
+json::value witness_document(const std::optional<service::WitnessState>& state) {
+    if (!state) {
+        return nullptr;
+    }
+    json::object document{{"head", nullptr},
+                          {"at", service::time_value(state->at)},
+                          {"failing_since", service::time_value(state->failing_since)},
+                          {"error", state->error}};
+    if (state->head != 0) {
+        document["head"] = state->head;
+    }
+    return document;
+}
+
+/// The newest head, and who vouches for heads.
+sdk::Result<json::value> evidence_document(Command& command, catalog::CatalogReader* catalog) {
+    json::value newest = nullptr;
+    if (catalog != nullptr) {
+        OPENARCHIVER_TRY(const auto note, catalog->newest_head());
+        if (note) {
+            OPENARCHIVER_TRY(const auto head, evidence::parse_head(*note));
+            newest = {{"number", head.number},
+                      {"time", service::time_value(head.time)},
+                      {"leaves", head.size}};
+        }
+    }
+    const auto states = service::read_witness_states(command.profile());
+    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(command.clock().now());
+    json::array problems;
+    for (const auto& problem : service::witness_problems(command.profile(), states, now)) {
+        problems.emplace_back(json::string(problem));
+    }
+    return json::value{{"head", std::move(newest)},
+                       {"timestamp", witness_document(states.timestamp)},
+                       {"publication", witness_document(states.publication)},
+                       {"problems", std::move(problems)}};
 }
 
 json::value service_document(const std::optional<LiveService>& live) {
@@ -108,6 +148,15 @@ std::string text(const json::value& document) {
     } else {
         all += "Nothing was archived yet.\n";
     }
+    const json::value& evidence = member(document, "evidence");
+    if (const json::value& head = member(evidence, "head"); head.is_object()) {
+        all += "Head " + std::to_string(number_of(head, "number")) + " of " +
+               time_of(head, "time") + " signs " + count_text(number_of(head, "leaves")) +
+               " versions\n";
+    }
+    for (const json::value& problem : list_of(evidence, "problems")) {
+        all += "ATTENTION: " + plain(problem.get_string()) + "\n";
+    }
     const json::value& service = member(document, "service");
     all += truth_of(service, "running")
                ? "Service: running, process " + std::to_string(number_of(service, "pid")) + "\n"
@@ -123,6 +172,8 @@ Outcome status(Command& command) {
                                                live ? &live->sources : nullptr, command.clock()));
     OPENARCHIVER_TRY(json::value archive, archive_document(command, catalog.get()));
     document.as_object()["archive"] = std::move(archive);
+    OPENARCHIVER_TRY(json::value evidence, evidence_document(command, catalog.get()));
+    document.as_object()["evidence"] = std::move(evidence);
     document.as_object()["service"] = service_document(live);
     if (command.json()) {
         command.document(json::serialize(document));

@@ -1,4 +1,6 @@
 #include <charconv>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -6,6 +8,7 @@
 #include "cli/screen.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
+#include "evidence/head.hpp"
 #include "verify/verify.hpp"
 
 namespace openarchiver::cli {
@@ -15,7 +18,28 @@ namespace {
 struct Options {
     bool quick = false;
     std::optional<std::string> part;
+    std::optional<std::string> head;
 };
+
+constexpr std::uintmax_t kMaxHeadFile = std::uintmax_t{16} << 20;
+
+sdk::Result<std::string> read_head(const std::string& file) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(file, error);
+    std::ifstream stream(file, std::ios::binary);
+    if (error || !stream || size > kMaxHeadFile) {
+        return sdk::Error{.code = sdk::Errc::invalid_argument,
+                          .message = "the kept head " + file + " can't be read" +
+                                     (error ? ": " + error.message() : std::string())};
+    }
+    std::string text(size, '\0');
+    stream.read(text.data(), static_cast<std::streamsize>(size));
+    if (const auto head = evidence::parse_head(text); !head) {
+        return sdk::Error{.code = sdk::Errc::invalid_argument,
+                          .message = "the file " + file + ": " + head.error().message};
+    }
+    return text;
+}
 
 /// "2/7"
 std::optional<verify::Part> parse_part(std::string_view text) {
@@ -52,6 +76,10 @@ void print_report(Command& command, const verify::Report& report) {
             }
             const auto beyond = finding.affected.count - finding.affected.refs.size();
             line += beyond > 0 ? " and " + count_text(beyond) + " more)" : ")";
+            for (const auto& account : finding.affected.accounts) {
+                line +=
+                    (&account == finding.affected.accounts.data() ? " of " : ", ") + plain(account);
+            }
         }
         command.print(line + "\n");
     }
@@ -60,6 +88,19 @@ void print_report(Command& command, const verify::Report& report) {
     command.print(report.quick ? std::string(" (presence and size only)\n")
                                : ", read " + count_text(report.contents_checked) + " contents (" +
                                      size_text(report.bytes_checked) + ")\n");
+    if (report.newest_head) {
+        command.print("head " + std::to_string(report.newest_head->number) + " of " +
+                      time_text(report.newest_head->time) + " covers " +
+                      count_text(report.newest_head->size) + " versions\n");
+    }
+    const std::string rollback(report.rollback());
+    command.print("rollback and removal of the tail: " +
+                  (rollback == "none"
+                       ? "none before the kept head " + std::to_string(*report.kept_head) +
+                             "; what came after it is not detectable"
+                   : rollback == "detected" ? "DETECTED"
+                                            : "not detectable without a kept head (--head FILE)") +
+                  "\n");
     command.print(report.damaged() ? "the archive is DAMAGED\n" : "no damage found\n");
 }
 
@@ -73,6 +114,13 @@ Outcome run_verify(Command& command, const Options& given) {
             return Outcome::usage("--part takes N/M with N from 1 to M, as 2/7, not \"" +
                                   *given.part + "\"");
         }
+    }
+    if (given.head) {
+        auto head = read_head(*given.head);
+        if (!head) {
+            return Outcome::usage(head.error().message);
+        }
+        options.kept_head = std::move(*head);
     }
     std::mutex mutex;  // guards seen
     verify::Progress seen;
@@ -95,6 +143,9 @@ Outcome run_verify(Command& command, const Options& given) {
             command.stop());
     }();
     if (!report) {
+        if (report.error().code == sdk::Errc::invalid_argument) {
+            return Outcome::usage(report.error().message);
+        }
         // What opens the archive (its marker, its keyring) is damaged.
         Outcome outcome = report.error();
         if (report.error().code == sdk::Errc::corrupt) {
@@ -119,6 +170,8 @@ void register_verify(Verb& program) {
     verb.flag("--quick", options->quick, "chain, presence and sizes only; no content is read");
     verb.option("--part", options->part, "N/M",
                 "only this part of the packs, so that M runs check all of them");
+    verb.option("--head", options->head, "FILE",
+                "a head that was kept elsewhere: nothing before it was rewritten or removed");
     verb.action([options](Command& command) { return run_verify(command, *options); });
 }
 

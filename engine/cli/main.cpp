@@ -41,6 +41,7 @@ void describe(Verb& program) {
     register_show(program);
     register_export(program);
     register_verify(program);
+    register_prove(program);
     register_rebuild(program);
     register_stats(program);
     register_key(program);

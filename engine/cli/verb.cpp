@@ -154,6 +154,11 @@ void Verb::argument(const std::string& value_name, std::string& target, const st
     app_->add_option(value_name, target, help)->required()->option_text(" ");
 }
 
+void Verb::optional_argument(const std::string& value_name, std::optional<std::string>& target,
+                             const std::string& help) {
+    app_->add_option(value_name, target, help)->option_text(" ");
+}
+
 void Verb::required(const std::string& name) {
     app_->get_option(name)->required();
 }

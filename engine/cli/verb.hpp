@@ -49,6 +49,9 @@ public:
                 const std::vector<std::string>& choices, bool required, const std::string& help);
     /// A required value by its position.
     void argument(const std::string& value_name, std::string& target, const std::string& help);
+    /// ... and one that may be left out.
+    void optional_argument(const std::string& value_name, std::optional<std::string>& target,
+                           const std::string& help);
     /// Makes the last described option required.
     void required(const std::string& name);
 

@@ -12,6 +12,7 @@ void register_folders(Verb& program);
 void register_key(Verb& program);
 void register_plugin(Verb& program);
 void register_profile(Verb& program);
+void register_prove(Verb& program);
 void register_rebuild(Verb& program);
 void register_serve(Verb& program);
 void register_show(Verb& program);

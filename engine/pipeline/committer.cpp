@@ -92,6 +92,18 @@ Status Committer::flush(std::stop_token stop) {
     return {};
 }
 
+Status Committer::write_head(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t wanted = ++heads_asked_;
+    changed_.notify_all();
+    const bool done =
+        changed_.wait(lock, stop, [&] { return failure_ || heads_answered_ >= wanted; });
+    if (failure_) {
+        return *failure_;
+    }
+    return done ? head_ : Status(Error{Errc::cancelled, "stopped while waiting for the archive"});
+}
+
 std::optional<Error> Committer::failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
@@ -101,27 +113,38 @@ void Committer::run(std::stop_token stop) {
     Status status = [&]() -> Status {
         OPENARCHIVER_CHECK(archive_.catch_up(stop));
         OPENARCHIVER_TRY(position_, archive_.catalog().position(archive_.catalog().writer_id()));
+        OPENARCHIVER_TRY(unsigned_, archive_.heads().wanted());
+        head_due_ = std::chrono::steady_clock::now() + archive_.head_every();
         std::chrono::steady_clock::time_point first_waiting{};
         while (true) {
             std::deque<Entry> taken;
             std::vector<catalog::Note> taken_notes;
             bool commit_now = false;
+            bool sign_now = false;
             {
                 std::unique_lock lock(mutex_);
                 const bool waiting = !batch_.empty() || !batch_notes_.empty();
-                const auto ready = [&] { return !queue_.empty() || flush_wanted_; };
+                const auto ready = [&] {
+                    return !queue_.empty() || flush_wanted_ || heads_asked_ > heads_answered_;
+                };
                 if (waiting) {
                     // A condition of the wall's clock, not of a test's: it bounds a real wait.
                     changed_.wait_until(lock, stop, first_waiting + kCommitAfter, ready);
                 } else {
-                    changed_.wait(lock, stop, [&] { return ready() || !notes_.empty(); });
+                    const auto any = [&] { return ready() || !notes_.empty(); };
+                    if (unsigned_) {
+                        changed_.wait_until(lock, stop, head_due_, any);
+                    } else {
+                        changed_.wait(lock, stop, any);
+                    }
                     first_waiting = std::chrono::steady_clock::now();
                 }
                 taken.swap(queue_);
                 taken_notes.swap(notes_);
                 queued_bytes_ = 0;
                 changed_.notify_all();
-                commit_now = flush_wanted_ || stop.stop_requested();
+                sign_now = heads_asked_ > heads_answered_;
+                commit_now = flush_wanted_ || sign_now || stop.stop_requested();
                 flush_wanted_ = false;
             }
             for (auto& entry : taken) {
@@ -138,6 +161,7 @@ void Committer::run(std::stop_token stop) {
             if (commit_now) {
                 OPENARCHIVER_CHECK(commit());
             }
+            sign_if_due(sign_now || stop.stop_requested());
             const std::lock_guard lock(mutex_);
             if (stop.stop_requested() && queue_.empty() && notes_.empty() && batch_.empty() &&
                 batch_notes_.empty()) {
@@ -150,6 +174,27 @@ void Committer::run(std::stop_token stop) {
         const std::lock_guard lock(mutex_);
         failure_ = status.error();
         queue_.clear();
+        changed_.notify_all();
+    }
+}
+
+/// A head that can't be written is tried again when the next one is due: the archive goes on.
+void Committer::sign_if_due(bool at_once) {
+    const bool due = unsigned_ && (at_once || std::chrono::steady_clock::now() >= head_due_);
+    Status written;
+    if (due && batch_.empty()) {
+        written = archive_.heads().write(now_of(clock_), {});
+        if (!written) {
+            log_->warn("the archive's next head was not written: {}; it is tried again",
+                       written.error().message);
+        }
+        unsigned_ = !written;
+        head_due_ = std::chrono::steady_clock::now() + archive_.head_every();
+    }
+    const std::lock_guard lock(mutex_);
+    if (at_once) {
+        head_ = written;
+        heads_answered_ = heads_asked_;
         changed_.notify_all();
     }
 }
@@ -216,6 +261,14 @@ Status Committer::commit() {
             }
             groups[found->second].events.push_back(std::move(entry.event));
         }
+        auto leaves = catalog::add_leaves(archive_.archive().marker().archive_id, groups);
+        if (!leaves.hashes.empty()) {
+            // The archive's own events come first.
+            if (!groups.front().source.empty()) {
+                groups.insert(groups.begin(), catalog::EventGroup{});
+            }
+            groups.front().events.push_back({now, std::move(leaves)});
+        }
         std::vector<archive::EventBlock> blocks;
         blocks.reserve(groups.size());
         for (const auto& group : groups) {
@@ -230,6 +283,7 @@ Status Committer::commit() {
         OPENARCHIVER_TRY(position_, archive_.archive().log().append(
                                         writer, position_, std::move(blocks), now, unstoppable));
         OPENARCHIVER_CHECK(archive_.catalog().apply(writer, position_, groups, batch_notes_));
+        unsigned_ = true;
     }
     const Count durable{batch_.size(), batch_notes_.size()};
     for (const auto& entry : batch_) {

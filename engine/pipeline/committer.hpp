@@ -35,7 +35,8 @@ struct Entry {
 
 /// The one thread that writes the archive, in the order that keeps every promise: packs durable,
 /// segment durable, catalog transaction, acknowledge. Commits at 16 MiB, one second after the first
-/// waiting event, when asked to flush, and on stop.
+/// waiting event, when asked to flush, and on stop. Signs heads from time to time, when asked to,
+/// and on stop.
 class Committer {
 public:
     static constexpr std::uint64_t kCommitBytes = 16U << 20;
@@ -55,6 +56,8 @@ public:
     sdk::Status note(catalog::Note note, std::stop_token stop);
     /// Returns once everything put and noted before is durable.
     sdk::Status flush(std::stop_token stop);
+    /// ... and signed by a head of the archive.
+    sdk::Status write_head(std::stop_token stop);
     /// The error after which nothing is accepted any more, if there was one.
     [[nodiscard]] std::optional<sdk::Error> failure() const;
 
@@ -67,6 +70,7 @@ private:
     void run(std::stop_token stop);
     sdk::Status take(Entry entry);
     sdk::Status commit();
+    void sign_if_due(bool at_once);
     std::uint64_t weight(const Entry& entry) const;
 
     access::ArchiveWriter& archive_;
@@ -83,6 +87,10 @@ private:
     /// Contents of the open pack, so that an account's equal ones are stored once.
     std::map<std::pair<archive::KeyId, archive::Digest>, archive::Placement> placed_;
 
+    /// The log says more than the last head covers; when that head is due. Committer's thread.
+    bool unsigned_ = false;
+    std::chrono::steady_clock::time_point head_due_;
+
     mutable std::mutex mutex_;  // guards everything below
     std::condition_variable_any changed_;
     std::deque<Entry> queue_;
@@ -91,6 +99,9 @@ private:
     Count put_;
     Count durable_;
     bool flush_wanted_ = false;
+    std::uint64_t heads_asked_ = 0;
+    std::uint64_t heads_answered_ = 0;
+    sdk::Status head_;  // how the last one went
     std::optional<sdk::Error> failure_;
 
     std::jthread thread_;  // last: started when all the rest is there

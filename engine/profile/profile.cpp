@@ -171,8 +171,31 @@ private:
                 }
             }
         }
+        if (const json::object* given = object_at(section, "evidence")) {
+            evidence(*given);
+        }
         if (const json::value* floor = section.if_contains("free_space_floor")) {
             archive.free_space_floor = size_of(*floor);
+        }
+    }
+
+    void evidence(const json::object& section) {
+        Evidence& evidence = profile_.archive.evidence;
+        if (const json::value* every = section.if_contains("head_every")) {
+            evidence.head_every = duration_of(text_of(*every));
+        }
+        if (const json::object* authority = object_at(section, "timestamp_authority")) {
+            auto& given = evidence.timestamp_authority.emplace();
+            given.url = text_of(authority->at("url"));
+            if (const json::value* file = authority->if_contains("ca_file")) {
+                given.ca_file = resolved(profile_.folder, *file);
+            }
+            if (const json::value* every = authority->if_contains("every")) {
+                given.every = duration_of(text_of(*every));
+            }
+        }
+        if (const json::value* folder = section.if_contains("publish_to")) {
+            evidence.publish_to = resolved(profile_.folder, *folder);
         }
     }
 

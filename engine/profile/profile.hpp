@@ -45,10 +45,26 @@ struct Encryption {
     bool section_present = false;
 };
 
+struct TimestampAuthority {
+    std::string url;
+    /// Empty: the system's certificates.
+    std::filesystem::path ca_file;
+    std::chrono::seconds every = std::chrono::days(1);
+};
+
+/// What makes the archive provable to others.
+struct Evidence {
+    std::chrono::seconds head_every = std::chrono::hours(1);
+    std::optional<TimestampAuthority> timestamp_authority;
+    /// Empty: heads are in the archive only.
+    std::filesystem::path publish_to;
+};
+
 struct Archive {
     Storage storage;
     std::filesystem::path catalog_path;
     Encryption encryption;
+    Evidence evidence;
     /// Archiving stops before less than this is free.
     std::uint64_t free_space_floor = std::uint64_t{1} << 30;
 };

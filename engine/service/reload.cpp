@@ -19,6 +19,14 @@ bool same_storage(const profile::Archive& a, const profile::Archive& b) {
            a.free_space_floor == b.free_space_floor;
 }
 
+bool same_evidence(const profile::Evidence& a, const profile::Evidence& b) {
+    const auto& x = a.timestamp_authority;
+    const auto& y = b.timestamp_authority;
+    return a.head_every == b.head_every && a.publish_to == b.publish_to &&
+           x.has_value() == y.has_value() &&
+           (!x || (x->url == y->url && x->ca_file == y->ca_file && x->every == y->every));
+}
+
 bool same_encryption(const profile::Encryption& a, const profile::Encryption& b) {
     return a.mode == b.mode && a.key.kind == b.key.kind && a.key.passphrase == b.key.passphrase &&
            a.key.value == b.key.value;
@@ -43,6 +51,9 @@ std::vector<std::string> reasons_to_restart(const profile::Profile& current,
     }
     if (!same_encryption(current.archive.encryption, next.archive.encryption)) {
         reasons.emplace_back("/archive/encryption has changed");
+    }
+    if (!same_evidence(current.archive.evidence, next.archive.evidence)) {
+        reasons.emplace_back("/archive/evidence has changed");
     }
     if (current.plugin_path != next.plugin_path) {
         reasons.emplace_back("/plugins/path has changed");

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "service/accept_failures.hpp"
+#include "service/head_witnesses.hpp"
 #include "service/rebuild.hpp"
 #include "service/reload.hpp"
 #include "service/stop_deadline.hpp"
@@ -27,6 +28,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTellEvery = 200ms;
+/// How often it is looked whether there is a head to publish or to timestamp.
+constexpr auto kWitnessesEvery = 2s;
+constexpr auto kWitnessesAfterFailure = 60s;  // of the archive, which the sources report
 /// What is left of the ten seconds that a stop may take.
 constexpr auto kLastFlush = 1500ms;
 
@@ -98,7 +102,10 @@ Status Service::run(std::stop_token stop) {
         log.info("serving: pid={} sources={} catalog={}", ::getpid(), runners_.size(),
                  catalog_folder.string());
     }
-    serve(stop);
+    {
+        const std::jthread witnesses([this](const std::stop_token& own) { visit_witnesses(own); });
+        serve(stop);
+    }
     log.info("stopping");
     Runners last;
     {
@@ -128,6 +135,24 @@ void Service::serve(const std::stop_token& stop) {
             reload_wanted_ = false;
         }
         read_profile_anew();
+    }
+}
+
+void Service::visit_witnesses(const std::stop_token& stop) {
+    HeadWitnesses witnesses(context());
+    std::mutex mutex;
+    std::condition_variable_any wait;
+    std::chrono::seconds pause = kWitnessesEvery;
+    while (witnesses.any() && !stop.stop_requested()) {
+        {
+            const auto use = writer_.use(stop);
+            if (use) {
+                witnesses.visit(use->archive().archive(), stop);
+            }
+            pause = use ? kWitnessesEvery : kWitnessesAfterFailure;
+        }
+        std::unique_lock lock(mutex);
+        wait.wait_for(lock, stop, pause, [] { return false; });
     }
 }
 
@@ -310,6 +335,11 @@ sdk::Result<SyncResult> Service::sync(const SyncRequest& request, const Tell& te
         }
     }
     (void)tell(to_json(board->snapshot()));
+    if (!archive_failure && !stop_.stop_requested()) {
+        // Somebody asked for it, and may want to prove what it brought.
+        OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
+        OPENARCHIVER_CHECK(use.committer().write_head(stop_));
+    }
     if (!request.accounts.empty() && !archive_failure && !stop_.stop_requested()) {
         OPENARCHIVER_TRY(const auto catalog,
                          catalog::CatalogReader::open(context().profile.archive.catalog_path));

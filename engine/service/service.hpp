@@ -53,6 +53,7 @@ private:
     [[nodiscard]] access::Context context();
 
     void serve(const std::stop_token& stop);
+    void visit_witnesses(const std::stop_token& stop);
     void log_problems(const std::vector<profile::Problem>& problems) const;
     void read_profile_anew();
     /// With mutex_ held.

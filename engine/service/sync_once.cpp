@@ -9,6 +9,7 @@
 
 #include "pipeline/committer.hpp"
 #include "service/forwarding_vault.hpp"
+#include "service/head_witnesses.hpp"
 #include "service/stop_deadline.hpp"
 
 namespace openarchiver::service {
@@ -140,6 +141,9 @@ sdk::Result<SyncResult> SyncOnce::run(std::stop_token stop) {
         sources.clear();
     }
     vault.attach(nullptr);
+    if (!failure) {
+        HeadWitnesses(context).visit(writer->archive(), stop);
+    }
     if (!failure && !request.accounts.empty() && !stop.stop_requested()) {
         OPENARCHIVER_TRY(const auto catalog,
                          catalog::CatalogReader::open(writer->catalog_folder()));

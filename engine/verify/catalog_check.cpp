@@ -154,6 +154,14 @@ struct LiveCatalog::State {
                        std::to_string(Affected::kMaxRefs),
             into(found), now;
         affected.refs = std::move(found);
+        std::vector<std::string> accounts;
+        session << "SELECT DISTINCT s.id || ' ' || a.address FROM (" + sql +
+                       ") r JOIN live.items i ON i.ref=r.ref JOIN live.accounts a ON"
+                       " a.account=i.account JOIN live.sources s ON s.source=a.source"
+                       " ORDER BY 1 LIMIT " +
+                       std::to_string(Affected::kMaxRefs),
+            into(accounts), now;
+        affected.accounts = std::move(accounts);
         affected.count = static_cast<std::uint64_t>(count);
         return affected;
     }

@@ -94,13 +94,22 @@ struct ContentCheck::State {
         });
     }
 
-    Status add_items(Integer content, std::set<std::string>& items) {
+    /// Of a finding: refs, and their accounts.
+    struct Items {
+        std::set<std::string> refs;
+        std::set<std::string> accounts;
+    };
+
+    Status add_items(Integer content, Items& items) {
         return translated("reading the replayed catalog", [&]() -> Status {
             std::vector<std::string> refs;
-            session << "SELECT i.ref FROM versions v JOIN items i ON i.item=v.item"
-                       " WHERE v.content=?",
-                bind(content), into(refs), now;
-            items.insert(refs.begin(), refs.end());
+            std::vector<std::string> accounts;
+            session << "SELECT i.ref, s.id || ' ' || a.address FROM versions v"
+                       " JOIN items i ON i.item=v.item JOIN accounts a ON a.account=i.account"
+                       " JOIN sources s ON s.source=a.source WHERE v.content=?",
+                bind(content), into(refs), into(accounts), now;
+            items.refs.insert(refs.begin(), refs.end());
+            items.accounts.insert(accounts.begin(), accounts.end());
             return {};
         });
     }
@@ -129,7 +138,7 @@ struct ContentCheck::State {
             }
         }
         const bool present = sound || finding.kind != FindingKind::pack_missing;
-        std::set<std::string> items;
+        Items items;
         OPENARCHIVER_TRY(const auto all, contents(pack.id));
         for (const auto& content : all) {
             if (forgotten(pack, content)) {
@@ -156,10 +165,15 @@ struct ContentCheck::State {
             }
             OPENARCHIVER_CHECK(add_items(content.key, items));
         }
-        for (const auto& ref : items) {
+        for (const auto& ref : items.refs) {
             finding.affected.add(ref);
         }
-        if (!sound || !items.empty()) {
+        for (const auto& account : items.accounts) {
+            if (finding.affected.accounts.size() < Affected::kMaxRefs) {
+                finding.affected.accounts.push_back(account);
+            }
+        }
+        if (!sound || !items.refs.empty()) {
             report.findings.push_back(std::move(finding));
         }
         ++report.packs_checked;

@@ -7,6 +7,7 @@
 
 #include "archive/pack.hpp"
 #include "archive/segment.hpp"
+#include "evidence/object_keys.hpp"
 
 namespace openarchiver::verify {
 
@@ -35,7 +36,8 @@ public:
 
     bool object(const sdk::ObjectInfo& info) override {
         const std::string_view key = info.key;
-        if (key == "archive" || key == "keyring" || key == "lease" || is_segment(key)) {
+        if (key == "archive" || key == "keyring" || key == "lease" || is_segment(key) ||
+            evidence::is_evidence(key)) {
             return true;
         }
         if (key.starts_with(kPackPrefix)) {

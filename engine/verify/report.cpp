@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "archive/digest.hpp"
+#include "evidence/text.hpp"
 
 namespace openarchiver::verify {
 
@@ -15,6 +16,14 @@ std::string_view to_string(FindingKind kind) noexcept {
             return "segment_damaged";
         case FindingKind::segment_missing:
             return "segment_missing";
+        case FindingKind::head_damaged:
+            return "head_damaged";
+        case FindingKind::head_missing:
+            return "head_missing";
+        case FindingKind::history_rewritten:
+            return "history_rewritten";
+        case FindingKind::keyring_replaced:
+            return "keyring_replaced";
         case FindingKind::pack_missing:
             return "pack_missing";
         case FindingKind::pack_damaged:
@@ -50,9 +59,18 @@ bool Report::damaged() const {
     return std::ranges::any_of(findings, [](const Finding& f) { return is_damage(f.kind); });
 }
 
+std::string_view Report::rollback() const {
+    const bool detected = std::ranges::any_of(findings, [](const Finding& f) {
+        return f.kind == FindingKind::segment_missing || f.kind == FindingKind::head_missing ||
+               f.kind == FindingKind::history_rewritten || f.kind == FindingKind::keyring_replaced;
+    });
+    return detected ? "detected" : kept_head && !damaged() ? "none" : "not_detectable";
+}
+
 std::string to_json(const Report& report) {
     json::object counts;
     counts["segments"] = report.segments;
+    counts["heads"] = report.heads;
     counts["packs"] = report.packs;
     counts["packs_checked"] = report.packs_checked;
     counts["contents_checked"] = report.contents_checked;
@@ -71,6 +89,8 @@ std::string to_json(const Report& report) {
         json::object affected;
         affected["items"] = finding.affected.count;
         affected["refs"] = json::array(finding.affected.refs.begin(), finding.affected.refs.end());
+        affected["accounts"] =
+            json::array(finding.affected.accounts.begin(), finding.affected.accounts.end());
         json::object entry;
         entry["kind"] = json::string(to_string(finding.kind));
         entry["damage"] = is_damage(finding.kind);
@@ -90,6 +110,18 @@ std::string to_json(const Report& report) {
     document["damaged"] = report.damaged();
     document["counts"] = std::move(counts);
     document["head"] = std::move(head);
+    document["newest_head"] = nullptr;
+    if (report.newest_head) {
+        document["newest_head"] = {{"number", report.newest_head->number},
+                                   {"time", evidence::time_text(report.newest_head->time)},
+                                   {"leaves", report.newest_head->size},
+                                   {"sha256", archive::to_hex(report.newest_head->sha256)}};
+    }
+    document["kept_head"] = nullptr;
+    if (report.kept_head) {
+        document["kept_head"] = *report.kept_head;
+    }
+    document["rollback"] = json::string(report.rollback());
     document["findings"] = std::move(findings);
     return json::serialize(document);
 }

@@ -11,6 +11,7 @@
 #include "archive/digest.hpp"
 #include "verify/catalog_check.hpp"
 #include "verify/content_check.hpp"
+#include "verify/head_check.hpp"
 #include "verify/inventory.hpp"
 #include "verify/writer_log.hpp"
 
@@ -51,11 +52,16 @@ public:
             OPENARCHIVER_TRY(replayed_,
                              ReplayedCatalog::make(options_.catalog_folder, report_.archive_id));
         }
+        // Before the log is listed: what heads cover is there, then.
+        OPENARCHIVER_TRY(heads_, HeadCheck::open(*archive_, options_.kept_head, report_, stop_));
         OPENARCHIVER_CHECK(open_logs());
         OPENARCHIVER_CHECK(read_logs(Until::catalog));
         OPENARCHIVER_CHECK(compare());
         OPENARCHIVER_CHECK(read_logs(Until::end));
         check_ends();
+        if (replayed_ && !log_is_damaged()) {
+            OPENARCHIVER_CHECK(heads_->tree(*replayed_->writer(), stop_));
+        }
         OPENARCHIVER_CHECK(find_lost_items());
         if (live_) {
             // A reader that stays keeps the catalog's write-ahead log from being emptied.
@@ -137,6 +143,13 @@ private:
                             ", but the catalog applied one with " +
                             archive::to_hex(log.applied_by_catalog.digest) + ": it was replaced"});
         }
+        heads_->segment(log.log.writer(), step.position);
+        if (!leaves_fit(step.groups)) {
+            report_.findings.push_back(
+                {.kind = FindingKind::segment_damaged,
+                 .object = archive::segment_key(log.log.writer(), step.position.sequence),
+                 .message = "the leaves that it adds to the tree are not those of its items"});
+        }
         if (until == Until::end && live_) {
             ++ahead_of_catalog_;
         }
@@ -157,6 +170,28 @@ private:
         return {};
     }
 
+    [[nodiscard]] bool leaves_fit(const std::vector<catalog::EventGroup>& groups) const {
+        const catalog::LeavesAdded none;
+        const catalog::LeavesAdded* leaves = &none;
+        for (const auto& group : groups) {
+            for (const auto& event : group.events) {
+                if (const auto* added = std::get_if<catalog::LeavesAdded>(&event.body)) {
+                    leaves = added;
+                }
+                const auto* item = std::get_if<catalog::ItemArchived>(&event.body);
+                if (item != nullptr &&
+                    (item->leaf >= leaves->hashes.size() ||
+                     leaves->hashes[item->leaf] !=
+                         evidence::commitment(
+                             item->salt,
+                             catalog::statement_of(report_.archive_id, group, event.at, *item)))) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
     Status compare() {
         if (!live_ || !replayed_ || log_is_damaged()) {
             return {};
@@ -172,12 +207,16 @@ private:
         return compared;
     }
 
+    static bool is_of_log(const Finding& finding) {
+        return finding.object.starts_with("log/") &&
+               (finding.kind == FindingKind::segment_damaged ||
+                finding.kind == FindingKind::segment_missing ||
+                finding.kind == FindingKind::history_rewritten);
+    }
+
     [[nodiscard]] bool log_is_damaged() const {
         return std::ranges::any_of(report_.findings,
-                                   [](const Finding& finding) {
-                                       return finding.kind == FindingKind::segment_damaged ||
-                                              finding.kind == FindingKind::segment_missing;
-                                   }) ||
+                                   [](const Finding& finding) { return is_of_log(finding); }) ||
                std::ranges::any_of(logs_, ends_too_early);
     }
 
@@ -201,6 +240,7 @@ private:
                                 std::to_string(log.applied_by_catalog.sequence) +
                                 ": bring what is missing back from a copy of the archive"});
             }
+            heads_->end_of_log(log.log.writer(), log.log.position());
         }
         if (ahead_of_catalog_ > 0) {
             report_.findings.push_back(
@@ -218,10 +258,7 @@ private:
             return {};
         }
         OPENARCHIVER_TRY(auto lost, live_->not_in(*replayed_));
-        const auto first = std::ranges::find_if(report_.findings, [](const Finding& finding) {
-            return finding.kind == FindingKind::segment_damaged ||
-                   finding.kind == FindingKind::segment_missing;
-        });
+        const auto first = std::ranges::find_if(report_.findings, is_of_log);
         first->affected = std::move(lost);
         return {};
     }
@@ -297,6 +334,7 @@ private:
     archive::Archive* archive_ = nullptr;
     std::unique_ptr<LiveCatalog> live_;
     std::unique_ptr<ReplayedCatalog> replayed_;  // of a full verify
+    std::optional<HeadCheck> heads_;
     std::vector<Log> logs_;
     std::map<archive::Digest, std::uint64_t> pack_sizes_;  // of a quick one
     std::uint64_t ahead_of_catalog_ = 0;

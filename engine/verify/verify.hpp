@@ -19,6 +19,8 @@ struct Options {
     bool quick = false;
     /// Only the packs of this part; the same packs belong to a part at every run.
     std::optional<Part> part;
+    /// A head that was kept elsewhere: nothing before it may have been rewritten or removed.
+    std::optional<std::string> kept_head;
     /// A full verify replays the log into a folder in here, as large as the catalog, and removes
     /// it.
     std::filesystem::path catalog_folder;

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <openarchiver/sdk/result.hpp>
+#include <stop_token>
+#include <string>
+
+#include "archive/archive.hpp"
+#include "catalog/catalog_writer.hpp"
+
+namespace spdlog {
+class logger;
+}
+
+namespace openarchiver::access {
+
+/// The archive's heads: follows those that are there, and writes new ones. Used by the thread that
+/// uses the catalog.
+class Heads {
+public:
+    Heads(archive::Archive& archive, catalog::CatalogWriter& catalog,
+          std::shared_ptr<spdlog::logger> log);
+
+    /// Takes into the catalog the heads that it has not. A head that does not fit the log is no
+    /// error here: it is logged, and no further heads are written (verify tells more).
+    sdk::Status catch_up(std::stop_token stop);
+    /// Signs how the archive stands now; nothing to do where the last head says the same.
+    sdk::Status write(sdk::Timestamp now, std::stop_token stop);
+    /// Whether the log says more than the last head covers.
+    sdk::Result<bool> wanted();
+
+private:
+    sdk::Status take(std::uint64_t number, std::stop_token stop);
+    sdk::Result<std::string> put(const evidence::Head& head, std::stop_token stop);
+    sdk::Result<evidence::Head> last();
+
+    archive::Archive& archive_;
+    catalog::CatalogWriter& catalog_;
+    std::shared_ptr<spdlog::logger> log_;
+    bool broken_ = false;
+};
+
+}  // namespace openarchiver::access

@@ -1,0 +1,391 @@
+#include <algorithm>
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <utility>
+
+#include "archive/object_io.hpp"
+#include "cli/table.hpp"
+#include "cli/verbs.hpp"
+#include "evidence/object_keys.hpp"
+#include "evidence/proof.hpp"
+#include "export/file_io.hpp"
+#include "service/documents.hpp"
+
+namespace openarchiver::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::uintmax_t kMaxProofFile = std::uintmax_t{64} << 20;
+
+struct Options {
+    std::optional<std::string> ref;
+    std::optional<std::uint64_t> version;
+    std::optional<std::string> output;
+    bool head = false;
+    std::optional<std::string> check;
+    std::optional<std::string> public_key;
+    std::optional<std::string> content;
+    std::optional<std::string> timestamp_ca;
+};
+
+sdk::Result<std::string> read_file(const std::string& file) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(file, error);
+    std::ifstream stream(file, std::ios::binary);
+    std::string text;
+    if (!error && stream && size <= kMaxProofFile) {
+        text.resize(size);
+        stream.read(text.data(), static_cast<std::streamsize>(size));
+        text.resize(static_cast<std::size_t>(stream.gcount()));
+        return text;
+    }
+    return sdk::Error{.code = sdk::Errc::invalid_argument,
+                      .message = "the file " + file + " can't be read" +
+                                 (error ? ": " + error.message() : std::string())};
+}
+
+// Checking.
+
+Outcome not_proven(sdk::Error error) {
+    Outcome outcome = std::move(error);
+    outcome.code = ExitCode::damage_found;
+    return outcome;
+}
+
+sdk::Result<archive::Digest> digest_of_file(const std::string& file) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) {
+        return sdk::Error{.code = sdk::Errc::invalid_argument,
+                          .message = "the file " + file + " can't be read"};
+    }
+    archive::Sha256 hash;
+    std::vector<char> piece(std::size_t{1} << 20);
+    while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())),
+           stream.gcount() > 0) {
+        hash.update(
+            std::as_bytes(std::span(piece.data(), static_cast<std::size_t>(stream.gcount()))));
+    }
+    return hash.finish();
+}
+
+struct Checked {
+    evidence::Proven proven;
+    archive::PublicKey key{};
+    bool own_key = false;  ///< of the proof, not of --public-key
+    bool content = false;
+};
+
+json::object document_of(const Checked& checked) {
+    const auto& [statement, head, timestamp, trusted] = checked.proven;
+    json::object document{{"proven", true},
+                          {"archive", statement.archive_id},
+                          {"source", statement.source},
+                          {"account", statement.account},
+                          {"item", statement.item},
+                          {"media_type", statement.media_type},
+                          {"sha256", archive::to_hex(statement.content)},
+                          {"size", statement.size},
+                          {"received_at", nullptr},
+                          {"archived_at", service::time_value(statement.archived_at)},
+                          {"fidelity", statement.exact ? "exact" : "reconstructed"},
+                          {"content_compared", checked.content},
+                          {"head",
+                           {{"number", head.number},
+                            {"time", service::time_value(head.time)},
+                            {"leaves", head.size}}},
+                          {"public_key", archive::to_pem(checked.key)},
+                          {"public_key_from_proof", checked.own_key},
+                          {"timestamp", nullptr}};
+    if (statement.received_at) {
+        document["received_at"] = service::time_value(*statement.received_at);
+    }
+    if (timestamp) {
+        document["timestamp"] = {{"time", service::time_value(timestamp->time)},
+                                 {"authority", timestamp->authority},
+                                 {"trusted", trusted}};
+    }
+    return document;
+}
+
+std::string text_of(const Checked& checked) {
+    const auto& [statement, head, timestamp, trusted] = checked.proven;
+    const std::string sha256 = archive::to_hex(statement.content);
+    std::string text =
+        "PROVEN: the archive " + statement.archive_id + " held this when it signed head " +
+        std::to_string(head.number) + ", dated " + time_text(head.time) + ":\n  item " +
+        plain(statement.item) + "\n  of account " + plain(statement.account) + ", source " +
+        plain(statement.source) + "\n  content with the SHA-256 " + sha256 + ", " +
+        std::to_string(statement.size) + " bytes, " +
+        (statement.exact ? "exactly as the provider delivered it"
+                         : "a RECONSTRUCTION: not the provider's own bytes") +
+        "\n  archived " + time_text(statement.archived_at) + ", received " +
+        (statement.received_at ? time_text(*statement.received_at) : "at an unknown time") + "\n";
+    text += checked.content
+                ? "The content of the file is that content, byte by byte.\n"
+                : "A file is that content if its SHA-256 is the one above (--content FILE).\n";
+    if (checked.own_key) {
+        text +=
+            "It is signed by the public key that the proof itself brings: compare it with the one "
+            "that the archive's owner published, or give that one with --public-key FILE.\n" +
+            archive::to_pem(checked.key);
+    } else {
+        text += "It is signed by the public key that you gave.\n";
+    }
+    if (!timestamp) {
+        text += "The times are those of the archive's own clock: the proof has no timestamp.\n";
+    } else if (trusted) {
+        text += "A timestamp authority that leads to the certificates that you gave" +
+                (timestamp->authority.empty() ? std::string()
+                                              : " (" + plain(timestamp->authority) + ")") +
+                " signed that the head existed at " + time_text(timestamp->time) + ".\n";
+    } else {
+        text += "It has a timestamp of " + time_text(timestamp->time) +
+                ", whose authority was NOT checked: give its certificates with --timestamp-ca "
+                "FILE.\n";
+    }
+    return text;
+}
+
+Outcome run_check(Command& command, const Options& options) {
+    const auto text = read_file(*options.check);
+    if (!text) {
+        return Outcome::usage(text.error().message);
+    }
+    std::optional<archive::PublicKey> given;
+    if (options.public_key) {
+        const auto pem = read_file(*options.public_key);
+        if (!pem) {
+            return Outcome::usage(pem.error().message);
+        }
+        const auto key = archive::public_key_from_pem(*pem);
+        if (!key) {
+            return Outcome::usage("the file " + *options.public_key + ": " + key.error().message);
+        }
+        given = *key;
+    }
+    const auto proof = evidence::parse_proof(*text);
+    if (!proof) {
+        return not_proven(proof.error());
+    }
+    const std::optional<std::filesystem::path> ca_file =
+        options.timestamp_ca ? std::optional<std::filesystem::path>(*options.timestamp_ca)
+                             : std::nullopt;
+    const auto key = given.value_or(proof->public_key);
+    auto proven = evidence::check(*proof, key, ca_file);
+    if (!proven) {
+        if (proven.error().code == sdk::Errc::invalid_config) {
+            return Outcome::usage(proven.error().message);
+        }
+        return not_proven({proven.error().code, "NOT proven: " + proven.error().message});
+    }
+    if (options.timestamp_ca && !proven->timestamp) {
+        return not_proven({sdk::Errc::not_found,
+                           "NOT proven by a timestamp: the proof has none, and --timestamp-ca asks "
+                           "for one"});
+    }
+    if (options.content) {
+        const auto digest = digest_of_file(*options.content);
+        if (!digest) {
+            return Outcome::usage(digest.error().message);
+        }
+        if (*digest != proven->statement.content) {
+            return not_proven({sdk::Errc::corrupt, "NOT proven: the file " + *options.content +
+                                                       " has the SHA-256 " +
+                                                       archive::to_hex(*digest) +
+                                                       ", and the proof is of a content "
+                                                       "with " +
+                                                       archive::to_hex(proven->statement.content)});
+        }
+    }
+    const Checked checked{.proven = std::move(*proven),
+                          .key = key,
+                          .own_key = !given,
+                          .content = options.content.has_value()};
+    if (command.json()) {
+        command.document(json::serialize(document_of(checked)));
+    } else {
+        command.print(text_of(checked));
+    }
+    return ExitCode::done;
+}
+
+// Proving.
+
+/// The events of one item's leaf, from the segment that has them.
+sdk::Result<std::pair<std::string, evidence::LeafSalt>> read_leaf(
+    archive::Archive& archive, const catalog::LeafRecord& leaf,
+    const catalog::VersionRecord& version, std::stop_token stop) {
+    constexpr std::uint64_t kMaxSegment = std::uint64_t{256} << 20;
+    const std::string key = archive::segment_key(leaf.writer, leaf.sequence);
+    OPENARCHIVER_TRY(const std::string object,
+                     archive::read_object(archive.store(), key, kMaxSegment, std::move(stop)));
+    OPENARCHIVER_TRY(const auto segment, archive::decode_segment(object, archive.keyring()));
+    for (const auto& block : segment.blocks) {
+        if (block.forgotten) {
+            continue;
+        }
+        OPENARCHIVER_TRY(const auto group, catalog::decode(block.events));
+        for (const auto& event : group.events) {
+            const auto* item = std::get_if<catalog::ItemArchived>(&event.body);
+            if (item != nullptr && item->leaf == leaf.leaf && item->content == version.content) {
+                return std::pair(
+                    catalog::statement_of(archive.marker().archive_id, group, event.at, *item),
+                    item->salt);
+            }
+        }
+    }
+    return sdk::Error{.code = sdk::Errc::corrupt,
+                      .message = "object " + key +
+                                 " does not tell of this item: run "
+                                 "`openarchiver verify`"};
+}
+
+/// The newest head, or the newest one with a timestamp that covers the leaf.
+sdk::Result<std::pair<std::string, std::string>> choose_head(catalog::CatalogReader& catalog,
+                                                             archive::Archive& archive,
+                                                             std::uint64_t leaf,
+                                                             std::stop_token stop) {
+    OPENARCHIVER_TRY(const auto newest, catalog.newest_head());
+    OPENARCHIVER_TRY(const auto timestamps, evidence::list_timestamps(archive.store(), stop));
+    for (const std::uint64_t number : timestamps) {
+        OPENARCHIVER_TRY(const auto note, catalog.head(number));
+        if (!note) {
+            continue;
+        }
+        OPENARCHIVER_TRY(const auto head, evidence::parse_head(*note));
+        if (head.size <= leaf) {
+            break;
+        }
+        OPENARCHIVER_TRY(std::string reply,
+                         archive::read_object(archive.store(), evidence::timestamp_key(number),
+                                              evidence::kMaxTimestampSize, stop));
+        return std::pair(*note, std::move(reply));
+    }
+    return std::pair(newest.value_or(""), std::string());
+}
+
+Outcome write_result(Command& command, const Options& options, const std::string& text,
+                     json::object document, const std::string& said) {
+    if (!options.output) {
+        command.print(text);
+        return ExitCode::done;
+    }
+    OPENARCHIVER_CHECK(exporter::write_text(*options.output, text));
+    if (command.json()) {
+        document["file"] = *options.output;
+        command.document(json::serialize(document));
+    } else {
+        command.print(said + *options.output + "\n");
+    }
+    return ExitCode::done;
+}
+
+Outcome prove_head(Command& command, const Options& options) {
+    OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
+    OPENARCHIVER_TRY(const auto note, catalog->newest_head());
+    if (!note) {
+        return sdk::Error{.code = sdk::Errc::not_found,
+                          .message = "the archive has no head yet: a sync writes the first one"};
+    }
+    OPENARCHIVER_TRY(const auto head, evidence::parse_head(*note));
+    return write_result(command, options, *note, {{"head", head.number}},
+                        "wrote head " + std::to_string(head.number) + " to ");
+}
+
+Outcome prove_item(Command& command, const Options& options) {
+    OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
+    const auto versions = catalog->versions(*options.ref);
+    if (!versions) {
+        return versions.error().code == sdk::Errc::not_found
+                   ? Outcome::usage(versions.error().message)
+                   : Outcome(versions.error());
+    }
+    const auto wanted =
+        options.version ? std::ranges::find(*versions, static_cast<std::int64_t>(*options.version),
+                                            &catalog::VersionRecord::version)
+                        : std::prev(versions->end());
+    if (wanted == versions->end()) {
+        return Outcome::usage("item " + *options.ref + " has versions 1 to " +
+                              std::to_string(versions->back().version) + ", not " +
+                              std::to_string(*options.version));
+    }
+    OPENARCHIVER_TRY(const auto leaf, catalog->leaf_of(wanted->item_key, wanted->version));
+    if (!leaf.number) {
+        return sdk::Error{.code = sdk::Errc::unavailable,
+                          .message =
+                              "no head of the archive covers this version yet: a service "
+                              "writes one in archive.evidence.head_every at the latest, "
+                              "`sync` at its end"};
+    }
+    OPENARCHIVER_TRY(const auto reader, command.open_reader());
+    auto& archive = reader->archive();
+    evidence::Proof proof{.leaf = *leaf.number, .public_key = archive.marker().public_key};
+    OPENARCHIVER_TRY(std::tie(proof.statement, proof.salt),
+                     read_leaf(archive, leaf, *wanted, command.stop()));
+    OPENARCHIVER_TRY(std::tie(proof.head, proof.timestamp),
+                     choose_head(*catalog, archive, *leaf.number, command.stop()));
+    OPENARCHIVER_TRY(const auto head, evidence::parse_head(proof.head));
+    OPENARCHIVER_TRY(proof.path,
+                     evidence::inclusion_path(*leaf.number, head.size,
+                                              [&](unsigned height, std::uint64_t index) {
+                                                  return catalog->subtree(height, index);
+                                              }));
+    // Never hand out what does not prove.
+    OPENARCHIVER_CHECK(evidence::check(proof, proof.public_key, std::nullopt));
+    return write_result(command, options, evidence::to_json(proof),
+                        {{"ref", *options.ref},
+                         {"version", wanted->version},
+                         {"head", head.number},
+                         {"timestamp", !proof.timestamp.empty()}},
+                        "wrote a proof by head " + std::to_string(head.number) + " to ");
+}
+
+Outcome run_prove(Command& command, const Options& options) {
+    return options.head ? prove_head(command, options) : prove_item(command, options);
+}
+
+}  // namespace
+
+void register_prove(Verb& program) {
+    const auto options = std::make_shared<Options>();  // shared: filled here, used in the action
+    Verb verb = program.verb("prove",
+                             "Proves that an item was in the archive at a signed head; checks a "
+                             "proof with nothing but the public key.");
+    verb.optional_argument("REF", options->ref, "the item, as exports and lists name it");
+    verb.option("--version", options->version, "N", "this version instead of the newest");
+    verb.option("--output", options->output, "FILE", "where to; default: standard output");
+    verb.flag("--head", options->head, "the newest signed head alone, to be kept elsewhere");
+    verb.option("--check", options->check, "FILE", "checks a proof; needs no profile, no archive");
+    verb.option("--public-key", options->public_key, "FILE",
+                "of the archive, as `key check` prints it; default: the proof's own");
+    verb.option("--content", options->content, "FILE", "is this the content?");
+    verb.option("--timestamp-ca", options->timestamp_ca, "FILE",
+                "certificates (PEM) that the timestamp's authority has to lead to");
+    verb.without_profile([options](Command& command) -> Outcome {
+        const bool proving = options->ref || options->head;
+        if (proving == options->check.has_value() || (options->ref && options->head)) {
+            return Outcome::usage("prove takes a REF, or --head, or --check FILE");
+        }
+        const bool checks = options->public_key || options->content || options->timestamp_ca;
+        const bool proves = options->version || options->output;
+        if (options->check ? proves : checks) {
+            return Outcome::usage(options->check
+                                      ? "--version and --output do not go with --check"
+                                      : "--public-key, --content and --timestamp-ca go with "
+                                        "--check only");
+        }
+        if (options->check) {
+            return run_check(command, *options);
+        }
+        if (Outcome loaded = command.load(); loaded.error) {
+            return loaded;
+        }
+        return run_prove(command, *options);
+    });
+}
+
+}  // namespace openarchiver::cli
