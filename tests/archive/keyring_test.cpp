@@ -51,6 +51,29 @@ TEST_CASE("A sealed keyring opens to the same keys and shows none of them") {
     }
     CHECK((object->find("account 7") == std::string::npos) == encrypted);
     CHECK(opened->archive_key().id == keys[0].id);
+    CHECK(opened->signing_key() == keyring.signing_key());
+    const auto signing = keyring.signing_key();
+    const std::string_view seed(reinterpret_cast<const char*>(signing.data()), 32);
+    CHECK((object->find(seed) == std::string::npos) == encrypted);
+}
+
+TEST_CASE("A keyring says without its key which one it wants, and which keyring it is") {
+    Keyring keyring = Keyring::create(true);
+    const auto scrypt = archive::Scrypt::fresh();
+    keyring.set_scrypt(scrypt);
+    for (std::uint64_t generation = 1; generation <= 3; ++generation) {
+        const auto header = Keyring::read_header(*keyring.seal(test::key_of(1)));
+        REQUIRE(header);
+        CHECK(header->key_check == archive::key_check_value(test::key_of(1)));
+        CHECK(header->generation == generation);
+        REQUIRE(header->scrypt);
+        CHECK(header->scrypt->salt == scrypt.salt);
+        CHECK(header->scrypt->log_n == 17);
+        keyring.mark_saved();
+    }
+    const auto plain = Keyring::read_header(*Keyring::create(false).seal(std::nullopt));
+    CHECK_FALSE(plain->encrypted);
+    CHECK_FALSE(plain->scrypt);
 }
 
 TEST_CASE("A keyring is dirty while a key was not saved") {

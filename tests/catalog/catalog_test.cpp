@@ -421,6 +421,12 @@ TEST_CASE("a catalog of the version before is brought up to date, by who reads a
         using namespace Poco::Data::Keywords;
         session << "ALTER TABLE folders DROP COLUMN counted_at", now;
         session << "ALTER TABLE folders DROP COLUMN unexplained", now;
+        for (const char* const later :
+             {"DROP TABLE segments", "DROP TABLE tiles", "DROP TABLE heads",
+              "ALTER TABLE versions DROP COLUMN segment",
+              "ALTER TABLE versions DROP COLUMN leaf"}) {
+            session << later, now;
+        }
         session << "PRAGMA user_version=1", now;
     }
     SECTION("reading") {

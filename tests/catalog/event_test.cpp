@@ -54,6 +54,27 @@ TEST_CASE("an archived item survives the way through the log") {
     CHECK(read.fidelity == Fidelity::reconstructed);
 }
 
+TEST_CASE("leaves fit the items that they are of, and survive the way through the log") {
+    ItemArchived item;
+    item.item = "a";
+    item.content = archive::sha256("content");
+    std::vector<EventGroup> groups{{"contoso", "anna", {{{}, item}, {{}, ItemLeft{"a", "inbox"}}}},
+                                   {"contoso", "bert", {{{}, item}}}};
+    const auto leaves = add_leaves("archive", groups);
+    REQUIRE(leaves.hashes.size() == 2);
+    CHECK(std::get<LeavesAdded>(through_text({"", "", {{{}, leaves}}}).events[0].body).hashes ==
+          leaves.hashes);
+    for (const auto& group : groups) {
+        const auto read = through_text(group);
+        const auto& event = read.events[0];
+        const auto& of = std::get<ItemArchived>(event.body);
+        CHECK(leaves.hashes.at(of.leaf) ==
+              evidence::commitment(of.salt, statement_of("archive", read, event.at, of)));
+    }
+    CHECK(std::get<ItemArchived>(groups[0].events[0].body).salt !=
+          std::get<ItemArchived>(groups[1].events[0].body).salt);
+}
+
 TEST_CASE("cursors survive the way through the log whatever bytes they hold") {
     std::string value;
     for (int byte = 0; byte < 256; ++byte) {
