@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
 #include <optional>
@@ -54,19 +55,28 @@ json::value witness_document(const std::optional<service::WitnessState>& state) 
 
 /// The newest head, and who vouches for heads.
 sdk::Result<json::value> evidence_document(Command& command, catalog::CatalogReader* catalog) {
+    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(command.clock().now());
     json::value newest = nullptr;
-    if (catalog != nullptr) {
-        OPENARCHIVER_TRY(const auto note, catalog->newest_head());
-        if (note) {
-            OPENARCHIVER_TRY(const auto head, evidence::parse_head(*note));
-            newest = {{"number", head.number},
-                      {"time", service::time_value(head.time)},
-                      {"leaves", head.size}};
+    json::array problems;
+    const auto note = catalog != nullptr ? catalog->newest_head()
+                                         : sdk::Result<std::optional<std::string>>(std::nullopt);
+    OPENARCHIVER_CHECK(note);
+    if (*note) {
+        OPENARCHIVER_TRY(const auto head, evidence::parse_head(**note));
+        OPENARCHIVER_TRY(auto positions, catalog->positions());
+        std::ranges::sort(positions, {}, &evidence::Positions::value_type::first);
+        if (positions != head.positions &&
+            now - head.time > 2 * command.profile().archive.evidence.head_every) {
+            problems.emplace_back(json::string(
+                "no head was written since " + time_text(head.time) +
+                ", though there is something new: the engine's log says why, `openarchiver "
+                "verify` whether the archive is damaged"));
         }
+        newest = {{"number", head.number},
+                  {"time", service::time_value(head.time)},
+                  {"leaves", head.size}};
     }
     const auto states = service::read_witness_states(command.profile());
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(command.clock().now());
-    json::array problems;
     for (const auto& problem : service::witness_problems(command.profile(), states, now)) {
         problems.emplace_back(json::string(problem));
     }

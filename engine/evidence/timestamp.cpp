@@ -1,7 +1,9 @@
 #include "evidence/timestamp.hpp"
 
 #include <openssl/asn1.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pkcs7.h>
 #include <openssl/ts.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
@@ -36,6 +38,8 @@ struct Free {
     void operator()(X509_ALGOR* p) const { X509_ALGOR_free(p); }
 
     void operator()(ASN1_INTEGER* p) const { ASN1_INTEGER_free(p); }
+
+    void operator()(BIO* p) const { BIO_free_all(p); }
 
     void operator()(X509_STORE* p) const { X509_STORE_free(p); }
 };
@@ -207,6 +211,12 @@ Result<Timestamp> read_kept(std::string_view reply, const Digest& digest) {
     const auto parsed = parse_reply(reply);
     OPENARCHIVER_CHECK(check_status(parsed.get()));
     OPENARCHIVER_CHECK(verify(parsed.get(), request_for(digest, std::nullopt).get(), false, {}, 0));
+    // Signed by the certificate that it brings, whoever vouches for that.
+    const Owned<BIO> signed_text(BIO_new(BIO_s_mem()));
+    if (PKCS7_verify(TS_RESP_get_token(parsed.get()), nullptr, nullptr, nullptr, signed_text.get(),
+                     PKCS7_NOVERIFY | PKCS7_BINARY) != 1) {
+        return Error{Errc::corrupt, "the timestamp is not good: " + openssl_reason()};
+    }
     return timestamp_of(parsed.get());
 }
 

@@ -307,8 +307,10 @@ Status HeadWitnesses::publish(archive::Archive& archive, WitnessState& state,
     if (!fs::exists(key_file, error)) {
         OPENARCHIVER_CHECK(write_file(key_file, archive::to_pem(archive.marker().public_key)));
     }
-    OPENARCHIVER_TRY(auto numbers, evidence::list_heads(archive.store(), 0, stop));
     const std::uint64_t there = newest_in(folder);
+    // With the newest one that is there: it is compared, too.
+    OPENARCHIVER_TRY(const auto numbers,
+                     evidence::list_heads(archive.store(), there == 0 ? 0 : there - 1, stop));
     if (there > (numbers.empty() ? 0 : numbers.back())) {
         return Error{Errc::corrupt,
                      "the folder " + folder.string() + " has head " + std::to_string(there) +
@@ -316,8 +318,7 @@ Status HeadWitnesses::publish(archive::Archive& archive, WitnessState& state,
                          "Run `openarchiver verify --head` with it"};
     }
     for (const std::uint64_t number : numbers) {
-        // The newest one that is there is compared, too.
-        if (number < there || (there == 0 && number != numbers.back())) {
+        if (there == 0 && number != numbers.back()) {
             continue;
         }
         OPENARCHIVER_TRY(const std::string note,

@@ -6,6 +6,7 @@
 
 #include "archive/object_io.hpp"
 #include "evidence/object_keys.hpp"
+#include "evidence/timestamp.hpp"
 
 namespace openarchiver::verify {
 
@@ -116,7 +117,36 @@ Status HeadCheck::read_all(std::stop_token stop) {
                                 .sha256 = archive::sha256(*note)};
         before.previous = report_->newest_head->sha256;
     }
+    OPENARCHIVER_CHECK(read_timestamps(stop));
     return compare_keyring(before.keyring_generation, std::move(stop));
+}
+
+/// Whether each is of its head. Who signed it is a question for whoever trusts an authority.
+Status HeadCheck::read_timestamps(std::stop_token stop) {
+    OPENARCHIVER_TRY(const auto numbers, evidence::list_timestamps(archive_->store(), stop));
+    for (const std::uint64_t number : numbers) {
+        const std::string key = evidence::timestamp_key(number);
+        const auto note = archive::read_object(archive_->store(), evidence::head_key(number),
+                                               evidence::kMaxHeadSize, stop);
+        const auto reply =
+            archive::read_object(archive_->store(), key, evidence::kMaxTimestampSize, stop);
+        if (!reply && reply.error().code != Errc::corrupt) {
+            return reply.error();
+        }
+        if (!note) {
+            continue;  // a finding of its own
+        }
+        const auto read = reply ? evidence::read_kept(*reply, archive::sha256(*note))
+                                : Result<evidence::Timestamp>(reply.error());
+        if (!read) {
+            report_->findings.push_back({.kind = FindingKind::head_damaged,
+                                         .object = key,
+                                         .message = read.error().message +
+                                                    "; bring the object back from a copy of the "
+                                                    "archive"});
+        }
+    }
+    return {};
 }
 
 Status HeadCheck::compare_keyring(std::uint64_t generation, std::stop_token stop) {

@@ -41,6 +41,7 @@ private:
     HeadCheck(archive::Archive& archive, Report& report) : archive_(&archive), report_(&report) {}
 
     sdk::Status read_all(std::stop_token stop);
+    sdk::Status read_timestamps(std::stop_token stop);
     sdk::Status compare_kept(const std::string& note, std::stop_token stop);
     sdk::Status compare_keyring(std::uint64_t generation, std::stop_token stop);
     void damaged(const std::string& object, std::string message);

@@ -108,7 +108,7 @@ class Rotation(WorkspaceTest):
     def assert_usable(self):
         self.run_ok("verify", "--json")
         self.add_mail(f"mail-{len(list(self.mail.iterdir()))}")
-        self.assertEqual(self.sync()["sources"][0]["items"]["new"], 1)
+        self.assertGreaterEqual(self.sync()["sources"][0]["items"]["new"], 1)
 
     def test_a_key_file_is_replaced_and_contents_stay(self):
         before, old, contents = self.check_value(), self.key.read_text(), self.contents()
@@ -142,6 +142,9 @@ class Rotation(WorkspaceTest):
     def test_a_rotation_is_finished_wherever_it_was_interrupted(self):
         old_key, old_keyring = self.key.read_bytes(), (self.folder / "archive" / "keyring").read_bytes()
         before = self.check_value()
+        snapshot = self.folder / "snapshot"
+        for name in ("archive", "catalog"):
+            shutil.copytree(self.folder / name, snapshot / name)
         self.run_ok("key", "rotate")
         new_key, new_keyring = self.key.read_bytes(), (self.folder / "archive" / "keyring").read_bytes()
         after = self.check_value()
@@ -149,6 +152,9 @@ class Rotation(WorkspaceTest):
         fresh = self.folder / "archive.key.new"
 
         def state(key, keyring, new=None, old=None):
+            for name in ("archive", "catalog"):
+                shutil.rmtree(self.folder / name)
+                shutil.copytree(snapshot / name, self.folder / name)
             for file, data in ((self.key, key), (self.folder / "archive" / "keyring", keyring),
                                (fresh, new), (kept, old)):
                 if data is None:

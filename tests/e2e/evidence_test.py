@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 import unittest
 
 from harness import Archive, ArchiverTest, running, wait_until
@@ -222,6 +223,9 @@ class Tampering(EvidenceTest):
         done = self.site.run("sync")
         self.assertIn(b"contradict", done.stderr)
         self.assertEqual(len(self.heads()), 2)
+        self.site.profile["archive"]["evidence"] = {"head_every": "1s"}
+        self.site.write_profile()
+        wait_until(lambda: self.site.json("status")["evidence"]["problems"], what="a problem")
 
     def test_heads_that_were_changed_exchanged_or_removed_are_named(self):
         first, second = self.heads()
@@ -462,6 +466,17 @@ class Witnesses(ProofHelpers):
         head = self.heads()[0]
         subprocess.run(["openssl", "ts", "-verify", "-data", head, "-in", f"{head}.tsr",
                         "-CAfile", authority.ca_file], check=True, capture_output=True)
+        self.add_mail()
+        time.sleep(1)
+        self.site.sync()
+        first, second = sorted((self.store() / "heads").glob("*.tsr"))
+        good = second.read_bytes()
+        for data in (first.read_bytes(), good[:-1], good[:-9] + bytes([good[-9] ^ 1]) + good[-8:]):
+            self.replace(second, data)
+            _, found = self.findings()
+            self.assertTrue(found["head_damaged"]["object"].endswith("2.tsr"))
+        self.replace(second, good)
+        self.findings(expect=0)
         with TimestampAuthority(self.folder / "stranger") as stranger:
             self.check("--public-key", self.key, "--timestamp-ca", stranger.ca_file, expect=5)
         self.check("--timestamp-ca", self.folder / "nowhere.pem", expect=2)
