@@ -42,7 +42,7 @@ Result<Head> Heads::last() {
     return head;
 }
 
-Status Heads::take(std::uint64_t number, std::stop_token stop) {
+Status Heads::take(std::uint64_t number, const std::stop_token& stop) {
     const std::string key = evidence::head_key(number);
     OPENARCHIVER_TRY(const std::string note,
                      archive::read_object(archive_.store(), key, evidence::kMaxHeadSize, stop));
@@ -65,7 +65,7 @@ Status Heads::take(std::uint64_t number, std::stop_token stop) {
         });
 }
 
-Status Heads::catch_up(std::stop_token stop) {
+Status Heads::catch_up(const std::stop_token& stop) {
     OPENARCHIVER_TRY(const Head known, last());
     OPENARCHIVER_TRY(const auto numbers,
                      evidence::list_heads(archive_.store(), known.number, stop));
@@ -106,7 +106,7 @@ Result<std::string> Heads::put(const Head& head, std::stop_token stop) {
     return note;
 }
 
-Status Heads::write(sdk::Timestamp now, std::stop_token stop) {
+Status Heads::write(sdk::Timestamp now, const std::stop_token& stop) {
     OPENARCHIVER_TRY(const bool needed, wanted());
     if (!needed) {
         return {};

@@ -23,14 +23,14 @@ public:
 
     /// Takes into the catalog the heads that it has not. A head that does not fit the log is no
     /// error here: it is logged, and no further heads are written (verify tells more).
-    sdk::Status catch_up(std::stop_token stop);
+    sdk::Status catch_up(const std::stop_token& stop);
     /// Signs how the archive stands now; nothing to do where the last head says the same.
-    sdk::Status write(sdk::Timestamp now, std::stop_token stop);
+    sdk::Status write(sdk::Timestamp now, const std::stop_token& stop);
     /// Whether the log says more than the last head covers.
     sdk::Result<bool> wanted();
 
 private:
-    sdk::Status take(std::uint64_t number, std::stop_token stop);
+    sdk::Status take(std::uint64_t number, const std::stop_token& stop);
     sdk::Result<std::string> put(const evidence::Head& head, std::stop_token stop);
     sdk::Result<evidence::Head> last();
 

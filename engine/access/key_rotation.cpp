@@ -130,7 +130,7 @@ std::string where_else(const KeyReference& reference, const KeyringHeader& keyri
 }
 
 Result<Rotation> rotate_key(const Context& context, const std::optional<KeyReference>& target,
-                            std::stop_token stop) {
+                            const std::stop_token& stop) {
     const auto& encryption = context.profile.archive.encryption;
     OPENARCHIVER_TRY(const auto keyring, header_of(context, stop));
     if (!keyring.encrypted || encryption.mode == profile::EncryptionMode::none) {

@@ -32,7 +32,7 @@ struct Rotation {
 /// already_exists: an engine has the archive open; invalid_config: not possible for this profile.
 [[nodiscard]] sdk::Result<Rotation> rotate_key(const Context& context,
                                                const std::optional<profile::KeyReference>& target,
-                                               std::stop_token stop);
+                                               const std::stop_token& stop);
 
 /// For the message about a key that does not fit: " - ..." where the right one is beside it.
 [[nodiscard]] std::string where_else(const profile::KeyReference& reference,

@@ -14,9 +14,9 @@ namespace {
 constexpr std::byte kLeaf{0};
 constexpr std::byte kNode{1};
 
-/// The largest power of two smaller than `size`, as an exponent; size > 1.
-unsigned split_of(std::uint64_t size) {
-    return static_cast<unsigned>(std::bit_width(size - 1)) - 1;
+/// The largest power of two smaller than `size`, which is more than 1.
+std::uint64_t left_of(std::uint64_t size) {
+    return std::bit_floor(size - 1);
 }
 
 /// The root of `size` leaves from `first` on, which is a multiple of a power of two >= size.
@@ -25,7 +25,7 @@ Result<Digest> root_of(std::uint64_t first, std::uint64_t size, const Subtree& s
         const auto height = static_cast<unsigned>(std::countr_zero(size));
         return subtree(height, first >> height);
     }
-    const std::uint64_t left = std::uint64_t{1} << split_of(size);
+    const std::uint64_t left = left_of(size);
     OPENARCHIVER_TRY(const Digest left_root, root_of(first, left, subtree));
     OPENARCHIVER_TRY(const Digest right_root, root_of(first + left, size - left, subtree));
     return node_hash(left_root, right_root);
@@ -72,7 +72,7 @@ Result<std::vector<Digest>> inclusion_path(std::uint64_t leaf, std::uint64_t siz
     std::vector<Digest> path;  // from the root downwards
     std::uint64_t first = 0;
     while (size > 1) {
-        const std::uint64_t left = std::uint64_t{1} << split_of(size);
+        const std::uint64_t left = left_of(size);
         if (leaf - first < left) {
             OPENARCHIVER_TRY(path.emplace_back(), root_of(first + left, size - left, subtree));
             size = left;

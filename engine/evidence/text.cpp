@@ -42,10 +42,9 @@ std::optional<std::vector<std::byte>> from_base64(std::string_view text) {
 }
 
 std::string time_text(sdk::Timestamp time) {
-    using namespace std::chrono;
-    const auto day = floor<days>(time);
-    const year_month_day date(day);
-    const hh_mm_ss clock(time - day);
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss clock(time - day);
     char text[40];
     std::snprintf(
         text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
@@ -56,7 +55,10 @@ std::string time_text(sdk::Timestamp time) {
 }
 
 std::optional<sdk::Timestamp> time_from(std::string_view text) {
-    using namespace std::chrono;
+    using std::chrono::hours;
+    using std::chrono::milliseconds;
+    using std::chrono::minutes;
+    using std::chrono::seconds;
     constexpr std::string_view kForm = "0000-00-00T00:00:00.000Z";
     if (text.size() != kForm.size()) {
         return std::nullopt;
@@ -66,13 +68,15 @@ std::optional<sdk::Timestamp> time_from(std::string_view text) {
         std::from_chars(text.data() + at, text.data() + at + length, value);
         return value;
     };
-    const year_month_day date(year(field(0, 4)), month(static_cast<unsigned>(field(5, 2))),
-                              day(static_cast<unsigned>(field(8, 2))));
+    const std::chrono::year_month_day date(std::chrono::year(field(0, 4)),
+                                           std::chrono::month(static_cast<unsigned>(field(5, 2))),
+                                           std::chrono::day(static_cast<unsigned>(field(8, 2))));
     if (!date.ok()) {
         return std::nullopt;
     }
-    const sdk::Timestamp time = sys_days(date) + hours(field(11, 2)) + minutes(field(14, 2)) +
-                                seconds(field(17, 2)) + milliseconds(field(20, 3));
+    const sdk::Timestamp time = std::chrono::sys_days(date) + hours(field(11, 2)) +
+                                minutes(field(14, 2)) + seconds(field(17, 2)) +
+                                milliseconds(field(20, 3));
     return time_text(time) == text ? std::optional(time) : std::nullopt;
 }
 

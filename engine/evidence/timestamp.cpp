@@ -105,15 +105,15 @@ Owned<TS_RESP> parse_reply(std::string_view reply) {
 }
 
 sdk::Timestamp time_of(const ASN1_GENERALIZEDTIME* time) {
-    using namespace std::chrono;
     std::tm fields{};
     if (ASN1_TIME_to_tm(time, &fields) != 1) {
         return {};
     }
-    const sys_days day = year(fields.tm_year + 1900) /
-                         month(static_cast<unsigned>(fields.tm_mon + 1)) /
-                         std::chrono::day(static_cast<unsigned>(fields.tm_mday));
-    return day + hours(fields.tm_hour) + minutes(fields.tm_min) + seconds(fields.tm_sec);
+    const std::chrono::sys_days day = std::chrono::year(fields.tm_year + 1900) /
+                                      std::chrono::month(static_cast<unsigned>(fields.tm_mon + 1)) /
+                                      std::chrono::day(static_cast<unsigned>(fields.tm_mday));
+    return day + std::chrono::hours(fields.tm_hour) + std::chrono::minutes(fields.tm_min) +
+           std::chrono::seconds(fields.tm_sec);
 }
 
 std::string authority_of(TS_TST_INFO* info) {

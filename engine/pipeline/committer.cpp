@@ -120,6 +120,7 @@ void Committer::run(std::stop_token stop) {
             std::deque<Entry> taken;
             std::vector<catalog::Note> taken_notes;
             bool commit_now = false;
+            std::uint64_t heads_asked = 0;
             bool sign_now = false;
             {
                 std::unique_lock lock(mutex_);
@@ -143,8 +144,9 @@ void Committer::run(std::stop_token stop) {
                 taken_notes.swap(notes_);
                 queued_bytes_ = 0;
                 changed_.notify_all();
-                sign_now = heads_asked_ > heads_answered_;
-                commit_now = flush_wanted_ || sign_now || stop.stop_requested();
+                heads_asked = heads_asked_;
+                sign_now = heads_asked > heads_answered_ || stop.stop_requested();
+                commit_now = flush_wanted_ || sign_now;
                 flush_wanted_ = false;
             }
             for (auto& entry : taken) {
@@ -161,10 +163,15 @@ void Committer::run(std::stop_token stop) {
             if (commit_now) {
                 OPENARCHIVER_CHECK(commit());
             }
-            sign_if_due(sign_now || stop.stop_requested());
+            Status head = sign_if_due(sign_now);
             const std::lock_guard lock(mutex_);
+            if (heads_asked > heads_answered_) {
+                head_ = std::move(head);
+                heads_answered_ = heads_asked;
+                changed_.notify_all();
+            }
             if (stop.stop_requested() && queue_.empty() && notes_.empty() && batch_.empty() &&
-                batch_notes_.empty()) {
+                batch_notes_.empty() && (sign_now || !unsigned_)) {
                 return {};
             }
         }
@@ -179,24 +186,19 @@ void Committer::run(std::stop_token stop) {
 }
 
 /// A head that can't be written is tried again when the next one is due: the archive goes on.
-void Committer::sign_if_due(bool at_once) {
+Status Committer::sign_if_due(bool at_once) {
     const bool due = unsigned_ && (at_once || std::chrono::steady_clock::now() >= head_due_);
-    Status written;
-    if (due && batch_.empty()) {
-        written = archive_.heads().write(now_of(clock_), {});
-        if (!written) {
-            log_->warn("the archive's next head was not written: {}; it is tried again",
-                       written.error().message);
-        }
-        unsigned_ = !written;
-        head_due_ = std::chrono::steady_clock::now() + archive_.head_every();
+    if (!due || !batch_.empty() || !archive_.lease_held()) {
+        return {};
     }
-    const std::lock_guard lock(mutex_);
-    if (at_once) {
-        head_ = written;
-        heads_answered_ = heads_asked_;
-        changed_.notify_all();
+    Status written = archive_.heads().write(now_of(clock_), {});
+    if (!written) {
+        log_->warn("the archive's next head was not written: {}; it is tried again",
+                   written.error().message);
     }
+    unsigned_ = !written;
+    head_due_ = std::chrono::steady_clock::now() + archive_.head_every();
+    return written;
 }
 
 /// Moves the content into the open pack and the event into the batch.

@@ -70,7 +70,7 @@ private:
     void run(std::stop_token stop);
     sdk::Status take(Entry entry);
     sdk::Status commit();
-    void sign_if_due(bool at_once);
+    sdk::Status sign_if_due(bool at_once);
     std::uint64_t weight(const Entry& entry) const;
 
     access::ArchiveWriter& archive_;
