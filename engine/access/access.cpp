@@ -286,6 +286,16 @@ Status ArchiveWriter::check_log_holds_catalog(std::stop_token stop) {
     return {};
 }
 
+Status ArchiveWriter::drop_forgotten_keys(std::stop_token stop) {
+    OPENARCHIVER_TRY(const auto reader, catalog::CatalogReader::open(catalog_folder_));
+    OPENARCHIVER_TRY(const auto forgotten, reader->forgotten());
+    bool dropped = false;
+    for (const auto& account : forgotten) {
+        dropped = archive_->keyring().forget(account.source, account.account) || dropped;
+    }
+    return dropped ? archive_->save_keyring(std::move(stop)) : Status();
+}
+
 Status ArchiveWriter::catch_up(std::stop_token stop) {
     std::uint64_t beyond_gap = 0;
     return replay(*catalog_, [](const auto&) {}, beyond_gap, std::move(stop));
@@ -313,6 +323,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
     OPENARCHIVER_CHECK(writer->catch_up(stop));
     writer->heads_ = std::make_unique<Heads>(*writer->archive_, *writer->catalog_, context.log);
     OPENARCHIVER_CHECK(writer->heads_->catch_up(stop));
+    OPENARCHIVER_CHECK(writer->drop_forgotten_keys(stop));
     return writer;
 }
 
@@ -355,6 +366,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
                                                   writer->archive_->marker().archive_id));
     writer->heads_ = std::make_unique<Heads>(*writer->archive_, *writer->catalog_, context.log);
     OPENARCHIVER_CHECK(writer->heads_->catch_up(stop));
+    OPENARCHIVER_CHECK(writer->drop_forgotten_keys(stop));
     return writer;
 }
 

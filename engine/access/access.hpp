@@ -110,6 +110,10 @@ public:
 
     [[nodiscard]] const std::filesystem::path& catalog_folder() const { return catalog_folder_; }
 
+    /// Destroys the keys of the accounts that the log says are forgotten; durable on return. Done
+    /// when opened, too: a crash may have come between.
+    sdk::Status drop_forgotten_keys(std::stop_token stop);
+
     /// False once another engine took the archive over.
     [[nodiscard]] bool lease_held() const { return lease_->held(); }
 

@@ -641,6 +641,54 @@ Status CatalogReader::visit_packs(const std::function<Status(const archive::Pack
     return {};
 }
 
+Result<std::vector<HoldRecord>> CatalogReader::holds() {
+    return state_->read([&]() -> Result<std::vector<HoldRecord>> {
+        std::vector<HoldRecord> holds;
+        std::string event, by, reason;
+        Integer placed = 0, released = 0;
+        Status status;
+        Poco::Data::Statement statement(state_->session);
+        statement << "SELECT event, placed_at, released_at, released_by, release_reason FROM holds"
+                     " ORDER BY placed_at, id";
+        each_row(
+            statement,
+            [&] {
+                auto group = decode(event);
+                if (!group || group->events.size() != 1 ||
+                    !std::holds_alternative<HoldPlaced>(group->events.front().body)) {
+                    status = Error{Errc::corrupt,
+                                   "the catalog holds a legal hold that can't be read: run "
+                                   "`openarchiver rebuild`"};
+                    return;
+                }
+                holds.push_back({std::get<HoldPlaced>(std::move(group->events.front().body)),
+                                 timestamp(placed), timestamp(released), by, reason});
+            },
+            event, placed, released, by, reason);
+        OPENARCHIVER_CHECK(status);
+        return holds;
+    });
+}
+
+Result<std::vector<ForgottenRecord>> CatalogReader::forgotten() {
+    return state_->read([&]() -> Result<std::vector<ForgottenRecord>> {
+        std::vector<ForgottenRecord> forgotten;
+        ForgottenRecord r;
+        Integer at = 0;
+        Poco::Data::Statement statement(state_->session);
+        statement << "SELECT source, account, reason, forgotten_by, at FROM forgotten"
+                     " ORDER BY at, source, account";
+        each_row(
+            statement,
+            [&] {
+                r.at = timestamp(at);
+                forgotten.push_back(r);
+            },
+            r.source, r.account, r.reason, r.by, at);
+        return forgotten;
+    });
+}
+
 Result<std::vector<FailureRecord>> CatalogReader::failures(std::string_view source) {
     return state_->read([&]() -> Result<std::vector<FailureRecord>> {
         std::vector<FailureRecord> records;

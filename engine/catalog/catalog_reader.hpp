@@ -71,6 +71,10 @@ public:
     sdk::Result<archive::PackInfo> pack(std::int64_t pack_key);
     sdk::Status visit_packs(const std::function<sdk::Status(const archive::PackInfo&)>& visit);
 
+    /// In the order in which they were placed, released ones included.
+    sdk::Result<std::vector<HoldRecord>> holds();
+    sdk::Result<std::vector<ForgottenRecord>> forgotten();
+
     /// Failed items: all, or those of a source.
     sdk::Result<std::vector<FailureRecord>> failures(std::string_view source = {});
 

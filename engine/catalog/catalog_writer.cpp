@@ -264,7 +264,7 @@ struct CatalogWriter::State {
     std::string writer;
     Integer sequence = 0;
     Integer segment = 0;
-    // What was looked up stays true for ever: rows are not removed.
+    // Rows that were looked up; they are removed only by forget_lookups()' callers.
     std::map<std::string, Integer, std::less<>> sources;
     std::map<std::pair<Integer, std::string>, Integer> accounts;
     std::map<std::pair<Integer, std::string>, Integer> folders;
@@ -480,6 +480,38 @@ struct CatalogWriter::State {
         }
     }
 
+    void apply(const Scope& scope, const HoldPlaced& e) {
+        session << "INSERT OR IGNORE INTO holds(id, event, placed_at) VALUES(?,?,?)", bind(e.id),
+            bind(encode({"", "", {{scope.at, e}}})), bind(millis(scope.at)), now;
+    }
+
+    void apply(const Scope& scope, const HoldReleased& e) {
+        session << "UPDATE holds SET released_at=?, released_by=?, release_reason=?"
+                   " WHERE id=? AND released_at=0",
+            bind(millis(scope.at)), bind(e.by), bind(e.reason), bind(e.id), now;
+    }
+
+    void apply(const Scope& scope, const AccountForgotten& e) {
+        session << "INSERT OR IGNORE INTO forgotten(source, account, reason, forgotten_by, at)"
+                   " VALUES(?,?,?,?,?)",
+            bind(e.source), bind(e.account), bind(e.reason), bind(e.by), bind(millis(scope.at)),
+            now;
+        const Integer account = known_account(e.source, e.account);
+        if (account == 0) {
+            return;
+        }
+        for (const char* of_item : {"history", "versions", "placements"}) {
+            session << std::string("DELETE FROM ") + of_item +
+                           " WHERE item IN (SELECT item FROM items WHERE account=?)",
+                bind(account), now;
+        }
+        for (const char* of_account : {"items", "contents", "failures", "folders", "accounts"}) {
+            session << std::string("DELETE FROM ") + of_account + " WHERE account=?", bind(account),
+                now;
+        }
+        forget_lookups();
+    }
+
     void move_cursor(const Scope& scope, const CursorAdvanced& e, bool logged) {
         const Integer format = e.cursor ? e.cursor->format : 0;
         Blob value = e.cursor ? blob(e.cursor->value) : Blob();
@@ -650,7 +682,7 @@ struct CatalogWriter::State {
         });
     }
 
-    /// Rows that a rolled-back transaction made are gone.
+    /// For when rows are gone: with a transaction that was rolled back, or an account.
     void forget_lookups() {
         sources.clear();
         accounts.clear();
@@ -737,6 +769,13 @@ Status CatalogWriter::apply(std::string_view writer, const archive::LogPosition&
         }
         state_->sql.set_position(std::string(writer), static_cast<Integer>(position.sequence),
                                  blob(position.digest));
+    });
+}
+
+Status CatalogWriter::truncate_log() {
+    return translated("writing the catalog", [&]() -> Status {
+        state_->session << "PRAGMA wal_checkpoint(TRUNCATE)", now;
+        return {};
     });
 }
 

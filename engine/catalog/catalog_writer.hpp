@@ -46,6 +46,8 @@ public:
     sdk::Status apply(std::string_view writer, const archive::LogPosition& position,
                       std::span<const EventGroup> groups, std::span<const Note> notes = {});
     sdk::Status apply(std::span<const Note> notes);
+    /// Nothing that was removed is left in the file's write-ahead log.
+    sdk::Status truncate_log();
 
     /// How far every writer's log was applied.
     sdk::Result<evidence::Positions> positions();

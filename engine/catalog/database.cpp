@@ -23,6 +23,7 @@ Poco::Data::Session open_session(const std::filesystem::path& file, Access acces
         session << "PRAGMA journal_mode=WAL", now;
         session << "PRAGMA synchronous=NORMAL", now;
         session << "PRAGMA wal_autocheckpoint=4000", now;
+        session << "PRAGMA secure_delete=ON", now;  // what is forgotten leaves no free pages
     } else {
         session << "PRAGMA query_only=1", now;
     }

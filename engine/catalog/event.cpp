@@ -77,6 +77,13 @@ void put_bytes(json::object& object, std::string_view name, std::string_view val
     }
 }
 
+void put_texts(json::object& object, std::string_view name,
+               const std::vector<std::string>& values) {
+    if (!values.empty()) {
+        object[name] = json::array(values.begin(), values.end());
+    }
+}
+
 int nibble(char c) {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -130,6 +137,22 @@ public:
     }
 
     [[nodiscard]] bool has(std::string_view name) const { return object_.contains(name); }
+
+    [[nodiscard]] std::optional<sdk::Timestamp> time(std::string_view name) const {
+        return has(name) ? std::optional(timestamp(number(name))) : std::nullopt;
+    }
+
+    [[nodiscard]] std::vector<std::string> texts(std::string_view name) const {
+        std::vector<std::string> values;
+        if (const auto* list = array(name); list != nullptr) {
+            for (const json::value& value : *list) {
+                if (value.is_string()) {
+                    values.emplace_back(value.get_string());
+                }
+            }
+        }
+        return values;
+    }
 
     [[nodiscard]] const json::array* array(std::string_view name) const {
         const auto* value = object_.if_contains(name);
@@ -269,6 +292,39 @@ struct Writer {
     }
 
     void operator()(const PassCompleted&) const { out["e"] = "pass"; }
+
+    void operator()(const HoldPlaced& e) const {
+        out["e"] = "hold";
+        out["id"] = e.id;
+        put_bytes(out, "matter", e.matter);
+        put_bytes(out, "reason", e.reason);
+        put_bytes(out, "by", e.by);
+        put_texts(out, "sources", e.scope.sources);
+        put_texts(out, "accounts", e.scope.accounts);
+        put_texts(out, "folders", e.scope.folders);
+        put_bytes(out, "sender", e.scope.sender);
+        if (e.scope.since) {
+            out["since"] = millis(*e.scope.since);
+        }
+        if (e.scope.until) {
+            out["until"] = millis(*e.scope.until);
+        }
+    }
+
+    void operator()(const HoldReleased& e) const {
+        out["e"] = "hold_released";
+        out["id"] = e.id;
+        put_bytes(out, "reason", e.reason);
+        put_bytes(out, "by", e.by);
+    }
+
+    void operator()(const AccountForgotten& e) const {
+        out["e"] = "forgotten";
+        put_bytes(out, "source", e.source);
+        put_bytes(out, "account", e.account);
+        put_bytes(out, "reason", e.reason);
+        put_bytes(out, "by", e.by);
+    }
 };
 
 sdk::Errc errc_from(std::string_view name) {
@@ -319,9 +375,7 @@ Result<ItemArchived> read_item(const Reader& in) {
     OPENARCHIVER_TRY(e.pack, archive::digest_from_hex(in.text("pack")));
     e.placement.frame = static_cast<std::uint32_t>(in.number("frame"));
     e.placement.offset = in.size("offset");
-    if (in.has("received_at")) {
-        e.received_at = timestamp(in.number("received_at"));
-    }
+    e.received_at = in.time("received_at");
     e.message_id = in.text("message_id");
     e.subject = in.text("subject");
     e.from = in.text("from");
@@ -404,9 +458,7 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
         e.item.id = in.text("id");
         e.item.content_tag = in.text("tag");
         e.item.media_type = in.text("media_type");
-        if (in.has("received_at")) {
-            e.item.received_at = timestamp(in.number("received_at"));
-        }
+        e.item.received_at = in.time("received_at");
         e.folder = in.text("folder");
         e.error.code = errc_from(in.text("code"));
         e.error.message = in.text("message");
@@ -419,6 +471,25 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
     }
     if (kind == "pass") {
         return Body(PassCompleted{});
+    }
+    if (kind == "hold") {
+        return Body(HoldPlaced{.id = in.text("id"),
+                               .matter = in.text("matter"),
+                               .reason = in.text("reason"),
+                               .scope = {.sources = in.texts("sources"),
+                                         .accounts = in.texts("accounts"),
+                                         .folders = in.texts("folders"),
+                                         .sender = in.text("sender"),
+                                         .since = in.time("since"),
+                                         .until = in.time("until")},
+                               .by = in.text("by")});
+    }
+    if (kind == "hold_released") {
+        return Body(HoldReleased{in.text("id"), in.text("reason"), in.text("by")});
+    }
+    if (kind == "forgotten") {
+        return Body(AccountForgotten{in.text("source"), in.text("account"), in.text("reason"),
+                                     in.text("by")});
     }
     return Body();
 }

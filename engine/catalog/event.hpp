@@ -11,6 +11,7 @@
 
 #include "archive/digest.hpp"
 #include "archive/pack.hpp"
+#include "catalog/item_filter.hpp"
 #include "evidence/statement.hpp"
 
 /// The events of the archive's log (docs/archive-format.md, Events): what the catalog is made of.
@@ -107,9 +108,35 @@ struct CursorAdvanced {
 /// first one ends its initial import. Without an account: the source's initial import ended.
 struct PassCompleted {};
 
-using EventBody = std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored,
-                               LeavesAdded, ItemArchived, ItemPlaced, ItemLeft, ItemFailed,
-                               FailureSettled, CursorAdvanced, PassCompleted>;
+/// Nothing of what `scope` covers is disposed of or forgotten until the hold is released; what
+/// comes later is covered, too.
+struct HoldPlaced {
+    std::string id;
+    std::string matter;
+    std::string reason;
+    ItemFilter scope;
+    std::string by;
+};
+
+struct HoldReleased {
+    std::string id;
+    std::string reason;
+    std::string by;
+};
+
+/// The key of an account is destroyed, and the account is not archived again. An event of the
+/// archive: nothing sealed with that key can tell.
+struct AccountForgotten {
+    std::string source;
+    std::string account;
+    std::string reason;
+    std::string by;
+};
+
+using EventBody =
+    std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored, LeavesAdded,
+                 ItemArchived, ItemPlaced, ItemLeft, ItemFailed, FailureSettled, CursorAdvanced,
+                 PassCompleted, HoldPlaced, HoldReleased, AccountForgotten>;
 
 struct Event {
     sdk::Timestamp at;

@@ -155,14 +155,22 @@ struct FailureRecord {
     std::optional<Fidelity> archived;
 };
 
-/// Which items; empty members do not restrict.
-struct ItemFilter {
-    std::vector<std::string> sources;
-    std::vector<std::string> accounts;  ///< ids or addresses
-    std::vector<std::string> folders;   ///< paths, display names joined by '/'; with what is below
-    std::string sender;                 ///< part of the From header, without regard to case
-    std::optional<sdk::Timestamp> since;  ///< received (or else archived) at or after
-    std::optional<sdk::Timestamp> until;  ///< ... before
+/// A legal hold; `released_at` 0: in force.
+struct HoldRecord {
+    HoldPlaced hold;
+    sdk::Timestamp placed_at;
+    sdk::Timestamp released_at;
+    std::string released_by;
+    std::string release_reason;
+};
+
+/// An account whose key was destroyed: nothing of it can be read, and it is not archived again.
+struct ForgottenRecord {
+    std::string source;
+    std::string account;
+    std::string reason;
+    std::string by;
+    sdk::Timestamp at;
 };
 
 struct Totals {

@@ -90,6 +90,15 @@ constexpr const char* kVersion3[] = {
     "ALTER TABLE versions ADD COLUMN leaf INTEGER NOT NULL DEFAULT 0",
 };
 
+// Holds with their scope as the log has it, and accounts that are not archived again.
+constexpr const char* kVersion4[] = {
+    "CREATE TABLE holds(id TEXT PRIMARY KEY, event TEXT NOT NULL, placed_at INTEGER NOT NULL,"
+    " released_at INTEGER NOT NULL DEFAULT 0, released_by TEXT NOT NULL DEFAULT '',"
+    " release_reason TEXT NOT NULL DEFAULT '')",
+    "CREATE TABLE forgotten(source TEXT NOT NULL, account TEXT NOT NULL, reason TEXT NOT NULL,"
+    " forgotten_by TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(source, account)) WITHOUT ROWID",
+};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
@@ -138,6 +147,9 @@ Status migrate(const std::filesystem::path& file) {
         }
         if (version < 3) {
             step(session, kVersion3, 3);
+        }
+        if (version < 4) {
+            step(session, kVersion4, 4);
         }
         return {};
     });

@@ -36,6 +36,8 @@ void describe(Verb& program) {
     register_source(program);
     register_accounts(program);
     register_folders(program);
+    register_forget(program);
+    register_hold(program);
     register_status(program);
     register_failures(program);
     register_show(program);

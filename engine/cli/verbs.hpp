@@ -9,6 +9,8 @@ void register_accounts(Verb& program);
 void register_export(Verb& program);
 void register_failures(Verb& program);
 void register_folders(Verb& program);
+void register_forget(Verb& program);
+void register_hold(Verb& program);
 void register_key(Verb& program);
 void register_plugin(Verb& program);
 void register_profile(Verb& program);

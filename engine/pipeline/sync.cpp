@@ -95,6 +95,13 @@ private:
                 known.emplace(account.id, std::move(account));
             }
         }
+        std::unordered_set<std::string> forgotten;
+        OPENARCHIVER_TRY(const auto all_forgotten, run_.catalog.forgotten());
+        for (const auto& record : all_forgotten) {
+            if (record.source == source().id) {
+                forgotten.insert(record.account);
+            }
+        }
         std::optional<sdk::Cursor> cursor = accounts_cursor_;
         if (run_.reconcile) {
             cursor.reset();
@@ -115,6 +122,8 @@ private:
                            source().id, to_string(problem.code), problem.service_code,
                            problem.request_id, problem.message);
         }
+        std::erase_if(found.accounts,
+                      [&](const sdk::Account& account) { return forgotten.contains(account.id); });
         for (const auto& account : found.accounts) {
             const auto record = known.find(account.id);
             OPENARCHIVER_CHECK(take(account, record == known.end() ? nullptr : &record->second));

@@ -287,6 +287,27 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
     return document;
 }
 
+/// All that is left of it.
+json::object forgotten_account(const catalog::ForgottenRecord& record) {
+    return {{"source", record.source},
+            {"id", record.account},
+            {"address", ""},
+            {"display_name", ""},
+            {"status", "forgotten"},
+            {"reason", "forgotten by " + record.by + " at " + catalog::iso_time(record.at) + ": " +
+                           record.reason},
+            {"items", 0},
+            {"items_in_mailbox", 0},
+            {"failures", 0},
+            {"first_pass_at", nullptr},
+            {"last_pass_at", nullptr},
+            {"lag_seconds", nullptr},
+            {"coverage", nullptr},
+            {"archive_mailbox", "unknown"},
+            {"progress", nullptr},
+            {"error", nullptr}};
+}
+
 }  // namespace
 
 std::string iso_time(sdk::Timestamp time) {
@@ -328,9 +349,15 @@ sdk::Result<json::value> accounts_document(catalog::CatalogReader& catalog,
                                            const LiveSources* live, const sdk::Clock& clock) {
     json::array accounts;
     OPENARCHIVER_TRY(const auto all, catalog.sources());
+    OPENARCHIVER_TRY(const auto forgotten, catalog.forgotten());
     for (const catalog::SourceRecord& source : all) {
         if (!wanted(sources, source.id)) {
             continue;
+        }
+        for (const catalog::ForgottenRecord& record : forgotten) {
+            if (record.source == source.id) {
+                accounts.push_back(forgotten_account(record));
+            }
         }
         OPENARCHIVER_TRY(const auto of_source, catalog.accounts(source.id));
         for (const catalog::AccountRecord& account : of_source) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "service/accept_failures.hpp"
+#include "service/disposal_requests.hpp"
 #include "service/head_witnesses.hpp"
 #include "service/rebuild.hpp"
 #include "service/reload.hpp"
@@ -234,8 +235,14 @@ Answer Service::answer(const ControlRequest& request, const Tell& tell) {
     if (request.verb == "failures") {
         return answer_accept(request);
     }
+    if (request.verb == "hold") {
+        return answer_hold(request);
+    }
     if (request.verb == "rebuild") {
         return answer_rebuild(tell);
+    }
+    if (request.verb == "forget") {
+        return answer_forget(request);
     }
     return failed(Origin::profile, {.code = Errc::invalid_argument,
                                     .message = "the running service does not know the verb \"" +
@@ -363,7 +370,24 @@ Answer Service::answer_accept(const ControlRequest& request) {
     return {.exit_code = ExitCode::done, .document = "{}", .error = {}};
 }
 
-Answer Service::answer_rebuild(const Tell& tell) {
+Answer Service::answer_hold(const ControlRequest& request) {
+    const auto wanted = parse_hold_request(request.options);
+    if (!wanted) {
+        return failed(Origin::profile, wanted.error());
+    }
+    const auto id = [&]() -> sdk::Result<std::string> {
+        OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
+        return change_holds(*wanted, use.archive(), use.committer(), options_.clock, stop_);
+    }();
+    if (!id) {
+        return failed(Origin::archive, id.error());
+    }
+    return {.exit_code = ExitCode::done,
+            .document = json::serialize(json::object{{"id", *id}}),
+            .error = {}};
+}
+
+Status Service::reopen_paused(const SharedWriter::Open& open) {
     const std::lock_guard change(change_mutex_);
     std::vector<SourceRunner*> paused;
     {
@@ -374,9 +398,7 @@ Answer Service::answer_rebuild(const Tell& tell) {
             paused.push_back(runner.get());
         }
     }
-    options_.log->info("rebuilding the catalog; sources pause");
     Status status;
-    std::string document;
     for (SourceRunner* const runner : paused) {
         runner->pause();
     }
@@ -386,30 +408,54 @@ Answer Service::answer_rebuild(const Tell& tell) {
         }
     }
     if (status) {
-        status = writer_.reopen(
-            [&](std::stop_token stop) -> sdk::Result<std::unique_ptr<access::ArchiveWriter>> {
-                auto last = std::chrono::steady_clock::now();
-                const auto progress = [&](std::uint64_t segments) {
-                    if (const auto now = std::chrono::steady_clock::now();
-                        now - last >= kTellEvery) {
-                        last = now;
-                        (void)tell(json::serialize(json::object{{"segments", segments}}));
-                    }
-                };
-                OPENARCHIVER_TRY(Rebuilt rebuilt, rebuild(context(), progress, std::move(stop)));
-                document = std::move(rebuilt.document);
-                return std::move(rebuilt.writer);
-            },
-            stop_);
+        status = writer_.reopen(open, stop_);
     }
     for (SourceRunner* const runner : paused) {
         runner->resume();
     }
+    return status;
+}
+
+Answer Service::answer_rebuild(const Tell& tell) {
+    options_.log->info("rebuilding the catalog; sources pause");
+    std::string document;
+    const Status status = reopen_paused(
+        [&](std::stop_token stop) -> sdk::Result<std::unique_ptr<access::ArchiveWriter>> {
+            auto last = std::chrono::steady_clock::now();
+            const auto progress = [&](std::uint64_t segments) {
+                if (const auto now = std::chrono::steady_clock::now(); now - last >= kTellEvery) {
+                    last = now;
+                    (void)tell(json::serialize(json::object{{"segments", segments}}));
+                }
+            };
+            OPENARCHIVER_TRY(Rebuilt rebuilt, rebuild(context(), progress, std::move(stop)));
+            document = std::move(rebuilt.document);
+            return std::move(rebuilt.writer);
+        });
     if (!status) {
         options_.log->error("the catalog was not rebuilt: {}", status.error().message);
         return failed(Origin::archive, status.error());
     }
     options_.log->info("the catalog was rebuilt; sources go on");
+    return {.exit_code = ExitCode::done, .document = std::move(document), .error = {}};
+}
+
+Answer Service::answer_forget(const ControlRequest& request) {
+    const auto wanted = parse_forget_request(request.options);
+    if (!wanted) {
+        return failed(Origin::profile, wanted.error());
+    }
+    std::string document;
+    const Status status = reopen_paused(
+        [&](std::stop_token stop) -> sdk::Result<std::unique_ptr<access::ArchiveWriter>> {
+            OPENARCHIVER_TRY(const auto forgotten,
+                             disposal::forget(context(), *wanted, options_.announce, stop));
+            document = document_of(forgotten);
+            return access::ArchiveWriter::open(context(), options_.announce, std::move(stop));
+        });
+    if (document.empty()) {
+        return failed(Origin::archive, status.error());
+    }
     return {.exit_code = ExitCode::done, .document = std::move(document), .error = {}};
 }
 

@@ -64,7 +64,11 @@ private:
     Answer answer_status();
     Answer answer_sync(const ControlRequest& request, const Tell& tell);
     Answer answer_accept(const ControlRequest& request);
+    Answer answer_hold(const ControlRequest& request);
     Answer answer_rebuild(const Tell& tell);
+    Answer answer_forget(const ControlRequest& request);
+    /// Reopens the archive by `open` while no source runs.
+    sdk::Status reopen_paused(const SharedWriter::Open& open);
     sdk::Result<SyncResult> sync(const SyncRequest& request, const Tell& tell);
     sdk::Status request_retries(const std::vector<std::string>& sources);
 

@@ -1,0 +1,138 @@
+#include "disposal/forget.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <unordered_set>
+
+#include "disposal/hold.hpp"
+
+namespace openarchiver::disposal {
+
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+using sdk::Status;
+
+namespace {
+
+Error refused_by(const std::vector<catalog::HoldRecord>& holds) {
+    std::string names;
+    for (const auto& record : holds) {
+        names += (names.empty() ? "" : ", ") + record.hold.id + " (" + record.hold.matter + ")";
+    }
+    return {Errc::permission_denied, "nothing was forgotten: the account is under legal hold " +
+                                         names +
+                                         "; `openarchiver hold list` shows who placed it and why"};
+}
+
+Result<catalog::AccountRecord> find(catalog::CatalogReader& catalog, const ForgetRequest& request) {
+    OPENARCHIVER_TRY(const auto sources, catalog.sources());
+    std::vector<catalog::AccountRecord> found;
+    for (const auto& source : sources) {
+        if (request.source && *request.source != source.id) {
+            continue;
+        }
+        OPENARCHIVER_TRY(const auto accounts, catalog.accounts(source.id));
+        for (const auto& account : accounts) {
+            if (is_named(account, request.account)) {
+                found.push_back(account);
+            }
+        }
+    }
+    if (found.size() > 1) {
+        std::string names;
+        for (const auto& account : found) {
+            names += (names.empty() ? "" : ", ") + account.source + "/" + account.id;
+        }
+        return Error{Errc::invalid_argument, "several accounts have the id or address \"" +
+                                                 request.account + "\": " + names +
+                                                 "; choose one by its id and --source"};
+    }
+    if (found.size() == 1) {
+        return found.front();
+    }
+    OPENARCHIVER_TRY(const auto forgotten, catalog.forgotten());
+    for (const auto& record : forgotten) {
+        if (record.account == request.account &&
+            (!request.source || *request.source == record.source)) {
+            return Error{Errc::invalid_argument,
+                         "the account " + record.account + " was forgotten already"};
+        }
+    }
+    return Error{Errc::invalid_argument, "no account has the id or address \"" + request.account +
+                                             "\"; `openarchiver accounts` lists them"};
+}
+
+/// An older copy of the keyring still opens with the master key that it was sealed with.
+void replace_master_key(const access::Context& context, Forgotten& forgotten,
+                        const std::stop_token& stop) {
+    auto rotation = access::rotate_key(context, std::nullopt, stop);
+    if (rotation) {
+        forgotten.rotation = std::move(*rotation);
+        return;
+    }
+    forgotten.old_key_remains =
+        "the keyring still has its old master key, which opens older copies of it, too: replace it "
+        "with `openarchiver key rotate` (" +
+        rotation.error().message + ")";
+    context.log->warn("forget: {}", forgotten.old_key_remains);
+}
+
+}  // namespace
+
+Result<ForgetPlan> plan_forget(catalog::CatalogReader& catalog, const ForgetRequest& request) {
+    ForgetPlan plan;
+    OPENARCHIVER_TRY(plan.account, find(catalog, request));
+    std::unordered_set<std::int64_t> items;
+    OPENARCHIVER_CHECK(
+        catalog.visit_versions({.sources = {plan.account.source}, .accounts = {plan.account.id}},
+                               [&](const catalog::VersionRecord& version) -> Status {
+                                   if (version.account_key == plan.account.key) {
+                                       items.insert(version.item_key);
+                                       ++plan.versions;
+                                       plan.bytes += version.size;
+                                   }
+                                   return {};
+                               }));
+    plan.items = items.size();
+    OPENARCHIVER_TRY(plan.holds, holds_over(catalog, plan.account));
+    return plan;
+}
+
+Result<Forgotten> forget(const access::Context& context, const ForgetRequest& request,
+                         const std::function<void(std::string_view)>& announce,
+                         std::stop_token stop) {
+    OPENARCHIVER_CHECK(check_given(request.reason, "--reason", "why the account is forgotten"));
+    Forgotten forgotten;
+    {
+        OPENARCHIVER_TRY(const auto archive, access::ArchiveWriter::open(context, announce, stop));
+        if (!archive->archive().keyring().archive_key().key) {
+            return Error{Errc::unsupported,
+                         "the archive is not encrypted: there is no key whose loss would make the "
+                         "account's mail unreadable"};
+        }
+        {
+            OPENARCHIVER_TRY(const auto catalog,
+                             catalog::CatalogReader::open(archive->catalog_folder()));
+            OPENARCHIVER_TRY(forgotten.plan, plan_forget(*catalog, request));
+        }
+        if (!forgotten.plan.holds.empty()) {
+            return refused_by(forgotten.plan.holds);
+        }
+        const auto& account = forgotten.plan.account;
+        {
+            pipeline::Committer committer(*archive, context.clock, context.log);
+            OPENARCHIVER_CHECK(put_event(
+                catalog::AccountForgotten{account.source, account.id, request.reason, request.by},
+                committer, context.clock, stop));
+        }
+        OPENARCHIVER_CHECK(archive->drop_forgotten_keys(stop));
+        OPENARCHIVER_CHECK(archive->catalog().truncate_log());
+        context.log->info("account forgotten: source={} account={} items={}", account.source,
+                          account.id, forgotten.plan.items);
+    }
+    replace_master_key(context, forgotten, stop);
+    return forgotten;
+}
+
+}  // namespace openarchiver::disposal

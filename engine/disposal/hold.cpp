@@ -1,0 +1,131 @@
+#include "disposal/hold.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "archive/digest.hpp"
+#include "archive/random.hpp"
+
+namespace openarchiver::disposal {
+
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+using sdk::Status;
+
+namespace {
+
+bool same_address(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+bool in_force(const catalog::HoldRecord& record) {
+    return record.released_at == sdk::Timestamp{};
+}
+
+}  // namespace
+
+Status put_event(catalog::EventBody body, pipeline::Committer& committer, const sdk::Clock& clock,
+                 std::stop_token stop) {
+    pipeline::Entry entry;
+    entry.event = {std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now()),
+                   std::move(body)};
+    OPENARCHIVER_CHECK(committer.put(std::move(entry), stop));
+    return committer.flush(std::move(stop));
+}
+
+Status check_given(std::string_view value, const char* option, const char* what) {
+    if (value.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+        return Error{Errc::invalid_argument, std::string(option) + " is empty: give " + what};
+    }
+    return {};
+}
+
+bool is_named(const catalog::AccountRecord& account, std::string_view name) {
+    return account.id == name || same_address(account.address, name);
+}
+
+Result<std::string> place_hold(const PlaceHold& request, const access::ArchiveWriter& archive,
+                               pipeline::Committer& committer, sdk::Clock& clock,
+                               std::stop_token stop) {
+    OPENARCHIVER_CHECK(check_given(request.matter, "--matter", "the case that the hold is for"));
+    OPENARCHIVER_CHECK(check_given(request.reason, "--reason", "why these items must be kept"));
+    const auto& scope = request.scope;
+    if (scope.since && scope.until && *scope.since >= *scope.until) {
+        return Error{Errc::invalid_argument, "--since is not before --until"};
+    }
+    OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));
+    // A hold on what is misspelt would hold nothing.
+    OPENARCHIVER_TRY(const auto sources, catalog->sources());
+    for (const std::string& id : scope.sources) {
+        if (std::ranges::find(sources, id, &catalog::SourceRecord::id) == sources.end()) {
+            return Error{Errc::invalid_argument, "no source \"" + id + "\" was ever synced"};
+        }
+    }
+    std::vector<catalog::AccountRecord> accounts;
+    for (const auto& source : sources) {
+        OPENARCHIVER_TRY(auto of_source, catalog->accounts(source.id));
+        std::ranges::move(of_source, std::back_inserter(accounts));
+    }
+    for (const std::string& name : scope.accounts) {
+        const bool known = std::ranges::any_of(
+            accounts, [&](const catalog::AccountRecord& one) { return is_named(one, name); });
+        if (!known) {
+            return Error{Errc::invalid_argument, "no account has the id or address \"" + name +
+                                                     "\"; `openarchiver accounts` lists them"};
+        }
+    }
+    const std::string id = archive::to_hex(archive::random_bytes<4>());
+    OPENARCHIVER_CHECK(put_event(
+        catalog::HoldPlaced{id, request.matter, request.reason, request.scope, request.by},
+        committer, clock, stop));
+    return id;
+}
+
+Status release_hold(const ReleaseHold& request, const access::ArchiveWriter& archive,
+                    pipeline::Committer& committer, sdk::Clock& clock, std::stop_token stop) {
+    OPENARCHIVER_CHECK(check_given(request.reason, "--reason", "why the hold ends"));
+    OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));
+    OPENARCHIVER_TRY(const auto holds, catalog->holds());
+    const auto found = std::ranges::find_if(
+        holds, [&](const catalog::HoldRecord& record) { return record.hold.id == request.id; });
+    if (found == holds.end()) {
+        return Error{Errc::invalid_argument, "there is no hold \"" + request.id +
+                                                 "\"; `openarchiver hold list` lists them"};
+    }
+    if (!in_force(*found)) {
+        return Error{Errc::invalid_argument, "the hold " + request.id + " is released already"};
+    }
+    return put_event(catalog::HoldReleased{request.id, request.reason, request.by}, committer,
+                     clock, stop);
+}
+
+Result<std::vector<catalog::HoldRecord>> holds_over(catalog::CatalogReader& catalog,
+                                                    const catalog::AccountRecord& account) {
+    OPENARCHIVER_TRY(auto holds, catalog.holds());
+    std::erase_if(holds, [&](const catalog::HoldRecord& record) {
+        const auto& scope = record.hold.scope;
+        const bool source = scope.sources.empty() ||
+                            std::ranges::find(scope.sources, account.source) != scope.sources.end();
+        const bool named = scope.accounts.empty() ||
+                           std::ranges::any_of(scope.accounts, [&](const std::string& name) {
+                               return is_named(account, name);
+                           });
+        return !in_force(record) || !source || !named;
+    });
+    return holds;
+}
+
+Result<std::uint64_t> held_items(catalog::CatalogReader& catalog,
+                                 const catalog::ItemFilter& scope) {
+    std::unordered_set<std::int64_t> items;
+    OPENARCHIVER_CHECK(
+        catalog.visit_versions(scope, [&](const catalog::VersionRecord& version) -> Status {
+            items.insert(version.item_key);
+            return {};
+        }));
+    return items.size();
+}
+
+}  // namespace openarchiver::disposal

@@ -1,0 +1,209 @@
+#include "service/disposal_requests.hpp"
+
+#include <boost/json.hpp>
+#include <utility>
+
+#include "service/documents.hpp"
+
+namespace openarchiver::service {
+
+namespace json = boost::json;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+
+namespace {
+
+json::value texts(const std::vector<std::string>& values) {
+    return json::array(values.begin(), values.end());
+}
+
+json::value optional_time(const std::optional<sdk::Timestamp>& time) {
+    return time ? json::value(time->time_since_epoch().count()) : json::value();
+}
+
+/// The members of a request; one that is missing or of another type is empty.
+class Members {
+public:
+    explicit Members(const json::object& object) : object_(object) {}
+
+    [[nodiscard]] std::string text(std::string_view name) const {
+        const auto* value = object_.if_contains(name);
+        return value != nullptr && value->is_string() ? std::string(value->get_string())
+                                                      : std::string();
+    }
+
+    [[nodiscard]] std::vector<std::string> texts(std::string_view name) const {
+        std::vector<std::string> values;
+        const auto* list = object_.if_contains(name);
+        if (list != nullptr && list->is_array()) {
+            for (const json::value& value : list->get_array()) {
+                if (value.is_string()) {
+                    values.emplace_back(value.get_string());
+                }
+            }
+        }
+        return values;
+    }
+
+    [[nodiscard]] std::optional<sdk::Timestamp> time(std::string_view name) const {
+        const auto* value = object_.if_contains(name);
+        if (value == nullptr || !value->is_int64()) {
+            return std::nullopt;
+        }
+        return sdk::Timestamp(std::chrono::milliseconds(value->get_int64()));
+    }
+
+private:
+    const json::object& object_;
+};
+
+Result<json::object> parse_object(std::string_view json_text) {
+    boost::system::error_code failure;
+    json::value value = json::parse({json_text.data(), json_text.size()}, failure);
+    if (failure || !value.is_object()) {
+        return Error{Errc::invalid_argument, "the request's options are no JSON object"};
+    }
+    return std::move(value.get_object());
+}
+
+json::object hold_value(const catalog::HoldRecord& record) {
+    const auto& [hold, placed_at, released_at, released_by, release_reason] = record;
+    const auto time = [](const std::optional<sdk::Timestamp>& at) {
+        return at ? time_value(*at) : json::value();
+    };
+    return {{"id", hold.id},
+            {"matter", hold.matter},
+            {"reason", hold.reason},
+            {"placed_by", hold.by},
+            {"placed_at", time_value(placed_at)},
+            {"released_by", released_by},
+            {"released_at", time_value(released_at)},
+            {"release_reason", release_reason},
+            {"scope",
+             {{"sources", texts(hold.scope.sources)},
+              {"accounts", texts(hold.scope.accounts)},
+              {"folders", texts(hold.scope.folders)},
+              {"sender", hold.scope.sender},
+              {"since", time(hold.scope.since)},
+              {"until", time(hold.scope.until)}}}};
+}
+
+json::object plan_value(const disposal::ForgetPlan& plan) {
+    json::array holds;
+    for (const auto& record : plan.holds) {
+        holds.push_back(hold_value(record));
+    }
+    return {{"source", plan.account.source},   {"account", plan.account.id},
+            {"address", plan.account.address}, {"items", plan.items},
+            {"versions", plan.versions},       {"bytes", plan.bytes},
+            {"holds", std::move(holds)}};
+}
+
+}  // namespace
+
+std::string to_json(const HoldRequest& request) {
+    if (const auto* release = std::get_if<disposal::ReleaseHold>(&request)) {
+        return json::serialize(json::object{
+            {"release", {{"id", release->id}, {"reason", release->reason}, {"by", release->by}}}});
+    }
+    const auto& place = std::get<disposal::PlaceHold>(request);
+    return json::serialize(json::object{{"place",
+                                         {{"matter", place.matter},
+                                          {"reason", place.reason},
+                                          {"by", place.by},
+                                          {"sources", texts(place.scope.sources)},
+                                          {"accounts", texts(place.scope.accounts)},
+                                          {"folders", texts(place.scope.folders)},
+                                          {"sender", place.scope.sender},
+                                          {"since", optional_time(place.scope.since)},
+                                          {"until", optional_time(place.scope.until)}}}});
+}
+
+Result<HoldRequest> parse_hold_request(std::string_view json_text) {
+    OPENARCHIVER_TRY(const json::object options, parse_object(json_text));
+    if (const auto* release = options.if_contains("release"); release && release->is_object()) {
+        const Members in(release->get_object());
+        return HoldRequest(disposal::ReleaseHold{in.text("id"), in.text("reason"), in.text("by")});
+    }
+    const auto* place = options.if_contains("place");
+    if (place == nullptr || !place->is_object()) {
+        return Error{Errc::invalid_argument, "neither \"place\" nor \"release\" is asked for"};
+    }
+    const Members in(place->get_object());
+    return HoldRequest(disposal::PlaceHold{.matter = in.text("matter"),
+                                           .reason = in.text("reason"),
+                                           .scope = {.sources = in.texts("sources"),
+                                                     .accounts = in.texts("accounts"),
+                                                     .folders = in.texts("folders"),
+                                                     .sender = in.text("sender"),
+                                                     .since = in.time("since"),
+                                                     .until = in.time("until")},
+                                           .by = in.text("by")});
+}
+
+std::string to_json(const disposal::ForgetRequest& request) {
+    return json::serialize(
+        json::object{{"account", request.account},
+                     {"source", request.source ? json::value(*request.source) : json::value()},
+                     {"reason", request.reason},
+                     {"by", request.by}});
+}
+
+Result<disposal::ForgetRequest> parse_forget_request(std::string_view json_text) {
+    OPENARCHIVER_TRY(const json::object options, parse_object(json_text));
+    const Members in(options);
+    disposal::ForgetRequest request;
+    request.account = in.text("account");
+    if (const std::string source = in.text("source"); !source.empty()) {
+        request.source = source;
+    }
+    request.reason = in.text("reason");
+    request.by = in.text("by");
+    return request;
+}
+
+Result<std::string> change_holds(const HoldRequest& request, const access::ArchiveWriter& archive,
+                                 pipeline::Committer& committer, sdk::Clock& clock,
+                                 std::stop_token stop) {
+    if (const auto* release = std::get_if<disposal::ReleaseHold>(&request)) {
+        OPENARCHIVER_CHECK(
+            disposal::release_hold(*release, archive, committer, clock, std::move(stop)));
+        return release->id;
+    }
+    return disposal::place_hold(std::get<disposal::PlaceHold>(request), archive, committer, clock,
+                                std::move(stop));
+}
+
+Result<std::string> holds_document(catalog::CatalogReader& catalog, bool released_too) {
+    OPENARCHIVER_TRY(const auto holds, catalog.holds());
+    json::array shown;
+    for (const auto& record : holds) {
+        if (!released_too && record.released_at != sdk::Timestamp{}) {
+            continue;
+        }
+        json::object hold = hold_value(record);
+        OPENARCHIVER_TRY(hold["items"], disposal::held_items(catalog, record.hold.scope));
+        shown.push_back(std::move(hold));
+    }
+    return json::serialize(json::object{{"holds", std::move(shown)}});
+}
+
+std::string document_of(const disposal::ForgetPlan& plan) {
+    json::object document = plan_value(plan);
+    document["forgotten"] = false;
+    return json::serialize(document);
+}
+
+std::string document_of(const disposal::Forgotten& forgotten) {
+    json::object document = plan_value(forgotten.plan);
+    document["forgotten"] = true;
+    document["old_key"] = nullptr;
+    if (forgotten.rotation) {
+        document["old_key"] = forgotten.rotation->old_file.string();
+    }
+    document["old_key_remains"] = forgotten.old_key_remains;
+    return json::serialize(document);
+}
+
+}  // namespace openarchiver::service

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <openarchiver/sdk/result.hpp>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "disposal/forget.hpp"
+#include "disposal/hold.hpp"
+
+/// Holds and forgetting as the control socket carries them, and as --json shows them (docs/cli.md).
+namespace openarchiver::service {
+
+using HoldRequest = std::variant<disposal::PlaceHold, disposal::ReleaseHold>;
+
+[[nodiscard]] std::string to_json(const HoldRequest& request);
+[[nodiscard]] sdk::Result<HoldRequest> parse_hold_request(std::string_view json_text);
+[[nodiscard]] std::string to_json(const disposal::ForgetRequest& request);
+[[nodiscard]] sdk::Result<disposal::ForgetRequest> parse_forget_request(std::string_view json_text);
+
+/// Does what is asked for, durable on return: the hold's id.
+sdk::Result<std::string> change_holds(const HoldRequest& request,
+                                      const access::ArchiveWriter& archive,
+                                      pipeline::Committer& committer, sdk::Clock& clock,
+                                      std::stop_token stop);
+
+/// {"holds":[...]}, those in force or all.
+[[nodiscard]] sdk::Result<std::string> holds_document(catalog::CatalogReader& catalog,
+                                                      bool released_too);
+[[nodiscard]] std::string document_of(const disposal::ForgetPlan& plan);
+[[nodiscard]] std::string document_of(const disposal::Forgotten& forgotten);
+
+}  // namespace openarchiver::service
