@@ -7,10 +7,9 @@
 #include <limits>
 #include <tuple>
 
+#include "access/open_store.hpp"
 #include "access/secret_sealing.hpp"
 #include "catalog/schema.hpp"
-#include "storage/free_space_guard.hpp"
-#include "storage/retrying_store.hpp"
 
 namespace openarchiver::access {
 
@@ -37,32 +36,6 @@ Status make_folder(const std::filesystem::path& folder) {
                      "can't create the folder " + folder.string() + ": " + code.message()};
     }
     return {};
-}
-
-struct OpenStore {
-    std::unique_ptr<plugin::PluginServices> services;
-    std::unique_ptr<sdk::ObjectStore> store;
-};
-
-/// The profile's store behind the engine's decorators.
-Result<OpenStore> open_store(const Context& context, bool writing) {
-    const auto& storage = context.profile.archive.storage;
-    OPENARCHIVER_TRY(auto* const backend, context.plugins.storage_backend(storage.backend));
-    plugin::PluginServices::Options options;
-    options.owner = "storage";
-    options.secrets = storage.secrets;
-    options.clock = &context.clock;
-    options.state_folder = context.profile.archive.catalog_path / "state" / "storage";
-    options.profile_folder = context.profile.folder;
-    OpenStore open;
-    OPENARCHIVER_TRY(open.services, plugin::PluginServices::open(context.log, std::move(options)));
-    OPENARCHIVER_TRY(open.store, backend->open(storage.config_json, open.services->host()));
-    open.store = std::make_unique<storage::RetryingStore>(std::move(open.store));
-    if (writing) {
-        open.store = std::make_unique<storage::FreeSpaceGuard>(
-            std::move(open.store), context.profile.archive.free_space_floor, context.clock);
-    }
-    return open;
 }
 
 Error missing_key(const Error& cause) {
@@ -122,7 +95,7 @@ Result<std::optional<archive::SecretKey>> load_key(const profile::Profile& profi
 
 Result<std::unique_ptr<ArchiveReader>> ArchiveReader::open(const Context& context,
                                                            std::stop_token stop) {
-    OPENARCHIVER_TRY(auto open, open_store(context, false));
+    OPENARCHIVER_TRY(auto open, open_store(context, Purpose::reading, stop));
     OPENARCHIVER_TRY(const auto marker, Archive::read_marker(*open.store, stop));
     OPENARCHIVER_TRY(auto key, key_of_archive(context));
     auto reader = std::unique_ptr<ArchiveReader>(new ArchiveReader());
@@ -197,7 +170,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
     OPENARCHIVER_CHECK(make_folder(writer->spool_folder_));
     OPENARCHIVER_TRY(writer->lock_, CatalogLock::acquire(writer->catalog_folder_));
 
-    OPENARCHIVER_TRY(auto open, open_store(context, true));
+    OPENARCHIVER_TRY(auto open, open_store(context, Purpose::writing, stop));
     writer->services_ = std::move(open.services);
     const auto marker = Archive::read_marker(*open.store, stop);
     if (!marker && (marker.error().code != Errc::not_found || !create)) {
