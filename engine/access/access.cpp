@@ -9,6 +9,7 @@
 
 #include "access/open_store.hpp"
 #include "access/secret_sealing.hpp"
+#include "catalog/put_in_place.hpp"
 #include "catalog/schema.hpp"
 
 namespace openarchiver::access {
@@ -315,11 +316,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
     for (const char* suffix : {"-wal", "-shm"}) {
         std::filesystem::remove(with(file, suffix), code);
     }
-    std::filesystem::rename(fresh, file, code);
-    if (code) {
-        return Error{Errc::unavailable, "can't put the new catalog in place at " + file.string() +
-                                            ": " + code.message()};
-    }
+    OPENARCHIVER_CHECK(catalog::put_in_place(fresh, file));
     OPENARCHIVER_TRY(writer->catalog_,
                      catalog::CatalogWriter::open(writer->catalog_folder_,
                                                   writer->archive_->marker().archive_id));

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "catalog/database.hpp"
+#include "catalog/put_in_place.hpp"
 #include "catalog/schema.hpp"
 
 namespace openarchiver::catalog {
@@ -610,11 +611,7 @@ Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open(const std::filesystem
             std::filesystem::remove(std::filesystem::path(fresh) += suffix, code);
         }
         OPENARCHIVER_CHECK(open_file(fresh, archive_id));  // closed again at once
-        std::filesystem::rename(fresh, file, code);
-        if (code) {
-            return Error{Errc::unavailable, "can't put the new catalog in place at " +
-                                                file.string() + ": " + code.message()};
-        }
+        OPENARCHIVER_CHECK(put_in_place(fresh, file));
     }
     return open_file(file, archive_id);
 }
