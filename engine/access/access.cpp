@@ -300,7 +300,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
         std::filesystem::remove(with(fresh, suffix), code);
     }
     {
-        OPENARCHIVER_TRY(auto catalog, catalog::CatalogWriter::open_file(
+        OPENARCHIVER_TRY(auto catalog, catalog::CatalogWriter::fill_file(
                                            fresh, writer->archive_->marker().archive_id));
         std::uint64_t beyond_gap = 0;
         OPENARCHIVER_CHECK(writer->replay(*catalog, progress, beyond_gap, stop));
@@ -312,7 +312,8 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
                 "again",
                 beyond_gap);
         }
-    }  // closing it writes its log back into the file
+        OPENARCHIVER_CHECK(catalog->finish());
+    }
     for (const char* suffix : {"-wal", "-shm"}) {
         std::filesystem::remove(with(file, suffix), code);
     }

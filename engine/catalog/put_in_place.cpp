@@ -10,8 +10,9 @@ namespace openarchiver::catalog {
 
 namespace {
 
-std::error_code sync_folder(const std::filesystem::path& folder) {
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/// A file or a folder.
+std::error_code sync(const std::filesystem::path& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         return {errno, std::system_category()};
     }
@@ -24,13 +25,15 @@ std::error_code sync_folder(const std::filesystem::path& folder) {
 
 sdk::Status put_in_place(const std::filesystem::path& fresh, const std::filesystem::path& file) {
     const auto folder = file.parent_path();
-    std::error_code code;
-    std::filesystem::rename(fresh, file, code);
+    std::error_code code = sync(fresh);
     if (!code) {
-        code = sync_folder(folder);
+        std::filesystem::rename(fresh, file, code);
     }
     if (!code) {
-        code = sync_folder(folder.parent_path());
+        code = sync(folder);
+    }
+    if (!code) {
+        code = sync(folder.parent_path());
     }
     if (code) {
         return sdk::Error{sdk::Errc::unavailable, "can't put the new catalog in place at " +
