@@ -7,10 +7,10 @@
 #include <tuple>
 
 #include "access/master_key.hpp"
+#include "access/open_store.hpp"
 #include "access/secret_sealing.hpp"
+#include "catalog/put_in_place.hpp"
 #include "catalog/schema.hpp"
-#include "storage/free_space_guard.hpp"
-#include "storage/retrying_store.hpp"
 
 namespace openarchiver::access {
 
@@ -39,36 +39,6 @@ Status make_folder(const std::filesystem::path& folder) {
     return {};
 }
 
-struct OpenStore {
-    std::unique_ptr<plugin::PluginServices> services;
-    std::unique_ptr<sdk::ObjectStore> store;
-};
-
-/// The profile's store as its backend gives it.
-Result<OpenStore> open_backend(const Context& context) {
-    const auto& storage = context.profile.archive.storage;
-    OPENARCHIVER_TRY(auto* const backend, context.plugins.storage_backend(storage.backend));
-    plugin::PluginServices::Options options;
-    options.owner = "storage";
-    options.secrets = storage.secrets;
-    options.clock = &context.clock;
-    options.state_folder = context.profile.archive.catalog_path / "state" / "storage";
-    options.profile_folder = context.profile.folder;
-    OpenStore open;
-    OPENARCHIVER_TRY(open.services, plugin::PluginServices::open(context.log, std::move(options)));
-    OPENARCHIVER_TRY(open.store, backend->open(storage.config_json, open.services->host()));
-    return open;
-}
-
-/// ... behind the engine's decorators.
-Result<OpenStore> open_store(const Context& context, bool writing) {
-    OPENARCHIVER_TRY(OpenStore open, open_backend(context));
-    open.store = std::make_unique<storage::RetryingStore>(std::move(open.store));
-    if (writing) {
-        open.store = std::make_unique<storage::FreeSpaceGuard>(
-            std::move(open.store), context.profile.archive.free_space_floor, context.clock);
-    }
-    return open;
 }
 
 /// The key for an archive that exists.
@@ -105,17 +75,9 @@ Result<std::optional<MasterKey>> key_of_new_archive(
 
 }  // namespace
 
-Result<std::unique_ptr<StoreReader>> StoreReader::open(const Context& context) {
-    OPENARCHIVER_TRY(auto open, open_backend(context));
-    auto reader = std::unique_ptr<StoreReader>(new StoreReader());
-    reader->services_ = std::move(open.services);
-    reader->store_ = std::move(open.store);
-    return reader;
-}
-
 Result<std::unique_ptr<ArchiveReader>> ArchiveReader::open(const Context& context,
                                                            std::stop_token stop) {
-    OPENARCHIVER_TRY(auto open, open_store(context, false));
+    OPENARCHIVER_TRY(auto open, open_store(context, Purpose::reading, stop));
     OPENARCHIVER_TRY(const auto marker, Archive::read_marker(*open.store, stop));
     OPENARCHIVER_TRY(auto key, existing_key(context, *open.store, stop));
     auto reader = std::unique_ptr<ArchiveReader>(new ArchiveReader());
@@ -190,7 +152,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
     OPENARCHIVER_CHECK(make_folder(writer->spool_folder_));
     OPENARCHIVER_TRY(writer->lock_, CatalogLock::acquire(writer->catalog_folder_));
 
-    OPENARCHIVER_TRY(auto open, open_store(context, true));
+    OPENARCHIVER_TRY(auto open, open_store(context, Purpose::writing, stop));
     writer->services_ = std::move(open.services);
     const auto marker = Archive::read_marker(*open.store, stop);
     if (!marker && (marker.error().code != Errc::not_found || !create)) {
@@ -339,7 +301,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
         std::filesystem::remove(with(fresh, suffix), code);
     }
     {
-        OPENARCHIVER_TRY(auto catalog, catalog::CatalogWriter::open_file(
+        OPENARCHIVER_TRY(auto catalog, catalog::CatalogWriter::fill_file(
                                            fresh, writer->archive_->marker().archive_id));
         std::uint64_t beyond_gap = 0;
         OPENARCHIVER_CHECK(writer->replay(*catalog, progress, beyond_gap, stop));
@@ -352,15 +314,12 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
                 "again",
                 beyond_gap);
         }
-    }  // closing it writes its log back into the file
+        OPENARCHIVER_CHECK(catalog->finish());
+    }
     for (const char* suffix : {"-wal", "-shm"}) {
         std::filesystem::remove(with(file, suffix), code);
     }
-    std::filesystem::rename(fresh, file, code);
-    if (code) {
-        return Error{Errc::unavailable, "can't put the new catalog in place at " + file.string() +
-                                            ": " + code.message()};
-    }
+    OPENARCHIVER_CHECK(catalog::put_in_place(fresh, file));
     OPENARCHIVER_TRY(writer->catalog_,
                      catalog::CatalogWriter::open(writer->catalog_folder_,
                                                   writer->archive_->marker().archive_id));

@@ -35,19 +35,6 @@ struct Context {
     sdk::Clock& clock;
 };
 
-/// The profile's store alone, without retries: for what needs no key.
-class StoreReader {
-public:
-    static sdk::Result<std::unique_ptr<StoreReader>> open(const Context& context);
-
-    [[nodiscard]] sdk::ObjectStore& store() { return *store_; }
-
-private:
-    StoreReader() = default;
-    std::unique_ptr<plugin::PluginServices> services_;
-    std::unique_ptr<sdk::ObjectStore> store_;
-};
-
 /// An archive opened for reading, beside whoever writes it.
 class ArchiveReader {
 public:

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "access/catalog_lock.hpp"
+#include "access/open_store.hpp"
 
 namespace openarchiver::access {
 
@@ -71,9 +72,9 @@ Result<fs::path> put_in_place(const fs::path& file) {
 }
 
 Result<KeyringHeader> header_of(const Context& context, std::stop_token stop) {
-    OPENARCHIVER_TRY(const auto reader, StoreReader::open(context));
-    OPENARCHIVER_CHECK(archive::Archive::read_marker(reader->store(), stop));
-    return archive::Archive::read_keyring_header(reader->store(), std::move(stop));
+    OPENARCHIVER_TRY(const auto open, open_store(context, Purpose::reading, stop));
+    OPENARCHIVER_CHECK(archive::Archive::read_marker(*open.store, stop));
+    return archive::Archive::read_keyring_header(*open.store, std::move(stop));
 }
 
 /// The random key for the profile's file: one that an interrupted rotation made, or a new one.

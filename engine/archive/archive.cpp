@@ -178,6 +178,13 @@ sdk::Result<Archive::Marker> Archive::read_marker(sdk::ObjectStore& store, std::
     }
     ForeignObjectSink foreign;
     OPENARCHIVER_CHECK(store.list("", "", foreign, std::move(stop)));
+    if (foreign.key() == kUnfinishedCopyKey) {
+        return sdk::Error{.code = sdk::Errc::corrupt,
+                          .message =
+                              "the store holds a copy of an archive that was not finished: "
+                              "run `openarchiver copy` with the profile of the archive, it "
+                              "goes on where it was"};
+    }
     if (!foreign.key().empty()) {
         return sdk::Error{.code = sdk::Errc::corrupt,
                           .message =

@@ -19,6 +19,10 @@ namespace openarchiver::archive {
 /// The format that this engine writes, and the newest it reads.
 inline constexpr std::uint32_t kFormatVersion = 0;
 
+/// The object that a copy of an archive holds in place of a marker until it is whole; names the
+/// archive.
+inline constexpr std::string_view kUnfinishedCopyKey = "copy";
+
 /// An opened archive: its marker object was understood, its keyring could be opened. create() and
 /// open() take the store only when they succeed: after an error it is still the caller's.
 class Archive {

@@ -185,32 +185,31 @@ sdk::Result<SecretKey> load_master_key(const std::filesystem::path& file, std::s
 sdk::Result<SecretKey> create_master_key(const std::filesystem::path& file) {
     SecretKey key = random_bytes<std::tuple_size_v<SecretKey>>();
     std::string text = format_master_key(key) + "\n";
+    // Written beside and given its name once it is whole: who is killed leaves no half key behind.
+    const std::string fresh = file.string() + "." + to_hex(random_bytes<4>()) + ".new";
+    const std::filesystem::path folder =
+        file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
     int number = 0;
-    {
-        const File created(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-        if (created.get() < 0) {
-            number = errno;
-            wipe_text(text);
-            wipe(key);
-            return file_error("can't create", file, number);
-        }
-        if (!write_all(created.get(), text) || ::fsync(created.get()) != 0) {
-            number = errno;
-        }
-    }
+    const auto succeeds = [&](bool done) {
+        number = done ? 0 : errno;
+        return done;
+    };
+    const File created(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    bool made = succeeds(created.get() >= 0) && succeeds(write_all(created.get(), text)) &&
+                succeeds(::fsync(created.get()) == 0) &&
+                succeeds(::link(fresh.c_str(), file.c_str()) == 0);
     wipe_text(text);
-    if (number == 0) {
-        const std::filesystem::path folder =
-            file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+    ::unlink(fresh.c_str());
+    if (made) {
         const File directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (directory.get() < 0 || ::fsync(directory.get()) != 0) {
-            number = errno;
+        made = succeeds(directory.get() >= 0) && succeeds(::fsync(directory.get()) == 0);
+        if (!made) {
+            ::unlink(file.c_str());
         }
     }
-    if (number != 0) {
-        ::unlink(file.c_str());
+    if (!made) {
         wipe(key);
-        return file_error("can't write", file, number);
+        return file_error("can't create", file, number);
     }
     return key;
 }

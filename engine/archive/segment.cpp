@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <span>
 
 #include "archive/compression.hpp"
@@ -154,6 +155,22 @@ std::string segment_key(std::string_view writer, std::uint64_t sequence) {
     std::string digits = std::to_string(sequence);
     digits.insert(0, kSequenceDigits - digits.size(), '0');
     return "log/" + std::string(writer) + "/" + digits;
+}
+
+std::optional<SegmentName> parse_segment_key(std::string_view key) {
+    constexpr std::string_view kPrefix = "log/";
+    const auto slash = key.rfind('/');
+    if (!key.starts_with(kPrefix) || slash < kPrefix.size()) {
+        return std::nullopt;
+    }
+    SegmentName name{.writer = std::string(key.substr(kPrefix.size(), slash - kPrefix.size()))};
+    const auto parsed =
+        std::from_chars(key.data() + slash + 1, key.data() + key.size(), name.sequence);
+    if (parsed.ec != std::errc{} || name.sequence == 0 || !is_writer(name.writer) ||
+        segment_key(name.writer, name.sequence) != key) {
+        return std::nullopt;
+    }
+    return name;
 }
 
 sdk::Result<std::string> encode_segment(const Segment& segment) {

@@ -43,6 +43,14 @@ struct LogPosition {
 
 [[nodiscard]] std::string segment_key(std::string_view writer, std::uint64_t sequence);
 
+struct SegmentName {
+    std::string writer;
+    std::uint64_t sequence = 0;
+};
+
+/// Absent for a key of another shape.
+[[nodiscard]] std::optional<SegmentName> parse_segment_key(std::string_view key);
+
 [[nodiscard]] sdk::Result<std::string> encode_segment(const Segment& segment);
 /// corrupt: damaged, or its key opens nothing.
 [[nodiscard]] sdk::Result<Segment> decode_segment(std::string_view object, const Keyring& keyring);

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "archive/object_io.hpp"
@@ -22,25 +21,14 @@ Digest digest_of(const std::vector<EventBlock>& blocks) {
     return digest.finish();
 }
 
-// What follows `prefix`, if it is a sequence number as segment_key() writes it; otherwise 0.
-std::uint64_t sequence_of(std::string_view key, std::string_view writer) {
-    const auto slash = key.rfind('/');
-    std::uint64_t sequence = 0;
-    const std::string_view digits = key.substr(slash + 1);
-    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), sequence);
-    if (parsed.ec != std::errc{} || segment_key(writer, sequence) != key) {
-        return 0;
-    }
-    return sequence;
-}
-
 // How far a log goes without a gap, and how much lies beyond: two numbers, however long it is.
 class RunSink final : public sdk::ObjectListSink {
 public:
     RunSink(std::string_view writer, std::uint64_t last) : writer_(writer), last_(last) {}
 
     bool object(const sdk::ObjectInfo& info) override {
-        const std::uint64_t sequence = sequence_of(info.key, writer_);
+        const auto name = parse_segment_key(info.key);
+        const std::uint64_t sequence = name && name->writer == writer_ ? name->sequence : 0;
         if (sequence == last_ + 1 && beyond_ == 0) {
             last_ = sequence;
         } else if (sequence > last_) {
@@ -157,7 +145,7 @@ sdk::Result<std::vector<std::string>> SegmentLog::writers(std::stop_token stop) 
             continue;
         }
         const std::string writer = key.substr(kLogPrefix.size(), slash - kLogPrefix.size());
-        if (sequence_of(key, writer) != 0) {
+        if (parse_segment_key(key)) {
             writers.push_back(writer);
         }
         // '0' follows '/': behind all keys of this writer.

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "catalog/database.hpp"
+#include "catalog/put_in_place.hpp"
 #include "catalog/schema.hpp"
 #include "catalog/tree.hpp"
 
@@ -260,6 +261,7 @@ struct CatalogWriter::State {
     Statements sql;
     Tree tree{session};
     std::string writer_id;
+    bool filling = false;  // one transaction, from the beginning to finish()
     /// The segment that is being applied.
     std::string writer;
     Integer sequence = 0;
@@ -388,19 +390,22 @@ struct CatalogWriter::State {
 
     void apply(const Scope& scope, const ItemArchived& e) {
         const Blob digest = blob(e.content);
-        if (!sql.find_content(scope.account, digest)) {
+        Integer content = 0;
+        if (sql.find_content(scope.account, digest)) {
+            content = sql.find_content.get<0>();
+        } else {
             sql.put_content(scope.account, digest, static_cast<Integer>(e.size), pack(e.pack),
                             e.placement.frame, static_cast<Integer>(e.placement.offset));
-            sql.find_content(scope.account, digest);
+            content = sql.put_content.last_row();
         }
-        const Integer content = sql.find_content.get<0>();
         Integer key = item(scope.account, e.item);
-        if (key == 0) {
+        const bool is_new = key == 0;
+        if (is_new) {
             sql.put_item(scope.account, e.item,
                          item_ref(scope.group.source, scope.group.account, e.item));
-            key = item(scope.account, e.item);
+            key = sql.put_item.last_row();
         }
-        const bool known = sql.last_version(key);
+        const bool known = !is_new && sql.last_version(key);
         const Integer last = known ? sql.last_version.get<0>() : 0;
         const Integer place = folder(scope.account, e.folder);
         // Delivered twice with the same tag (a crash, a replay): one version. The exact bytes are
@@ -420,7 +425,9 @@ struct CatalogWriter::State {
         }
         if (!completes) {  // fetched without a listing, it says nothing of where the item is
             sql.put_placement(place, key);
-            sql.update_left(millis(scope.at), key);
+            if (!is_new) {
+                sql.update_left(millis(scope.at), key);
+            }
         }
         if (e.fidelity == Fidelity::exact) {
             sql.remove_failure(scope.account, e.item);
@@ -651,18 +658,26 @@ struct CatalogWriter::State {
         return {};
     }
 
+    template <typename Action>
+    static Status run(Action& action) {
+        if constexpr (std::is_void_v<decltype(action())>) {
+            action();
+            return {};
+        } else {
+            return action();
+        }
+    }
+
     /// All or nothing; an error of `action`, which may return a Status, undoes it.
     template <typename Action>
     Status transaction(Action&& action) {
         return translated("writing the catalog", [&]() -> Status {
+            if (filling) {
+                return run(action);
+            }
             session << "BEGIN IMMEDIATE", now;
             try {
-                Status status;
-                if constexpr (std::is_void_v<decltype(action())>) {
-                    action();
-                } else {
-                    status = action();
-                }
+                Status status = run(action);
                 if (!status) {
                     forget_lookups();
                     session << "ROLLBACK", now;
@@ -706,20 +721,37 @@ Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open(const std::filesystem
             std::filesystem::remove(std::filesystem::path(fresh) += suffix, code);
         }
         OPENARCHIVER_CHECK(open_file(fresh, archive_id));  // closed again at once
-        std::filesystem::rename(fresh, file, code);
-        if (code) {
-            return Error{Errc::unavailable, "can't put the new catalog in place at " +
-                                                file.string() + ": " + code.message()};
-        }
+        OPENARCHIVER_CHECK(put_in_place(fresh, file));
     }
     return open_file(file, archive_id);
 }
 
 Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open_file(const std::filesystem::path& file,
                                                                 std::string_view archive_id) {
+    return open_for(file, archive_id, false);
+}
+
+Result<std::unique_ptr<CatalogWriter>> CatalogWriter::fill_file(const std::filesystem::path& file,
+                                                                std::string_view archive_id) {
+    return open_for(file, archive_id, true);
+}
+
+Status CatalogWriter::finish() {
+    return translated("writing the catalog", [&]() -> Status {
+        state_->session << "COMMIT", now;
+        make_late_indexes(state_->session);
+        state_->filling = false;
+        return {};
+    });
+}
+
+Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open_for(const std::filesystem::path& file,
+                                                               std::string_view archive_id,
+                                                               bool fill) {
     OPENARCHIVER_CHECK(migrate(file));
     return translated("opening the catalog", [&]() -> Result<std::unique_ptr<CatalogWriter>> {
-        auto state = std::make_unique<State>(open_session(file, Access::write));
+        auto state =
+            std::make_unique<State>(open_session(file, fill ? Access::fill : Access::write));
         std::string known_archive;
         state->session << "SELECT value FROM meta WHERE key='archive'", into(known_archive), now;
         if (known_archive.empty()) {
@@ -733,6 +765,11 @@ Result<std::unique_ptr<CatalogWriter>> CatalogWriter::open_file(const std::files
         } else {
             state->session << "SELECT value FROM meta WHERE key='writer'", into(state->writer_id),
                 now;
+        }
+        if (fill) {
+            drop_late_indexes(state->session);
+            state->session << "BEGIN", now;
+            state->filling = true;
         }
         return std::unique_ptr<CatalogWriter>(new CatalogWriter(std::move(state)));
     });

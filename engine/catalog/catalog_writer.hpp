@@ -31,9 +31,14 @@ public:
     /// archive than `archive_id`.
     static sdk::Result<std::unique_ptr<CatalogWriter>> open(const std::filesystem::path& folder,
                                                             std::string_view archive_id);
-    /// The same for a file of any name: rebuild makes the new catalog beside the old one.
+    /// The same for a file of any name.
     static sdk::Result<std::unique_ptr<CatalogWriter>> open_file(const std::filesystem::path& file,
                                                                  std::string_view archive_id);
+    /// Makes a catalog that is filled with a whole log, faster than one that is in use: it can't be
+    /// opened by others, and an error or a crash leaves a file to be thrown away. finish() ends it.
+    static sdk::Result<std::unique_ptr<CatalogWriter>> fill_file(const std::filesystem::path& file,
+                                                                 std::string_view archive_id);
+    sdk::Status finish();
     ~CatalogWriter();
 
     /// This catalog's own log; made with the catalog.
@@ -71,6 +76,9 @@ public:
                                                           const archive::Digest& content);
 
 private:
+    static sdk::Result<std::unique_ptr<CatalogWriter>> open_for(const std::filesystem::path& file,
+                                                                std::string_view archive_id,
+                                                                bool fill);
     struct State;
     explicit CatalogWriter(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;

@@ -24,10 +24,16 @@ Poco::Data::Session open_session(const std::filesystem::path& file, Access acces
         session << "PRAGMA synchronous=NORMAL", now;
         session << "PRAGMA wal_autocheckpoint=4000", now;
         session << "PRAGMA secure_delete=ON", now;  // what is forgotten leaves no free pages
+    } else if (access == Access::fill) {
+        session << "PRAGMA locking_mode=EXCLUSIVE", now;
+        session << "PRAGMA journal_mode=OFF", now;
+        session << "PRAGMA synchronous=OFF", now;
     } else {
         session << "PRAGMA query_only=1", now;
     }
-    session << "PRAGMA cache_size=-16384", now;
+    // KiB. Filling touches pages all over the indexes.
+    session << "PRAGMA cache_size=-" + std::string(access == Access::fill ? "262144" : "16384"),
+        now;
     session << "PRAGMA temp_store=MEMORY", now;
     return session;
 }
@@ -110,6 +116,10 @@ void PreparedStatement::read(int column, Blob& value) const {
 
 int PreparedStatement::changes() const {
     return sqlite3_changes(connection_);
+}
+
+Integer PreparedStatement::last_row() const {
+    return sqlite3_last_insert_rowid(connection_);
 }
 
 void PreparedStatement::reset() noexcept {

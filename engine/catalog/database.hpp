@@ -20,7 +20,13 @@ namespace openarchiver::catalog {
 using Integer = std::int64_t;
 using Blob = Poco::Data::BLOB;
 
-enum class Access : std::uint8_t { read, write };
+enum class Access : std::uint8_t {
+    read,
+    write,
+    /// By nobody else, and for nothing that has to survive a crash: the file is synced and put in
+    /// place once it is full.
+    fill,
+};
 
 /// Opens the file (made when missing and `access` is write) with write-ahead log and our pragmas.
 /// Throws Poco::Exception.
@@ -59,6 +65,8 @@ public:
     void read(int column, Blob& value) const;
     /// Rows changed by the statement that ran last on the connection.
     [[nodiscard]] int changes() const;
+    /// The row that the connection inserted last.
+    [[nodiscard]] Integer last_row() const;
     /// Ready to run again; no lock is held any more.
     void reset() noexcept;
 
@@ -94,6 +102,9 @@ public:
         std::apply([&](auto&... out) { (statement_.read(column++, out), ...); }, out_);
         return true;
     }
+
+    /// Of an insertion that just ran: the key of its row.
+    [[nodiscard]] Integer last_row() const { return statement_.last_row(); }
 
     template <std::size_t I>
     [[nodiscard]] auto& get() {

@@ -15,6 +15,8 @@ namespace {
 
 // Times are milliseconds since 1970 UTC; 0 means never. A cursor_format of -1 means: no cursor
 // (SQLite binds an empty blob as NULL). Ids of services compare byte by byte.
+constexpr const char* kItemsByRef = "CREATE UNIQUE INDEX items_by_ref ON items(ref)";
+
 constexpr const char* kVersion1[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE writers(writer TEXT PRIMARY KEY, sequence INTEGER NOT NULL,"
@@ -49,7 +51,8 @@ constexpr const char* kVersion1[] = {
     " digest BLOB NOT NULL, size INTEGER NOT NULL, pack INTEGER NOT NULL, frame INTEGER NOT NULL,"
     " offset INTEGER NOT NULL, UNIQUE(account, digest))",
     "CREATE TABLE items(item INTEGER PRIMARY KEY, account INTEGER NOT NULL, id TEXT NOT NULL,"
-    " ref TEXT NOT NULL UNIQUE, left_at INTEGER NOT NULL DEFAULT 0, UNIQUE(account, id))",
+    " ref TEXT NOT NULL, left_at INTEGER NOT NULL DEFAULT 0, UNIQUE(account, id))",
+    kItemsByRef,
     "CREATE TABLE versions(item INTEGER NOT NULL, version INTEGER NOT NULL,"
     " content INTEGER NOT NULL, tag TEXT NOT NULL, media_type TEXT NOT NULL,"
     " received_at INTEGER NOT NULL, archived_at INTEGER NOT NULL, message_id TEXT NOT NULL,"
@@ -153,6 +156,14 @@ Status migrate(const std::filesystem::path& file) {
         }
         return {};
     });
+}
+
+void drop_late_indexes(Poco::Data::Session& session) {
+    session << "DROP INDEX items_by_ref", now;
+}
+
+void make_late_indexes(Poco::Data::Session& session) {
+    session << kItemsByRef, now;
 }
 
 Status check_schema(const std::filesystem::path& file) {

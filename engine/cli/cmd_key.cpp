@@ -6,6 +6,7 @@
 
 #include "access/key_rotation.hpp"
 #include "access/master_key.hpp"
+#include "access/open_store.hpp"
 #include "archive/random.hpp"
 #include "archive/signature.hpp"
 #include "cli/verbs.hpp"
@@ -53,11 +54,11 @@ Outcome make_new(Command& command, const std::string& output) {
 
 /// Whether the profile's key opens the profile's archive.
 Outcome check(Command& command) {
-    OPENARCHIVER_TRY(const auto store, access::StoreReader::open(command.context()));
-    OPENARCHIVER_TRY(const auto marker,
-                     archive::Archive::read_marker(store->store(), command.stop()));
+    OPENARCHIVER_TRY(const auto open, access::open_store(command.context(),
+                                                         access::Purpose::reading, command.stop()));
+    OPENARCHIVER_TRY(const auto marker, archive::Archive::read_marker(*open.store, command.stop()));
     OPENARCHIVER_TRY(const auto keyring,
-                     archive::Archive::read_keyring_header(store->store(), command.stop()));
+                     archive::Archive::read_keyring_header(*open.store, command.stop()));
     const auto& encryption = command.profile().archive.encryption;
     std::optional<access::MasterKey> key;
     if (encryption.mode != profile::EncryptionMode::none) {

@@ -45,6 +45,7 @@ void describe(Verb& program) {
     register_verify(program);
     register_prove(program);
     register_rebuild(program);
+    register_copy(program);
     register_stats(program);
     register_key(program);
     register_plugin(program);

@@ -319,10 +319,12 @@ public:
     [[nodiscard]] std::string_view config_schema() const override { return schema_; }
 
     sdk::Result<std::unique_ptr<sdk::ObjectStore>> open(std::string_view config_json,
-                                                        const sdk::HostServices& host) override {
+                                                        const sdk::HostServices& host,
+                                                        std::stop_token stop) override {
         const Guard guard{guard_.plugin, &host.logger};
         return wrap<GuardedObjectStore>(
-            guarded(guard, "open", [&] { return inner_.open(config_json, host); }), guard, "open");
+            guarded(guard, "open", [&] { return inner_.open(config_json, host, std::move(stop)); }),
+            guard, "open");
     }
 
 private:

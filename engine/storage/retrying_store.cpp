@@ -1,23 +1,11 @@
 #include "storage/retrying_store.hpp"
 
-#include <algorithm>
-#include <condition_variable>
-#include <mutex>
-#include <optional>
-#include <random>
 #include <string>
 #include <utility>
 
 namespace openarchiver::storage {
 
 namespace {
-
-// Half of the delay is chance, so that many callers that failed together don't return together.
-std::chrono::milliseconds jittered(std::chrono::milliseconds delay) {
-    thread_local std::minstd_rand generator{std::random_device{}()};
-    std::uniform_int_distribution<std::int64_t> part(delay.count() / 2, delay.count());
-    return std::chrono::milliseconds(part(generator));
-}
 
 // Knows how much arrived, and whether a failure is the receiver's own.
 class CountingSink final : public sdk::ByteSink {
@@ -70,38 +58,6 @@ private:
 RetryingStore::RetryingStore(std::unique_ptr<sdk::ObjectStore> inner, RetryOptions options)
     : inner_(std::move(inner)), options_(options) {}
 
-bool RetryingStore::wait(unsigned next, const sdk::Error& error, std::stop_token stop) const {
-    if (!is_retryable(error.code) || next > options_.tries) {
-        return false;
-    }
-    // 200 ms, 400 ms, 800 ms, ...
-    const unsigned doublings = std::min(next - 2, 20U);
-    std::chrono::milliseconds delay =
-        jittered(std::min(options_.longest_delay,
-                          std::chrono::milliseconds(options_.first_delay.count() << doublings)));
-    if (error.retry_after) {
-        if (*error.retry_after > options_.longest_retry_after) {
-            return false;
-        }
-        delay = std::max(delay, *error.retry_after);
-    }
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, delay, [] { return false; });
-    return !stop.stop_requested();
-}
-
-template <typename Call>
-auto RetryingStore::repeat(const std::stop_token& stop, const Call& call) const {
-    for (unsigned next = 2;; ++next) {
-        auto result = call();
-        if (result || !wait(next, result.error(), stop)) {
-            return result;
-        }
-    }
-}
-
 sdk::StorageCapabilities RetryingStore::capabilities() const {
     return inner_->capabilities();
 }
@@ -109,7 +65,7 @@ sdk::StorageCapabilities RetryingStore::capabilities() const {
 sdk::Status RetryingStore::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
                                std::stop_token stop) {
     bool first = true;
-    return repeat(stop, [&]() -> sdk::Status {
+    return with_retries(options_, stop, [&]() -> sdk::Status {
         if (!std::exchange(first, false)) {
             OPENARCHIVER_CHECK(source.rewind());
         }
@@ -130,20 +86,20 @@ sdk::Status RetryingStore::get(std::string_view key, const sdk::Range& range, sd
             }
         }
         sdk::Status got = inner_->get(key, rest, counting, stop);
-        if (got || counting.refused() || !wait(next, got.error(), stop)) {
+        if (got || counting.refused() || !wait_for_retry(options_, next, got.error(), stop)) {
             return got;
         }
     }
 }
 
 sdk::Result<sdk::ObjectInfo> RetryingStore::stat(std::string_view key, std::stop_token stop) {
-    return repeat(stop, [&] { return inner_->stat(key, stop); });
+    return with_retries(options_, stop, [&] { return inner_->stat(key, stop); });
 }
 
 sdk::Status RetryingStore::list(std::string_view prefix, std::string_view start_after,
                                 sdk::ObjectListSink& sink, std::stop_token stop) {
     ResumingListSink resuming(sink, start_after);
-    return repeat(stop, [&]() -> sdk::Status {
+    return with_retries(options_, stop, [&]() -> sdk::Status {
         if (resuming.ended()) {
             return {};
         }
@@ -153,11 +109,11 @@ sdk::Status RetryingStore::list(std::string_view prefix, std::string_view start_
 }
 
 sdk::Status RetryingStore::remove(std::string_view key, std::stop_token stop) {
-    return repeat(stop, [&] { return inner_->remove(key, stop); });
+    return with_retries(options_, stop, [&] { return inner_->remove(key, stop); });
 }
 
 sdk::Result<sdk::Capacity> RetryingStore::capacity(std::stop_token stop) {
-    return repeat(stop, [&] { return inner_->capacity(stop); });
+    return with_retries(options_, stop, [&] { return inner_->capacity(stop); });
 }
 
 }  // namespace openarchiver::storage

@@ -1,22 +1,12 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <functional>
 #include <memory>
 #include <openarchiver/sdk/storage.hpp>
 #include <stop_token>
 
-namespace openarchiver::storage {
+#include "storage/retry.hpp"
 
-/// How often and how far apart a store is asked again.
-struct RetryOptions {
-    unsigned tries = 5;
-    std::chrono::milliseconds first_delay{200};
-    std::chrono::milliseconds longest_delay{10'000};
-    /// A store that asks for more patience than this is not waited for.
-    std::chrono::milliseconds longest_retry_after{120'000};
-};
+namespace openarchiver::storage {
 
 /// Repeats what failed for a reason that passes (sdk::is_retryable), with growing, jittered delays
 /// or after the time that the store asked for. A listing goes on behind the last object that was
@@ -39,12 +29,6 @@ public:
     sdk::Result<sdk::Capacity> capacity(std::stop_token stop) override;
 
 private:
-    /// Waits before try number `next`; false: give up and return `error`.
-    [[nodiscard]] bool wait(unsigned next, const sdk::Error& error, std::stop_token stop) const;
-
-    template <typename Call>
-    auto repeat(const std::stop_token& stop, const Call& call) const;
-
     std::unique_ptr<sdk::ObjectStore> inner_;
     RetryOptions options_;
 };

@@ -1,10 +1,10 @@
 #include "verify/inventory.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <utility>
 
+#include "archive/archive.hpp"
 #include "archive/pack.hpp"
 #include "archive/segment.hpp"
 #include "evidence/object_keys.hpp"
@@ -14,21 +14,6 @@ namespace openarchiver::verify {
 namespace {
 
 constexpr std::string_view kPackPrefix = "packs/";
-constexpr std::string_view kLogPrefix = "log/";
-
-bool is_segment(std::string_view key) {
-    if (!key.starts_with(kLogPrefix)) {
-        return false;
-    }
-    const auto slash = key.rfind('/');
-    if (slash < kLogPrefix.size()) {
-        return false;
-    }
-    std::uint64_t sequence = 0;
-    std::from_chars(key.data() + slash + 1, key.data() + key.size(), sequence);
-    const auto writer = key.substr(kLogPrefix.size(), slash - kLogPrefix.size());
-    return sequence != 0 && archive::segment_key(writer, sequence) == key;
-}
 
 class InventorySink final : public sdk::ObjectListSink {
 public:
@@ -36,7 +21,8 @@ public:
 
     bool object(const sdk::ObjectInfo& info) override {
         const std::string_view key = info.key;
-        if (key == "archive" || key == "keyring" || key == "lease" || is_segment(key) ||
+        if (key == "archive" || key == "keyring" || key == "lease" ||
+            key == archive::kUnfinishedCopyKey || archive::parse_segment_key(key) ||
             evidence::is_evidence(key)) {
             return true;
         }

@@ -61,7 +61,8 @@ public:
     [[nodiscard]] std::string_view config_schema() const override { return kSchema; }
 
     sdk::Result<std::unique_ptr<sdk::ObjectStore>> open(std::string_view config_json,
-                                                        const sdk::HostServices& host) override {
+                                                        const sdk::HostServices& host,
+                                                        std::stop_token) override {
         return guarded([&]() -> sdk::Result<std::unique_ptr<sdk::ObjectStore>> {
             OPENARCHIVER_TRY(std::string root, root_from(config_json, host.profile_folder));
             OPENARCHIVER_CHECK(create_root(root));

@@ -12,6 +12,7 @@ using sdk::Errc;
 
 /// Stores refuse requests from 15 minutes on.
 constexpr std::chrono::minutes kTooSkewed{10};
+constexpr std::size_t kLargestPage = 16 * 1024 * 1024;
 
 CredentialSource credential_source(const Settings& settings, sdk::Secrets& secrets) {
     return settings.credentials_file.empty()
@@ -87,12 +88,7 @@ sdk::Result<std::unique_ptr<http::HttpResponse>> Client::send(const Call& call,
         OPENARCHIVER_TRY(const http::HttpRequest request, signed_request(call));
         auto response = http_.send(settings_.origin, request, stop);
         if (!response) {
-            sdk::Error error = std::move(response.error());
-            if (error.code != Errc::cancelled) {
-                error.message =
-                    "can't " + call.action + " " + settings_.place() + ": " + error.message;
-            }
-            return error;
+            return in_call(call, std::move(response.error()));
         }
         if (corrected || (*response)->head().status != 403 || !correct_clock((*response)->head())) {
             return response;
@@ -101,6 +97,21 @@ sdk::Result<std::unique_ptr<http::HttpResponse>> Client::send(const Call& call,
             OPENARCHIVER_CHECK(call.source->rewind());
         }
     }
+}
+
+sdk::Error Client::in_call(const Call& call, sdk::Error error) const {
+    if (error.code != Errc::cancelled) {
+        error.message = "can't " + call.action + " " + settings_.place() + ": " + error.message;
+    }
+    return error;
+}
+
+sdk::Result<std::string> Client::read_page(const Call& call, http::HttpResponse& response) const {
+    auto page = response.read_all(kLargestPage);
+    if (!page) {
+        return in_call(call, std::move(page.error()));
+    }
+    return page;
 }
 
 sdk::Error Client::error(const Call& call, http::HttpResponse& response) const {

@@ -44,12 +44,18 @@ public:
     sdk::Result<std::unique_ptr<http::HttpResponse>> send(const Call& call,
                                                           const std::stop_token& stop);
 
+    /// The body of an answer that is a document.
+    [[nodiscard]] sdk::Result<std::string> read_page(const Call& call,
+                                                     http::HttpResponse& response) const;
+
     /// What an answer means that is no success. Reads its body.
     [[nodiscard]] sdk::Error error(const Call& call, http::HttpResponse& response) const;
 
     [[nodiscard]] const Settings& settings() const { return settings_; }
 
 private:
+    /// Says what failed and where.
+    [[nodiscard]] sdk::Error in_call(const Call& call, sdk::Error error) const;
     sdk::Result<http::HttpRequest> signed_request(const Call& call);
     [[nodiscard]] std::chrono::sys_seconds now() const;
     bool correct_clock(const http::ResponseHead& head);

@@ -11,10 +11,11 @@ public:
     [[nodiscard]] std::string_view config_schema() const override { return s3::config_schema(); }
 
     sdk::Result<std::unique_ptr<sdk::ObjectStore>> open(std::string_view config_json,
-                                                        const sdk::HostServices& host) override {
+                                                        const sdk::HostServices& host,
+                                                        std::stop_token stop) override {
         return guarded([&]() -> sdk::Result<std::unique_ptr<sdk::ObjectStore>> {
             OPENARCHIVER_TRY(Settings settings, parse_settings(config_json, host.profile_folder));
-            return Store::open(std::move(settings), host);
+            return Store::open(std::move(settings), host, stop);
         });
     }
 };

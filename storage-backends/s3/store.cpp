@@ -28,7 +28,6 @@ constexpr std::uint64_t kLargestPut = std::uint64_t{5} << 30U;
 constexpr std::uint64_t kLargestObject = std::uint64_t{5} << 40U;
 constexpr std::uint32_t kParallelism = 8;
 constexpr std::size_t kPiece = 256 * 1024;
-constexpr std::size_t kLargestPage = 16 * 1024 * 1024;
 /// Capital letters: no key of the contract, so that no listing shows it.
 constexpr std::string_view kProbe = "OpenArchiver-if-none-match";
 
@@ -177,10 +176,11 @@ sdk::Status deliver(http::HttpResponse& response, std::uint64_t size, sdk::ByteS
 }  // namespace
 
 sdk::Result<std::unique_ptr<sdk::ObjectStore>> Store::open(Settings settings,
-                                                           const sdk::HostServices& host) {
+                                                           const sdk::HostServices& host,
+                                                           const std::stop_token& stop) {
     std::unique_ptr<Store> store(new Store(std::move(settings), host));
-    OPENARCHIVER_CHECK(store->check_bucket({}));
-    OPENARCHIVER_CHECK(store->probe_if_absent());
+    OPENARCHIVER_CHECK(store->check_bucket(stop));
+    OPENARCHIVER_CHECK(store->probe_if_absent(stop));
     return store;
 }
 
@@ -196,12 +196,12 @@ sdk::Status Store::check_bucket(const std::stop_token& stop) {
     if (!succeeded(*response)) {
         return client_.error(call, *response);
     }
-    OPENARCHIVER_CHECK(response->read_all(kLargestPage));
+    OPENARCHIVER_CHECK(client_.read_page(call, *response));
     return {};
 }
 
 /// Makes one object that stays: who asks for it to be made again has to be refused.
-sdk::Status Store::probe_if_absent() {
+sdk::Status Store::probe_if_absent(const std::stop_token& stop) {
     NoBytes nothing;
     const Call call{.action = "try If-None-Match on",
                     .method = "PUT",
@@ -209,7 +209,7 @@ sdk::Status Store::probe_if_absent() {
                     .fields = {{"if-none-match", "*"}},
                     .source = &nothing};
     for (int attempt = 0; attempt < 2; ++attempt) {
-        OPENARCHIVER_TRY(const auto response, client_.send(call, {}));
+        OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
         if (succeeded(*response)) {
             response->read_error_text();
             continue;
@@ -386,7 +386,7 @@ sdk::Status Store::list(std::string_view prefix, std::string_view start_after,
             if (!succeeded(*response)) {
                 return client_.error(call, *response);
             }
-            OPENARCHIVER_TRY(const std::string page, response->read_all(kLargestPage));
+            OPENARCHIVER_TRY(const std::string page, client_.read_page(call, *response));
             OPENARCHIVER_TRY(Listing listing, parse_listing(page));
             for (sdk::ObjectInfo& info : listing.objects) {
                 if (stop.stop_requested()) {

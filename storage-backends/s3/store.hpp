@@ -22,7 +22,8 @@ public:
     /// Checks that the bucket can be listed, and finds out whether the store keeps to
     /// If-None-Match.
     static sdk::Result<std::unique_ptr<sdk::ObjectStore>> open(Settings settings,
-                                                               const sdk::HostServices& host);
+                                                               const sdk::HostServices& host,
+                                                               const std::stop_token& stop);
 
     [[nodiscard]] sdk::StorageCapabilities capabilities() const override;
     sdk::Status put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
@@ -39,7 +40,7 @@ private:
     Store(Settings settings, const sdk::HostServices& host) : client_(std::move(settings), host) {}
 
     sdk::Status check_bucket(const std::stop_token& stop);
-    sdk::Status probe_if_absent();
+    sdk::Status probe_if_absent(const std::stop_token& stop);
     [[nodiscard]] std::string object_of(std::string_view key) const;
     sdk::Status check_stored(std::string_view key, std::string_view etag,
                              const std::string& payload_sha256, const std::stop_token& stop);

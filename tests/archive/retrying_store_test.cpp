@@ -102,7 +102,9 @@ TEST_CASE("A stop ends the waiting at once") {
         stop.request_stop();
     });
     test::StringSource source("bytes");
-    CHECK_FALSE(store.put("key", source, sdk::PutMode::replace, stop.get_token()));
+    const auto put = store.put("key", source, sdk::PutMode::replace, stop.get_token());
+    REQUIRE_FALSE(put);
+    CHECK(put.error().code == sdk::Errc::cancelled);
     CHECK(std::chrono::steady_clock::now() - begin < 10s);
 }
 

@@ -1,7 +1,9 @@
+import contextlib
 import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import unittest
 
@@ -86,6 +88,19 @@ class Archive(WorkspaceTest):
         self.assertEqual([(folder["path"], folder["items"]) for folder in before["folders"]],
                          [(folder["path"], folder["items"]) for folder in after["folders"]])
         self.assertEqual(self.sync()["sources"][0]["items"]["new"], 0)
+
+    def test_a_rebuilt_catalog_has_the_tables_and_indexes_of_another(self):
+        def tables():
+            file = self.folder / "catalog" / "catalog.db"
+            with contextlib.closing(sqlite3.connect(file)) as catalog:
+                return sorted(catalog.execute("SELECT type, name, sql FROM sqlite_master"),
+                              key=str)
+
+        self.sync()
+        before = tables()
+        self.assertIn("items_by_ref", [name for _, name, _ in before])
+        self.run_ok("rebuild")
+        self.assertEqual(tables(), before)
 
     def test_an_archive_of_a_newer_format_is_refused_with_both_numbers(self):
         self.sync()

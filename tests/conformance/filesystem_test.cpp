@@ -30,7 +30,7 @@ struct Archive {
     fs::path root = host.profile_folder() / "archive";
 
     auto open(const std::string& config = R"({"root": "./archive"})") {
-        return backend().open(config, host.services());
+        return backend().open(config, host.services(), {});
     }
 };
 

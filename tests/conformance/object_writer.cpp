@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     }
     testkit::HostFixture host;
     const auto store =
-        tests::built_plugin(argv[1]).storage_backend()->open(argv[2], host.services());
+        tests::built_plugin(argv[1]).storage_backend()->open(argv[2], host.services(), {});
     if (!store) {
         std::cerr << store.error().message << std::endl;
         return 1;

@@ -102,7 +102,7 @@ std::string Bucket::config(const std::string& more) const {
 }
 
 sdk::Result<std::unique_ptr<sdk::ObjectStore>> Bucket::open_with(const std::string& config) {
-    return built_plugin("s3").storage_backend()->open(config, host.services());
+    return built_plugin("s3").storage_backend()->open(config, host.services(), {});
 }
 
 }  // namespace openarchiver::tests

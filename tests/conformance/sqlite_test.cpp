@@ -25,7 +25,7 @@ struct Archive {
 
     auto open() {
         return tests::built_plugin("sqlite").storage_backend()->open(R"({"file": "archive.db"})",
-                                                                     host.services());
+                                                                     host.services(), {});
     }
 };
 
@@ -186,7 +186,7 @@ TEST_CASE("A full disk refuses a put and keeps what is there", "[conformance][sq
     }
     {
         const auto store = tests::built_plugin("sqlite").storage_backend()->open(
-            R"({"file": "disk/archive.db"})", archive.host.services());
+            R"({"file": "disk/archive.db"})", archive.host.services(), {});
         REQUIRE(store);
         REQUIRE(put(**store, "small", some(1000)));
         CHECK(testkit::failed_with(put(**store, "large", some(30'000'000)),

@@ -96,7 +96,7 @@ void kill_and_look(const std::string& backend, const std::string& config,
         acknowledged.insert(keys.begin(), keys.end());
 
         const auto store =
-            tests::built_plugin(backend).storage_backend()->open(config, host.services());
+            tests::built_plugin(backend).storage_backend()->open(config, host.services(), {});
         REQUIRE(store);
         InfoSink listed;
         REQUIRE((*store)->list("", "", listed, {}));

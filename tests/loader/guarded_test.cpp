@@ -30,7 +30,7 @@ struct Loaded {
     }
 
     std::unique_ptr<sdk::ObjectStore> store(std::string_view fault) {
-        auto opened = host.storage_backend("misbehaving").value()->open(fault, services());
+        auto opened = host.storage_backend("misbehaving").value()->open(fault, services(), {});
         REQUIRE(opened);
         return std::move(*opened);
     }

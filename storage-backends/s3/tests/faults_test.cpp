@@ -69,7 +69,7 @@ struct Fixture {
     sdk::Result<std::unique_ptr<sdk::ObjectStore>> open() {
         auto settings = parse_settings(config, host.profile_folder());
         REQUIRE(settings);
-        return Store::open(std::move(*settings), host.services());
+        return Store::open(std::move(*settings), host.services(), {});
     }
 
     sdk::Status put(sdk::PutMode mode = sdk::PutMode::replace, std::stop_token stop = {}) {
@@ -243,7 +243,7 @@ TEST_CASE("A store that ignores If-None-Match is found out", "[s3]") {
     auto settings = parse_settings(R"({"bucket": "archive", "endpoint": ")" + server.url() + "\"}",
                                    host.profile_folder());
     REQUIRE(settings);
-    const auto store = Store::open(std::move(*settings), host.services());
+    const auto store = Store::open(std::move(*settings), host.services(), {});
     REQUIRE(store);
     CHECK_FALSE((*store)->capabilities().put_if_absent);
     testkit::MemorySource source("bytes");
@@ -261,7 +261,7 @@ TEST_CASE("Credentials that may only read open the store", "[s3]") {
     auto settings = parse_settings(R"({"bucket": "archive", "endpoint": ")" + server.url() + "\"}",
                                    host.profile_folder());
     REQUIRE(settings);
-    const auto store = Store::open(std::move(*settings), host.services());
+    const auto store = Store::open(std::move(*settings), host.services(), {});
     REQUIRE(store);
     testkit::MemorySource source("bytes");
     CHECK(failed_with((*store)->put("key", source, sdk::PutMode::if_absent, {}),
@@ -345,7 +345,7 @@ TEST_CASE("Without credentials the store does not open, and says what is missing
     auto settings = parse_settings(R"({"bucket": "archive", "credentials_file": "none"})",
                                    host.profile_folder());
     REQUIRE(settings);
-    const auto refused = Store::open(std::move(*settings), host.services());
+    const auto refused = Store::open(std::move(*settings), host.services(), {});
     REQUIRE(failed_with(refused, Errc::invalid_config));
     CHECK(refused.error().message.find((host.profile_folder() / "none").string()) !=
           std::string::npos);

@@ -5,7 +5,7 @@ public:
     [[nodiscard]] std::string_view config_schema() const override { return "{}"; }
 
     openarchiver::sdk::Result<std::unique_ptr<openarchiver::sdk::ObjectStore>> open(
-        std::string_view, const openarchiver::sdk::HostServices&) override {
+        std::string_view, const openarchiver::sdk::HostServices&, std::stop_token) override {
         return openarchiver::sdk::Error{openarchiver::sdk::Errc::unsupported, ""};
     }
 };

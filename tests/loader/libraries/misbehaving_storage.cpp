@@ -81,7 +81,8 @@ public:
     [[nodiscard]] std::string_view config_schema() const override { return "{}"; }
 
     sdk::Result<std::unique_ptr<sdk::ObjectStore>> open(std::string_view fault,
-                                                        const sdk::HostServices&) override {
+                                                        const sdk::HostServices&,
+                                                        std::stop_token) override {
         return std::make_unique<Store>(fault);
     }
 };

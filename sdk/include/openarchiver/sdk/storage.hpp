@@ -112,9 +112,10 @@ public:
     /// As Provider::config_schema().
     [[nodiscard]] virtual std::string_view config_schema() const = 0;
 
-    /// Opens the store, creating its root where there is none yet.
+    /// Opens the store, creating its root where there is none yet. Tries once, as every call.
     virtual Result<std::unique_ptr<ObjectStore>> open(std::string_view config_json,
-                                                      const HostServices& host) = 0;
+                                                      const HostServices& host,
+                                                      std::stop_token stop) = 0;
 };
 
 }  // namespace openarchiver::sdk
