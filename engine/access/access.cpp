@@ -39,8 +39,6 @@ Status make_folder(const std::filesystem::path& folder) {
     return {};
 }
 
-}
-
 /// The key for an archive that exists.
 Result<std::optional<archive::SecretKey>> existing_key(const Context& context,
                                                        sdk::ObjectStore& store,
