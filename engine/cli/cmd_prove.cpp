@@ -248,7 +248,7 @@ sdk::Result<std::pair<std::string, evidence::LeafSalt>> read_leaf(
 sdk::Result<std::pair<std::string, std::string>> choose_head(catalog::CatalogReader& catalog,
                                                              archive::Archive& archive,
                                                              std::uint64_t leaf,
-                                                             std::stop_token stop) {
+                                                             const std::stop_token& stop) {
     OPENARCHIVER_TRY(const auto newest, catalog.newest_head());
     OPENARCHIVER_TRY(const auto timestamps, evidence::list_timestamps(archive.store(), stop));
     for (const std::uint64_t number : timestamps) {
@@ -323,7 +323,9 @@ Outcome prove_item(Command& command, const Options& options) {
     }
     OPENARCHIVER_TRY(const auto reader, command.open_reader());
     auto& archive = reader->archive();
-    evidence::Proof proof{.leaf = *leaf.number, .public_key = archive.marker().public_key};
+    evidence::Proof proof;
+    proof.leaf = *leaf.number;
+    proof.public_key = archive.marker().public_key;
     OPENARCHIVER_TRY(std::tie(proof.statement, proof.salt),
                      read_leaf(archive, leaf, *wanted, command.stop()));
     OPENARCHIVER_TRY(std::tie(proof.head, proof.timestamp),

@@ -227,7 +227,7 @@ void HeadWitnesses::record(const char* what, WitnessState& state, std::uint64_t 
     }
 }
 
-void HeadWitnesses::visit(archive::Archive& archive, std::stop_token stop) {
+void HeadWitnesses::visit(archive::Archive& archive, const std::stop_token& stop) {
     const auto catalog = catalog::CatalogReader::open(context_.profile.archive.catalog_path);
     const auto note =
         catalog ? (*catalog)->newest_head() : Result<std::optional<std::string>>(std::nullopt);
@@ -290,7 +290,7 @@ Status HeadWitnesses::timestamp(archive::Archive& archive, const std::string& no
 /// FOLDER/ARCHIVE/NUMBER, one file for each head since the newest one that is there; its timestamp
 /// is in the archive, and in proofs.
 Status HeadWitnesses::publish(archive::Archive& archive, WitnessState& state,
-                              std::stop_token stop) {
+                              const std::stop_token& stop) {
     const fs::path& place = context_.profile.archive.evidence.publish_to;
     std::error_code error;
     if (!fs::is_directory(place, error)) {

@@ -48,10 +48,11 @@ public:
     [[nodiscard]] bool any() const;
     /// Publishes the heads that are not yet, and has the newest one timestamped where one is due.
     /// Failures are logged and kept; they are tried again with a later call.
-    void visit(archive::Archive& archive, std::stop_token stop);
+    void visit(archive::Archive& archive, const std::stop_token& stop);
 
 private:
-    sdk::Status publish(archive::Archive& archive, WitnessState& state, std::stop_token stop);
+    sdk::Status publish(archive::Archive& archive, WitnessState& state,
+                        const std::stop_token& stop);
     sdk::Status timestamp(archive::Archive& archive, const std::string& note, std::uint64_t number,
                           std::stop_token stop);
     void record(const char* what, WitnessState& state, std::uint64_t head, const sdk::Status& done);

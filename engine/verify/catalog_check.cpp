@@ -199,6 +199,12 @@ Result<std::unique_ptr<LiveCatalog>> LiveCatalog::open(const std::filesystem::pa
             live->positions_.emplace_back(
                 writers[i], LogPosition{static_cast<std::uint64_t>(sequences[i]), digest});
         }
+        std::vector<std::string> notes;
+        live->state_->session << "SELECT note FROM live.heads ORDER BY head DESC LIMIT 1",
+            into(notes), now;
+        if (!notes.empty()) {
+            live->newest_head_ = std::move(notes.front());
+        }
         return live;
     });
 }

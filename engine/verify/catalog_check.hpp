@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -52,6 +54,9 @@ public:
 
     [[nodiscard]] archive::LogPosition position(std::string_view writer) const;
 
+    /// The note of the last head that it knew then; absent: none.
+    [[nodiscard]] const std::optional<std::string>& newest_head() const { return newest_head_; }
+
     /// What differs between this catalog and one replayed up to the same positions: a finding for
     /// each table.
     sdk::Status compare(const ReplayedCatalog& replayed, std::vector<Finding>& findings);
@@ -69,6 +74,7 @@ private:
 
     std::unique_ptr<State> state_;
     Positions positions_;
+    std::optional<std::string> newest_head_;
 };
 
 }  // namespace openarchiver::verify

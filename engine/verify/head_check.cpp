@@ -36,9 +36,13 @@ bool goes_on_from(const Head& head, const Head& before) {
 }  // namespace
 
 Result<HeadCheck> HeadCheck::open(archive::Archive& archive, const std::optional<std::string>& kept,
-                                  Report& report, std::stop_token stop) {
+                                  const std::optional<std::string>& known, Report& report,
+                                  const std::stop_token& stop) {
     HeadCheck check(archive, report);
     OPENARCHIVER_CHECK(check.read_all(stop));
+    if (known) {
+        OPENARCHIVER_CHECK(check.compare_known(*known, stop));
+    }
     if (kept) {
         OPENARCHIVER_CHECK(check.compare_kept(*kept, stop));
     }
@@ -60,7 +64,7 @@ std::string HeadCheck::name_of(const Claim& claim) {
     return (claim.kept ? "the kept head " : "head ") + std::to_string(claim.head);
 }
 
-Status HeadCheck::read_all(std::stop_token stop) {
+Status HeadCheck::read_all(const std::stop_token& stop) {
     OPENARCHIVER_TRY(const auto numbers, evidence::list_heads(archive_->store(), 0, stop));
     Head before;
     before.number = 0;
@@ -122,7 +126,7 @@ Status HeadCheck::read_all(std::stop_token stop) {
 }
 
 /// Whether each is of its head. Who signed it is a question for whoever trusts an authority.
-Status HeadCheck::read_timestamps(std::stop_token stop) {
+Status HeadCheck::read_timestamps(const std::stop_token& stop) {
     OPENARCHIVER_TRY(const auto numbers, evidence::list_timestamps(archive_->store(), stop));
     for (const std::uint64_t number : numbers) {
         const std::string key = evidence::timestamp_key(number);
@@ -164,6 +168,27 @@ Status HeadCheck::compare_keyring(std::uint64_t generation, std::stop_token stop
                         ", but a head knows number " + std::to_string(generation) +
                         ": an older one was put back, which lacks keys of accounts, or has those "
                         "of forgotten ones; bring the newest one back"});
+    }
+    return {};
+}
+
+/// What the catalog has is no proof, but what it misses is a reason to look.
+Status HeadCheck::compare_known(const std::string& note, std::stop_token stop) {
+    OPENARCHIVER_TRY(const Head known, evidence::parse_head(note));
+    const std::string key = evidence::head_key(known.number);
+    const auto there =
+        archive::read_object(archive_->store(), key, evidence::kMaxHeadSize, std::move(stop));
+    if (there && *there != note && sound_) {
+        damaged(key, "it is another one than the catalog knows: it was replaced");
+    } else if (!there && there.error().code == Errc::not_found) {
+        sound_ = false;
+        report_->findings.push_back(
+            {.kind = FindingKind::head_missing,
+             .object = key,
+             .message = "the catalog knows this head, and the archive does not have it: it was put "
+                        "back to an earlier state, or its end was removed"});
+    } else if (!there && there.error().code != Errc::corrupt) {
+        return there.error();
     }
     return {};
 }
@@ -245,7 +270,7 @@ void HeadCheck::end_of_log(const std::string& writer, const archive::LogPosition
     }
 }
 
-Status HeadCheck::tree(catalog::CatalogWriter& replayed, std::stop_token stop) {
+Status HeadCheck::tree(catalog::CatalogWriter& replayed, const std::stop_token& stop) {
     if (!sound_) {
         return {};
     }

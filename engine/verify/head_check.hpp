@@ -16,18 +16,19 @@ namespace openarchiver::verify {
 /// The heads of an archive against its log and its keyring, and against a head kept elsewhere.
 class HeadCheck {
 public:
-    /// Reads the heads that there are; `kept` is the note of a kept one. invalid_argument: that is
-    /// no head of this archive.
+    /// Reads the heads that there are. `kept` is the note of a kept one, `known` of the last one
+    /// that the catalog knows. invalid_argument: `kept` is no head of this archive.
     static sdk::Result<HeadCheck> open(archive::Archive& archive,
-                                       const std::optional<std::string>& kept, Report& report,
-                                       std::stop_token stop);
+                                       const std::optional<std::string>& kept,
+                                       const std::optional<std::string>& known, Report& report,
+                                       const std::stop_token& stop);
 
     /// Called for each segment of the log that can be read.
     void segment(const std::string& writer, const archive::LogPosition& position);
     /// ... and with the last position of each writer, once all were.
     void end_of_log(const std::string& writer, const archive::LogPosition& last);
     /// Recomputes the tree for each head, in a catalog that has all segments applied and no heads.
-    sdk::Status tree(catalog::CatalogWriter& replayed, std::stop_token stop);
+    sdk::Status tree(catalog::CatalogWriter& replayed, const std::stop_token& stop);
 
 private:
     /// What a head says of a segment.
@@ -40,8 +41,9 @@ private:
 
     HeadCheck(archive::Archive& archive, Report& report) : archive_(&archive), report_(&report) {}
 
-    sdk::Status read_all(std::stop_token stop);
-    sdk::Status read_timestamps(std::stop_token stop);
+    sdk::Status read_all(const std::stop_token& stop);
+    sdk::Status read_timestamps(const std::stop_token& stop);
+    sdk::Status compare_known(const std::string& note, std::stop_token stop);
     sdk::Status compare_kept(const std::string& note, std::stop_token stop);
     sdk::Status compare_keyring(std::uint64_t generation, std::stop_token stop);
     void damaged(const std::string& object, std::string message);

@@ -53,7 +53,9 @@ public:
                              ReplayedCatalog::make(options_.catalog_folder, report_.archive_id));
         }
         // Before the log is listed: what heads cover is there, then.
-        OPENARCHIVER_TRY(heads_, HeadCheck::open(*archive_, options_.kept_head, report_, stop_));
+        OPENARCHIVER_TRY(
+            heads_, HeadCheck::open(*archive_, options_.kept_head,
+                                    live_ ? live_->newest_head() : std::nullopt, report_, stop_));
         OPENARCHIVER_CHECK(open_logs());
         OPENARCHIVER_CHECK(read_logs(Until::catalog));
         OPENARCHIVER_CHECK(compare());

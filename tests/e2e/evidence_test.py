@@ -246,6 +246,16 @@ class Tampering(EvidenceTest):
                 self.replace(second, notes[1])
         self.findings(expect=0)
 
+    def test_the_last_head_is_missed_as_long_as_the_catalog_knows_it(self):
+        last = self.heads()[-1]
+        data = last.read_bytes()
+        self.replace(last, None)
+        report, found = self.findings()
+        self.assertEqual(found["head_missing"]["object"], f"heads/{last.name}")
+        self.assertEqual(report["rollback"], "detected")
+        self.replace(last, data)
+        self.findings(expect=0)
+
     def test_an_older_keyring_is_told_from_forgotten_accounts(self):
         keyring = self.store() / "keyring"
         old = keyring.read_bytes()
