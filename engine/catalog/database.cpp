@@ -34,7 +34,9 @@ Poco::Data::Session open_session(const std::filesystem::path& file, Access acces
     // KiB. Filling touches pages all over the indexes.
     session << "PRAGMA cache_size=-" + std::string(access == Access::fill ? "262144" : "16384"),
         now;
-    session << "PRAGMA temp_store=MEMORY", now;
+    if (access != Access::fill) {  // where an index of all items is sorted
+        session << "PRAGMA temp_store=MEMORY", now;
+    }
     return session;
 }
 
