@@ -77,7 +77,8 @@ sdk::Status make(const char* root, const char* key_file, std::uint64_t items) {
     OPENARCHIVER_TRY(const auto key, archive::create_master_key(key_file));
     const auto now =
         std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    OPENARCHIVER_TRY(auto archive, archive::Archive::create(std::move(store), key, now, {}));
+    OPENARCHIVER_TRY(auto archive,
+                     archive::Archive::create(std::move(store), key, std::nullopt, now, {}));
     auto& keyring = archive->keyring();
     for (std::uint64_t account = 0; account < kAccounts; ++account) {
         static_cast<void>(keyring.account_key("contoso", "account-" + std::to_string(account)));
