@@ -134,12 +134,8 @@ Result<std::unique_ptr<ArchiveReader>> ArchiveReader::open(const Context& contex
 
 Status ArchiveReader::read(catalog::CatalogReader& catalog, const catalog::VersionRecord& version,
                            sdk::ByteSink& sink, std::stop_token stop) {
-    if (!last_pack_ || last_pack_->first != version.pack_key) {
-        OPENARCHIVER_TRY(auto pack, catalog.pack(version.pack_key));
-        last_pack_.emplace(version.pack_key, std::move(pack));
-    }
-    return archive_->packs().read(last_pack_->second, version.placement, version.size,
-                                  version.content, sink, std::move(stop));
+    OPENARCHIVER_TRY(const auto content, catalog.stored(version.content_key));
+    return archive_->packs().read(content, sink, std::move(stop));
 }
 
 namespace {

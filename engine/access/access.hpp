@@ -54,7 +54,6 @@ private:
     ArchiveReader() = default;
     std::unique_ptr<plugin::PluginServices> services_;
     std::unique_ptr<archive::Archive> archive_;
-    std::optional<std::pair<std::int64_t, archive::PackInfo>> last_pack_;
 };
 
 /// An archive opened by its one writer: the catalog is locked, the lease is held, and the catalog

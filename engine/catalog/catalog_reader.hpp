@@ -60,6 +60,8 @@ public:
     /// The folders that hold the item; once it has left, the one that it was in last.
     sdk::Result<std::vector<std::int64_t>> folders_of(std::int64_t item_key);
 
+    /// Where a version's content is now: packs may be replaced by others.
+    sdk::Result<archive::StoredContent> stored(std::int64_t content_key);
     sdk::Result<archive::PackInfo> pack(std::int64_t pack_key);
     sdk::Status visit_packs(const std::function<sdk::Status(const archive::PackInfo&)>& visit);
 

@@ -6,7 +6,7 @@
 namespace openarchiver::catalog {
 
 /// The version of the catalog's tables that this engine works with.
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 [[nodiscard]] std::filesystem::path catalog_file(const std::filesystem::path& folder);
 

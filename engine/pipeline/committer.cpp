@@ -5,18 +5,34 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <type_traits>
+#include <utility>
+
+#include "archive/part_key.hpp"
 
 namespace openarchiver::pipeline {
 
 using sdk::Errc;
 using sdk::Error;
+using sdk::Result;
 using sdk::Status;
 
 namespace {
 
 sdk::Timestamp now_of(const sdk::Clock& clock) {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+}
+
+/// What was put into the open pack learns its name.
+void name_pack(catalog::ContentPlace& place, const archive::Digest& pack) {
+    constexpr archive::Digest kOpenPack{};
+    if (place.pack == kOpenPack) {
+        place.pack = pack;
+    }
+    for (auto& part : place.parts) {
+        if (part.pack == kOpenPack) {
+            part.pack = pack;
+        }
+    }
 }
 
 }  // namespace
@@ -38,7 +54,7 @@ std::uint64_t Committer::weight(const Entry& entry) const {
     // contents count as well: each holds disk space and an open file.
     constexpr std::uint64_t kEventBytes = 512;
     return kEventBytes +
-           (entry.content ? std::max(entry.content->memory(), entry.content->size()) : 0);
+           (entry.content ? entry.content->stored.size() + entry.content->part_bytes.size() : 0);
 }
 
 Status Committer::put(Entry entry, std::stop_token stop) {
@@ -161,25 +177,78 @@ Status Committer::take(Entry entry) {
     const auto key = entry.account.empty() ? keyring.archive_key()
                                            : keyring.account_key(entry.source, entry.account);
     if (auto* item = std::get_if<catalog::ItemArchived>(&entry.event.body); item != nullptr) {
-        OPENARCHIVER_TRY(const auto known, archive_.catalog().find_content(
-                                               entry.source, entry.account, item->content));
-        const auto in_batch = placed_.find({key.id, item->content});
-        if (known) {
-            item->pack = known->pack;
-            item->placement = known->placement;
-        } else if (in_batch != placed_.end()) {
-            item->placement = in_batch->second;
-            unplaced_.push_back(batch_.size());
-        } else {
-            OPENARCHIVER_CHECK(entry.content->rewind());
-            OPENARCHIVER_TRY(item->placement, packs_.add(key, *entry.content));
-            placed_.emplace(std::pair(key.id, item->content), item->placement);
-            unplaced_.push_back(batch_.size());
-        }
+        OPENARCHIVER_CHECK(place(entry, key, *item));
         entry.content.reset();
     }
     batch_.push_back(std::move(entry));
     return {};
+}
+
+/// Finds a place for the content, a new one if need be.
+Status Committer::place(const Entry& entry, const archive::AccountKey& key,
+                        catalog::ItemArchived& item) {
+    const auto in_batch = placed_.find({key.id, item.content});
+    if (in_batch != placed_.end()) {
+        item.place = in_batch->second;
+        return {};
+    }
+    OPENARCHIVER_TRY(auto known,
+                     archive_.catalog().find_content(entry.source, entry.account, item.content));
+    if (known) {
+        item.place = std::move(*known);
+        return {};
+    }
+    auto& content = *entry.content;
+    OPENARCHIVER_TRY(item.place.placement, packs_.add(key, content.stored));
+    if (content.composed) {
+        item.place.composition_size = content.stored.size();
+        std::uint64_t offset = 0;
+        for (const auto& part : content.parts) {
+            OPENARCHIVER_TRY(auto held, hold(entry, key, part, offset));
+            item.place.parts.push_back(held);
+            offset += part.size;
+        }
+    }
+    placed_.emplace(std::pair(key.id, item.content), item.place);
+    return {};
+}
+
+/// Lets the account have a part: one that is there already, with its key wrapped anew, or a new
+/// one.
+Result<catalog::PartHeld> Committer::hold(const Entry& entry, const archive::AccountKey& key,
+                                          const archive::SplitContent::Part& part,
+                                          std::uint64_t offset) {
+    catalog::PartHeld held{.id = part.id, .size = part.size};
+    if (const auto open = open_parts_.find(part.id); open != open_parts_.end()) {
+        held.key = open->second.key.id;
+        held.wrapped = archive::wrap_part_key(key, open->second.key);
+        held.frame = open->second.frame;
+        return held;
+    }
+    OPENARCHIVER_TRY(const auto known,
+                     archive_.catalog().find_part(entry.source, entry.account, part.id));
+    if (known && known->source == entry.source && known->account == entry.account) {
+        return known->part;
+    }
+    const auto& keyring = archive_.archive().keyring();
+    if (known) {
+        if (const auto holder = keyring.find(known->source, known->account)) {
+            held = known->part;
+            OPENARCHIVER_TRY(auto opened,
+                             archive::unwrap_part_key(*holder, held.key, held.wrapped));
+            held.wrapped = archive::wrap_part_key(key, opened);
+            archive::wipe_key(opened);
+            return held;
+        }
+    }
+    OpenPart fresh{.key = archive::new_part_key(key.key.has_value())};
+    archive::SpoolRange bytes(entry.content->part_bytes, offset, part.size);
+    OPENARCHIVER_TRY(fresh.frame, packs_.add_part(fresh.key, bytes));
+    held.key = fresh.key.id;
+    held.wrapped = archive::wrap_part_key(key, fresh.key);
+    held.frame = fresh.frame;
+    open_parts_.emplace(part.id, fresh);
+    return held;
 }
 
 Status Committer::commit() {
@@ -202,8 +271,10 @@ Status Committer::commit() {
         std::vector<catalog::EventGroup> groups;
         if (!packs_.empty()) {
             OPENARCHIVER_TRY(auto pack, packs_.finish(archive_.archive().store(), unstoppable));
-            for (const std::size_t index : unplaced_) {
-                std::get<catalog::ItemArchived>(batch_[index].event.body).pack = pack.id;
+            for (auto& entry : batch_) {
+                if (auto* item = std::get_if<catalog::ItemArchived>(&entry.event.body)) {
+                    name_pack(item->place, pack.id);
+                }
             }
             groups.push_back({"", "", {{now, catalog::PackStored{std::move(pack)}}}});
         }
@@ -239,8 +310,11 @@ Status Committer::commit() {
     }
     batch_.clear();
     batch_notes_.clear();
-    unplaced_.clear();
     placed_.clear();
+    for (auto& [id, part] : open_parts_) {
+        archive::wipe_key(part.key);
+    }
+    open_parts_.clear();
     const std::lock_guard lock(mutex_);
     durable_.entries += durable.entries;
     durable_.notes += durable.notes;

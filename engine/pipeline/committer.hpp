@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "access/access.hpp"
-#include "archive/spool.hpp"
+#include "archive/content_split.hpp"
 #include "catalog/event.hpp"
 #include "catalog/note.hpp"
 
@@ -27,8 +27,8 @@ struct Entry {
     std::string source;
     std::string account;
     catalog::Event event;
-    /// With ItemArchived: its bytes. The pack and the placement of the event are filled in here.
-    std::unique_ptr<archive::Spool> content;
+    /// With ItemArchived: its bytes. The event's place is filled in here.
+    std::unique_ptr<archive::SplitContent> content;
     /// Called once the event is durable, on the committer's thread.
     std::function<void()> acknowledge;
 };
@@ -66,6 +66,11 @@ private:
 
     void run(std::stop_token stop);
     sdk::Status take(Entry entry);
+    sdk::Status place(const Entry& entry, const archive::AccountKey& key,
+                      catalog::ItemArchived& item);
+    sdk::Result<catalog::PartHeld> hold(const Entry& entry, const archive::AccountKey& key,
+                                        const archive::SplitContent::Part& part,
+                                        std::uint64_t offset);
     sdk::Status commit();
     std::uint64_t weight(const Entry& entry) const;
 
@@ -79,9 +84,16 @@ private:
     std::vector<Entry> batch_;
     /// Taken from the queue together with entries that are in batch_ or durable.
     std::vector<catalog::Note> batch_notes_;
-    std::vector<std::size_t> unplaced_;  // indexes in batch_ whose pack is the open one
-    /// Contents of the open pack, so that an account's equal ones are stored once.
-    std::map<std::pair<archive::KeyId, archive::Digest>, archive::Placement> placed_;
+    /// Contents of the batch, so that an account's equal ones are stored once. The pack of a place
+    /// in the open one is not known yet: it is zero.
+    std::map<std::pair<archive::KeyId, archive::Digest>, catalog::ContentPlace> placed_;
+
+    struct OpenPart {
+        archive::AccountKey key;
+        std::uint32_t frame = 0;
+    };
+
+    std::map<archive::Digest, OpenPart> open_parts_;  // those of the open pack
 
     mutable std::mutex mutex_;  // guards everything below
     std::condition_variable_any changed_;

@@ -55,8 +55,8 @@ ItemArchived an_item(const std::string& id, const std::string& tag, const std::s
     item.folder = "inbox";
     item.content = archive::sha256(content);
     item.size = content.size();
-    item.pack = a_pack().id;
-    item.placement = {1, 3};
+    item.place.pack = a_pack().id;
+    item.place.placement = {1, 3};
     item.subject = "about " + id;
     item.from = "Anna <anna@contoso.example>";
     return item;
@@ -112,7 +112,7 @@ TEST_CASE("an item delivered twice is one item with one version") {
     CHECK(versions[0].version == 1);
     CHECK(versions[0].archived_at == at(10));
     CHECK(versions[0].content == archive::sha256("bytes"));
-    CHECK(versions[0].placement.frame == 1);
+    CHECK(c.reader->stored(versions[0].content_key)->placement.frame == 1);
     CHECK(versions[0].ref == item_ref("contoso", "anna", "m1"));
     CHECK(c.reader->totals()->items == 1);
     CHECK(c.reader->history(versions[0].item_key)->size() == 1);
@@ -421,6 +421,12 @@ TEST_CASE("a catalog of the version before is brought up to date, by who reads a
         using namespace Poco::Data::Keywords;
         session << "ALTER TABLE folders DROP COLUMN counted_at", now;
         session << "ALTER TABLE folders DROP COLUMN unexplained", now;
+        for (const char* table : {"parts", "held_parts", "content_parts"}) {
+            session << "DROP TABLE " + std::string(table), now;
+        }
+        session << "DROP INDEX contents_by_place", now;
+        session << "ALTER TABLE contents DROP COLUMN composition", now;
+        session << "ALTER TABLE packs DROP COLUMN replaced", now;
         session << "PRAGMA user_version=1", now;
     }
     SECTION("reading") {

@@ -23,8 +23,15 @@ TEST_CASE("an archived item survives the way through the log") {
     item.folder = "inbox";
     item.content = archive::sha256("content");
     item.size = 1234567890123;
-    item.pack = archive::sha256("pack");
-    item.placement = {7, 42};
+    item.place.pack = archive::sha256("pack");
+    item.place.placement = {7, 42};
+    item.place.composition_size = 99;
+    item.place.parts = {{.id = archive::sha256("part"),
+                         .size = 5'000'000'000,
+                         .key = {std::byte{7}},
+                         .wrapped = {std::byte{8}},
+                         .pack = archive::sha256("another pack"),
+                         .frame = 3}};
     item.received_at = sdk::Timestamp(std::chrono::milliseconds(1790668800123));
     item.message_id = "<a@b>";
     item.subject =
@@ -45,9 +52,11 @@ TEST_CASE("an archived item survives the way through the log") {
     CHECK(read.folder == item.folder);
     CHECK(read.content == item.content);
     CHECK(read.size == item.size);
-    CHECK(read.pack == item.pack);
-    CHECK(read.placement.frame == 7);
-    CHECK(read.placement.offset == 42);
+    CHECK(read.place.pack == item.place.pack);
+    CHECK(read.place.placement.frame == 7);
+    CHECK(read.place.placement.offset == 42);
+    CHECK(read.place.composition_size == 99);
+    CHECK(read.place.parts == item.place.parts);
     CHECK(read.received_at == item.received_at);
     CHECK(read.subject == item.subject);
     CHECK(read.from == item.from);
