@@ -282,9 +282,10 @@ Status ArchiveWriter::check_log_holds_catalog(std::stop_token stop) {
     return {};
 }
 
-Status ArchiveWriter::catch_up(std::stop_token stop) {
+Result<std::uint64_t> ArchiveWriter::catch_up(std::stop_token stop) {
     std::uint64_t beyond_gap = 0;
-    return replay(*catalog_, [](const auto&) {}, beyond_gap, std::move(stop));
+    OPENARCHIVER_CHECK(replay(*catalog_, [](const auto&) {}, beyond_gap, std::move(stop)));
+    return beyond_gap;
 }
 
 Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(

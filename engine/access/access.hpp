@@ -74,8 +74,8 @@ public:
     ~ArchiveWriter();
 
     /// Applies to the catalog what the log has and the catalog has not: after a commit that failed
-    /// half-way.
-    sdk::Status catch_up(std::stop_token stop);
+    /// half-way. The number of segments beyond a gap, which are not applied.
+    sdk::Result<std::uint64_t> catch_up(std::stop_token stop);
 
     [[nodiscard]] archive::Archive& archive() { return *archive_; }
 

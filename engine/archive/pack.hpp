@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <openarchiver/sdk/bytes.hpp>
 #include <openarchiver/sdk/storage.hpp>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -124,9 +126,12 @@ public:
                      std::stop_token stop);
 
     /// Reads the whole pack object and checks its name, its frames' headers, and that every frame
-    /// opens whose key is in the keyring or among `part_keys`. For verify.
+    /// opens whose key is in the keyring or among `part_keys`. `opened` is called for each of
+    /// these; what it was given counts only if all is well.
     sdk::Status verify(const PackInfo& pack, std::stop_token stop,
-                       const std::map<KeyId, AccountKey>& part_keys = {});
+                       const std::map<KeyId, AccountKey>& part_keys = {},
+                       const std::function<void(std::uint32_t index,
+                                                std::span<const std::byte> raw)>& opened = nullptr);
 
 private:
     struct State;

@@ -279,10 +279,13 @@ namespace {
 class PackVerifier final : public sdk::ByteSink {
 public:
     PackVerifier(const PackInfo& pack, const Keyring& keyring,
-                 const std::map<KeyId, AccountKey>& part_keys, FrameDecoder& decoder)
+                 const std::map<KeyId, AccountKey>& part_keys,
+                 const std::function<void(std::uint32_t, std::span<const std::byte>)>& opened,
+                 FrameDecoder& decoder)
         : pack_(pack),
           keyring_(keyring),
           part_keys_(part_keys),
+          opened_(opened),
           decoder_(decoder),
           order_(pack.frames.size()) {
         std::iota(order_.begin(), order_.end(), 0U);
@@ -371,8 +374,11 @@ private:
         if (!key) {
             return;  // forgotten: its bytes are what they were, which is all that can be told
         }
-        if (sdk::Result<Bytes> raw = decoder_.decode(frame, index, *key, part_); !raw) {
+        sdk::Result<Bytes> raw = decoder_.decode(frame, index, *key, part_);
+        if (!raw) {
             fail(in_frame(std::move(raw.error()), pack_, index));
+        } else if (opened_) {
+            opened_(index, *raw);
         }
         wipe_key(*key);
     }
@@ -386,6 +392,7 @@ private:
     const PackInfo& pack_;
     const Keyring& keyring_;
     const std::map<KeyId, AccountKey>& part_keys_;
+    const std::function<void(std::uint32_t, std::span<const std::byte>)>& opened_;
     FrameDecoder& decoder_;
     std::vector<std::uint32_t> order_;  // the frames' indices by their place in the pack
     std::size_t next_ = 0;
@@ -400,10 +407,11 @@ private:
 
 }  // namespace
 
-sdk::Status PackReader::verify(const PackInfo& pack, std::stop_token stop,
-                               const std::map<KeyId, AccountKey>& part_keys) {
+sdk::Status PackReader::verify(
+    const PackInfo& pack, std::stop_token stop, const std::map<KeyId, AccountKey>& part_keys,
+    const std::function<void(std::uint32_t index, std::span<const std::byte> raw)>& opened) {
     auto decoder = state_->take_decoder();
-    PackVerifier verifier(pack, state_->keyring, part_keys, *decoder);
+    PackVerifier verifier(pack, state_->keyring, part_keys, opened, *decoder);
     sdk::Status got = state_->store.get(pack_key(pack.id), sdk::Range{}, verifier, std::move(stop));
     sdk::Status result = got ? verifier.result() : std::move(got);
     if (!result && result.error().code == sdk::Errc::not_found) {

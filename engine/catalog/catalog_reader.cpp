@@ -37,6 +37,10 @@ std::array<std::byte, N> array_of(const Blob& blob) {
     return bytes;
 }
 
+Blob blob(const archive::Digest& digest) {
+    return Blob(reinterpret_cast<const unsigned char*>(digest.data()), digest.size());
+}
+
 /// `has` is SQL's word on whether there is a cursor: an empty one is a cursor, too.
 std::optional<sdk::Cursor> cursor_of(Integer has, Integer format, const Blob& value) {
     if (has == 0) {
@@ -171,6 +175,7 @@ struct CatalogReader::State {
                         " JOIN parts x ON x.part=cp.part JOIN held_parts h ON h.part=x.part"
                         " AND h.account=c.account JOIN packs p ON p.pack=x.pack"
                         " WHERE cp.content=? AND cp.position=?"};
+    Query<std::tuple<Integer>, Blob> find_pack{session, "SELECT replaced FROM packs WHERE id=?"};
     Query<std::tuple<Blob, Integer, Integer, Integer>, Integer, Integer> frame{
         session, "SELECT key, offset, stored, raw FROM frames WHERE pack=? AND frame=?"};
 
@@ -684,6 +689,75 @@ Result<archive::PackInfo> CatalogReader::pack(std::int64_t pack_key) {
             },
             key, offset, stored, raw);
         return info;
+    });
+}
+
+Result<std::vector<PartRecord>> CatalogReader::parts_in(const archive::Digest& pack) {
+    return state_->read([&]() -> Result<std::vector<PartRecord>> {
+        std::vector<PartRecord> records;
+        Poco::Data::Statement statement(state_->session);
+        PartRecord r;
+        Blob digest, key, wrapped;
+        Integer size = 0, frame = 0;
+        statement << "SELECT x.part, x.digest, x.size, x.key, h.wrapped, x.frame, s.id, a.id"
+                     " FROM parts x JOIN packs p ON p.pack=x.pack JOIN held_parts h"
+                     " ON h.part=x.part JOIN accounts a ON a.account=h.account"
+                     " JOIN sources s ON s.source=a.source WHERE p.id=? ORDER BY x.frame, x.part",
+            bind(blob(pack));
+        each_row(
+            statement,
+            [&] {
+                r.held = {.id = array_of<32>(digest),
+                          .size = static_cast<std::uint64_t>(size),
+                          .key = array_of<16>(key),
+                          .wrapped = array_of<48>(wrapped),
+                          .pack = pack,
+                          .frame = static_cast<std::uint32_t>(frame)};
+                records.push_back(r);
+            },
+            r.key, digest, size, key, wrapped, frame, r.source, r.account);
+        return records;
+    });
+}
+
+Result<std::vector<SmallPack>> CatalogReader::small_packs(std::uint64_t size,
+                                                          std::uint64_t full_frame) {
+    return state_->read([&]() -> Result<std::vector<SmallPack>> {
+        std::vector<SmallPack> packs;
+        Poco::Data::Statement statement(state_->session);
+        Integer key = 0, stored = 0, raw = 0;
+        statement << "SELECT p.pack, p.size, sum(f.raw) FROM packs p JOIN frames f ON f.pack=p.pack"
+                     " WHERE p.replaced=0 AND p.size<? GROUP BY p.pack HAVING max(f.raw)<?"
+                     " ORDER BY p.pack",
+            bind(static_cast<Integer>(size)), bind(static_cast<Integer>(full_frame));
+        each_row(
+            statement,
+            [&] {
+                packs.push_back({.key = key,
+                                 .size = static_cast<std::uint64_t>(stored),
+                                 .raw_bytes = static_cast<std::uint64_t>(raw)});
+            },
+            key, stored, raw);
+        return packs;
+    });
+}
+
+Result<std::optional<PackRecord>> CatalogReader::find_pack(const archive::Digest& id) {
+    return state_->read([&]() -> Result<std::optional<PackRecord>> {
+        if (!state_->find_pack(blob(id))) {
+            return std::optional<PackRecord>();
+        }
+        return std::optional(PackRecord{.replaced_at = timestamp(state_->find_pack.get<0>())});
+    });
+}
+
+Result<sdk::Timestamp> CatalogReader::packs_collected_at() {
+    return state_->read([&]() -> Result<sdk::Timestamp> {
+        Integer at = 0;
+        state_->session << "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta"
+                           " WHERE key='packs_collected_at'), 0)",
+            into(at), now;
+        return timestamp(at);
     });
 }
 

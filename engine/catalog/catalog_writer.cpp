@@ -145,6 +145,14 @@ struct Statements {
 
     Query<OneInteger, Blob> find_pack{s, "SELECT pack FROM packs WHERE id=?"};
     Query<NoRow, Blob, Integer> put_pack{s, "INSERT OR IGNORE INTO packs(id, size) VALUES(?,?)"};
+    Query<NoRow, Integer, Integer> size_pack{s, "UPDATE packs SET size=? WHERE pack=?"};
+    Query<OneInteger, Integer> pack_replaced{s, "SELECT replaced FROM packs WHERE pack=?"};
+    Query<NoRow, Integer, Integer> replace_pack{s, "UPDATE packs SET replaced=? WHERE pack=?"};
+    Query<NoRow, Integer> remove_frames{s, "DELETE FROM frames WHERE pack=?"};
+    Query<NoRow, Integer, Integer, Integer, Integer, Integer> move_contents{
+        s, "UPDATE contents SET pack=?, frame=?, offset=offset+? WHERE pack=? AND frame=?"};
+    Query<NoRow, Integer, Integer, Integer, Integer> move_parts{
+        s, "UPDATE parts SET pack=?, frame=? WHERE pack=? AND frame=?"};
     Query<NoRow, Integer, Integer, Blob, Integer, Integer, Integer> put_frame{
         s,
         "INSERT OR IGNORE INTO frames(pack, frame, key, offset, stored, raw)"
@@ -376,16 +384,35 @@ struct CatalogWriter::State {
         sql.folder_removed(millis(scope.at), folder(scope.account, e.folder));
     }
 
-    void apply(const Scope&, const PackStored& e) {
+    void apply(const Scope& scope, const PackStored& e) {
         const Integer key = pack(e.pack.id);
-        session << "UPDATE packs SET size=? WHERE pack=?", bind(static_cast<Integer>(e.pack.size)),
-            bind(key), now;
+        if (sql.pack_replaced(key) && sql.pack_replaced.get<0>() != 0) {
+            return;  // an event that is applied again; the pack's contents are elsewhere by now
+        }
+        sql.size_pack(static_cast<Integer>(e.pack.size), key);
         Integer index = 0;
         for (const auto& frame : e.pack.frames) {
             sql.put_frame(key, index++, blob(frame.key), static_cast<Integer>(frame.offset),
                           static_cast<Integer>(frame.stored_size),
                           static_cast<Integer>(frame.raw_size));
         }
+        for (const auto& replaced : e.replaces) {
+            replace(scope, pack(replaced.id), replaced, key);
+        }
+    }
+
+    void replace(const Scope& scope, Integer old, const ReplacedPack& replaced, Integer by) {
+        if (sql.pack_replaced(old) && sql.pack_replaced.get<0>() != 0) {
+            return;
+        }
+        Integer index = 0;
+        for (const auto& place : replaced.frames) {
+            sql.move_contents(by, place.frame, static_cast<Integer>(place.offset), old, index);
+            sql.move_parts(by, place.frame, old, index);
+            ++index;
+        }
+        sql.remove_frames(old);
+        sql.replace_pack(millis(scope.at), old);
     }
 
     void put_parts(Integer account, Integer content, const std::vector<PartHeld>& parts) {
@@ -603,6 +630,11 @@ struct CatalogWriter::State {
                        " (SELECT account FROM accounts WHERE source=?)",
                 bind(source(n.source)), now;
         }
+    }
+
+    void note(sdk::Timestamp at, const PacksCollected&) {
+        session << "INSERT OR REPLACE INTO meta(key, value) VALUES('packs_collected_at', ?)",
+            bind(std::to_string(millis(at))), now;
     }
 
     /// All or nothing.

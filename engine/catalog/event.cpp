@@ -188,6 +188,19 @@ struct Writer {
                 json::array{key_hex(frame.key), frame.offset, frame.stored_size, frame.raw_size});
         }
         out["frames"] = std::move(frames);
+        if (!e.replaces.empty()) {
+            json::array replaces;
+            replaces.reserve(e.replaces.size());
+            for (const auto& replaced : e.replaces) {
+                json::array places;
+                places.reserve(replaced.frames.size());
+                for (const auto& place : replaced.frames) {
+                    places.push_back(json::array{place.frame, place.offset});
+                }
+                replaces.push_back(json::array{archive::to_hex(replaced.id), std::move(places)});
+            }
+            out["replaces"] = std::move(replaces);
+        }
     }
 
     void operator()(const ItemArchived& e) const {
@@ -316,6 +329,30 @@ Result<archive::PackInfo> read_pack(const Reader& in) {
     return pack;
 }
 
+Result<std::vector<ReplacedPack>> read_replaced(const json::array& list) {
+    std::vector<ReplacedPack> packs;
+    for (const auto& entry : list) {
+        const auto* fields = entry.if_array();
+        const auto* places =
+            fields != nullptr && fields->size() >= 2 ? (*fields)[1].if_array() : nullptr;
+        if (places == nullptr) {
+            return Error{Errc::corrupt, "a pack event has a malformed replaced pack"};
+        }
+        ReplacedPack pack;
+        OPENARCHIVER_TRY(pack.id, array_from<32>((*fields)[0]));
+        for (const auto& value : *places) {
+            const auto* place = value.if_array();
+            if (place == nullptr || place->size() < 2) {
+                return Error{Errc::corrupt, "a pack event has a malformed replaced frame"};
+            }
+            pack.frames.push_back({static_cast<std::uint32_t>(Reader::as_number((*place)[0])),
+                                   static_cast<std::uint64_t>(Reader::as_number((*place)[1]))});
+        }
+        packs.push_back(std::move(pack));
+    }
+    return packs;
+}
+
 Result<std::vector<PartHeld>> read_parts(const json::array& list) {
     std::vector<PartHeld> parts;
     for (const auto& entry : list) {
@@ -385,7 +422,11 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
     }
     if (kind == "pack") {
         OPENARCHIVER_TRY(auto pack, read_pack(in));
-        return Body(PackStored{std::move(pack)});
+        PackStored e{.pack = std::move(pack)};
+        if (const auto* replaces = in.array("replaces"); replaces != nullptr) {
+            OPENARCHIVER_TRY(e.replaces, read_replaced(*replaces));
+        }
+        return Body(std::move(e));
     }
     if (kind == "folder") {
         FolderSeen e;

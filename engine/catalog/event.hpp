@@ -35,8 +35,16 @@ struct FolderRemoved {
     std::string folder;
 };
 
+/// A pack whose contents are in another one now.
+struct ReplacedPack {
+    archive::Digest id{};
+    /// Where the bytes of each of its frames begin in the other pack.
+    std::vector<archive::Placement> frames;
+};
+
 struct PackStored {
     archive::PackInfo pack;
+    std::vector<ReplacedPack> replaces = {};
 };
 
 /// A part of a composition, as one account holds it.

@@ -155,6 +155,24 @@ struct ItemFilter {
     std::optional<sdk::Timestamp> until;  ///< ... before
 };
 
+/// A part as one account holds it.
+struct PartRecord {
+    std::int64_t key = 0;
+    PartHeld held;
+    std::string source;
+    std::string account;
+};
+
+struct SmallPack {
+    std::int64_t key = 0;
+    std::uint64_t size = 0;
+    std::uint64_t raw_bytes = 0;  ///< of its frames, decompressed
+};
+
+struct PackRecord {
+    sdk::Timestamp replaced_at;  ///< 0: it holds contents
+};
+
 struct Totals {
     std::uint64_t items = 0;
     std::uint64_t versions = 0;

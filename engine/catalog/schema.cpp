@@ -81,7 +81,7 @@ constexpr const char* kVersion2[] = {
 // event that named it can be applied again without harm.
 constexpr const char* kVersion3[] = {
     "ALTER TABLE contents ADD COLUMN composition INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE packs ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE packs ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0",  // when
     "CREATE TABLE parts(part INTEGER PRIMARY KEY, digest BLOB NOT NULL,"
     " class INTEGER NOT NULL DEFAULT 0, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
     " pack INTEGER NOT NULL, frame INTEGER NOT NULL)",

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "archive/part_key.hpp"
+#include "catalog/catalog_reader.hpp"
+#include "pipeline/pack_collection.hpp"
 
 namespace openarchiver::pipeline {
 
@@ -39,7 +41,11 @@ void name_pack(catalog::ContentPlace& place, const archive::Digest& pack) {
 
 Committer::Committer(access::ArchiveWriter& archive, sdk::Clock& clock,
                      std::shared_ptr<spdlog::logger> log)
-    : archive_(archive), clock_(clock), log_(std::move(log)), packs_(archive.spool_folder()) {
+    : archive_(archive),
+      clock_(clock),
+      log_(std::move(log)),
+      packs_(archive.spool_folder()),
+      compaction_(archive, log_) {
     thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
 }
 
@@ -108,6 +114,20 @@ Status Committer::flush(std::stop_token stop) {
     return {};
 }
 
+Status Committer::tidy(std::stop_token stop) {
+    if (stop.stop_requested()) {
+        return Error{Errc::cancelled, "stopped"};
+    }
+    std::unique_lock lock(mutex_);
+    const std::uint64_t wanted = ++tidy_wanted_;
+    changed_.notify_all();
+    const bool done = changed_.wait(lock, stop, [&] { return failure_ || tidy_done_ >= wanted; });
+    if (failure_) {
+        return *failure_;
+    }
+    return done ? Status() : Status(Error{Errc::cancelled, "stopped while packs were tidied up"});
+}
+
 std::optional<Error> Committer::failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
@@ -115,17 +135,22 @@ std::optional<Error> Committer::failure() const {
 
 void Committer::run(std::stop_token stop) {
     Status status = [&]() -> Status {
-        OPENARCHIVER_CHECK(archive_.catch_up(stop));
+        OPENARCHIVER_TRY(const std::uint64_t beyond_gap, archive_.catch_up(stop));
+        log_has_gap_ = beyond_gap > 0;
         OPENARCHIVER_TRY(position_, archive_.catalog().position(archive_.catalog().writer_id()));
         std::chrono::steady_clock::time_point first_waiting{};
         while (true) {
             std::deque<Entry> taken;
             std::vector<catalog::Note> taken_notes;
             bool commit_now = false;
+            std::uint64_t tidy_up_to = 0;
             {
                 std::unique_lock lock(mutex_);
+                const auto tidying = [&] {
+                    return tidy_wanted_ > tidy_done_ && !stop.stop_requested();
+                };
                 const bool waiting = !batch_.empty() || !batch_notes_.empty();
-                const auto ready = [&] { return !queue_.empty() || flush_wanted_; };
+                const auto ready = [&] { return !queue_.empty() || flush_wanted_ || tidying(); };
                 if (waiting) {
                     // A condition of the wall's clock, not of a test's: it bounds a real wait.
                     changed_.wait_until(lock, stop, first_waiting + kCommitAfter, ready);
@@ -139,6 +164,7 @@ void Committer::run(std::stop_token stop) {
                 changed_.notify_all();
                 commit_now = flush_wanted_ || stop.stop_requested();
                 flush_wanted_ = false;
+                tidy_up_to = tidying() ? tidy_wanted_ : 0;
             }
             for (auto& entry : taken) {
                 OPENARCHIVER_CHECK(take(std::move(entry)));
@@ -153,6 +179,18 @@ void Committer::run(std::stop_token stop) {
                 commit_now || std::chrono::steady_clock::now() >= first_waiting + kCommitAfter;
             if (commit_now) {
                 OPENARCHIVER_CHECK(commit());
+            }
+            if (tidy_up_to > 0) {
+                // One pack at a time: what waits to be committed comes in between. Nothing that is
+                // under way names a pack that is replaced.
+                OPENARCHIVER_CHECK(commit());
+                OPENARCHIVER_TRY(const bool more, compact(stop));
+                if (!more) {
+                    OPENARCHIVER_CHECK(collect(stop));
+                    const std::lock_guard lock(mutex_);
+                    tidy_done_ = tidy_up_to;
+                    changed_.notify_all();
+                }
             }
             const std::lock_guard lock(mutex_);
             if (stop.stop_requested() && queue_.empty() && notes_.empty() && batch_.empty() &&
@@ -271,6 +309,7 @@ Status Committer::commit() {
         std::vector<catalog::EventGroup> groups;
         if (!packs_.empty()) {
             OPENARCHIVER_TRY(auto pack, packs_.finish(archive_.archive().store(), unstoppable));
+            packs_added_ = true;
             for (auto& entry : batch_) {
                 if (auto* item = std::get_if<catalog::ItemArchived>(&entry.event.body)) {
                     name_pack(item->place, pack.id);
@@ -287,20 +326,7 @@ Status Committer::commit() {
             }
             groups[found->second].events.push_back(std::move(entry.event));
         }
-        std::vector<archive::EventBlock> blocks;
-        blocks.reserve(groups.size());
-        for (const auto& group : groups) {
-            auto& keyring = archive_.archive().keyring();
-            archive::EventBlock block;
-            block.key = group.account.empty() ? keyring.archive_key()
-                                              : keyring.account_key(group.source, group.account);
-            block.events = catalog::encode(group);
-            blocks.push_back(std::move(block));
-        }
-        const auto& writer = archive_.catalog().writer_id();
-        OPENARCHIVER_TRY(position_, archive_.archive().log().append(
-                                        writer, position_, std::move(blocks), now, unstoppable));
-        OPENARCHIVER_CHECK(archive_.catalog().apply(writer, position_, groups, batch_notes_));
+        OPENARCHIVER_CHECK(append(std::move(groups), batch_notes_));
     }
     const Count durable{batch_.size(), batch_notes_.size()};
     for (const auto& entry : batch_) {
@@ -320,6 +346,75 @@ Status Committer::commit() {
     durable_.notes += durable.notes;
     changed_.notify_all();
     return {};
+}
+
+/// Segment, then catalog.
+Status Committer::append(std::vector<catalog::EventGroup> groups,
+                         std::vector<catalog::Note> notes) {
+    std::vector<archive::EventBlock> blocks;
+    blocks.reserve(groups.size());
+    for (const auto& group : groups) {
+        auto& keyring = archive_.archive().keyring();
+        archive::EventBlock block;
+        block.key = group.account.empty() ? keyring.archive_key()
+                                          : keyring.account_key(group.source, group.account);
+        block.events = catalog::encode(group);
+        blocks.push_back(std::move(block));
+    }
+    const auto& writer = archive_.catalog().writer_id();
+    OPENARCHIVER_TRY(position_, archive_.archive().log().append(
+                                    writer, position_, std::move(blocks), now_of(clock_), {}));
+    return archive_.catalog().apply(writer, position_, groups, notes);
+}
+
+/// True: there may be more to do.
+Result<bool> Committer::compact(std::stop_token stop) {
+    if (!packs_added_ || !archive_.lease_held()) {
+        return false;
+    }
+    auto stored = compaction_.next(stop);
+    if (!stored && stored.error().code != Errc::cancelled) {
+        log_->warn("small packs can't be joined now: {}", stored.error().message);
+    }
+    packs_added_ = stored && *stored;
+    if (!packs_added_) {
+        return false;
+    }
+    if (!archive_.lease_held()) {
+        return false;  // the new pack means nothing
+    }
+    log_->debug("{} small packs became one", (*stored)->replaces.size());
+    std::vector<catalog::EventGroup> groups;
+    groups.push_back({"", "", {{now_of(clock_), *std::move(*stored)}}});
+    OPENARCHIVER_CHECK(append(std::move(groups), {}));
+    return true;
+}
+
+Status Committer::collect(std::stop_token stop) {
+    constexpr std::chrono::hours kEvery{24};
+    OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive_.catalog_folder()));
+    OPENARCHIVER_TRY(const auto last, catalog->packs_collected_at());
+    const auto now = now_of(clock_);
+    // Segments beyond a gap may name packs that the catalog does not know.
+    if (log_has_gap_ || !archive_.lease_held() || (last <= now && now - last < kEvery)) {
+        return {};
+    }
+    const auto collected = collect_packs(archive_, now, stop);
+    if (!collected) {
+        if (collected.error().code != Errc::cancelled) {
+            log_->warn("packs that nothing needs could not be removed: {}",
+                       collected.error().message);
+        }
+        return {};
+    }
+    if (collected->replaced + collected->unnamed > 0) {
+        log_->info(
+            "removed packs that nothing needs: {} that others replaced, {} left by an "
+            "interrupted run",
+            collected->replaced, collected->unnamed);
+    }
+    const std::vector<catalog::Note> notes{{now, catalog::PacksCollected{}}};
+    return archive_.catalog().apply(notes);
 }
 
 }  // namespace openarchiver::pipeline

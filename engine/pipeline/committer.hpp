@@ -19,6 +19,7 @@
 #include "archive/content_split.hpp"
 #include "catalog/event.hpp"
 #include "catalog/note.hpp"
+#include "pipeline/compaction.hpp"
 
 namespace openarchiver::pipeline {
 
@@ -55,6 +56,10 @@ public:
     sdk::Status note(catalog::Note note, std::stop_token stop);
     /// Returns once everything put and noted before is durable.
     sdk::Status flush(std::stop_token stop);
+    /// Makes one pack of many small ones, where there are enough, and removes packs that nothing
+    /// needs, once a day. Returns once that is done; commits go on meanwhile. Trouble with packs
+    /// that are there already is told in the log and is no error.
+    sdk::Status tidy(std::stop_token stop);
     /// The error after which nothing is accepted any more, if there was one.
     [[nodiscard]] std::optional<sdk::Error> failure() const;
 
@@ -72,6 +77,9 @@ private:
                                         const archive::SplitContent::Part& part,
                                         std::uint64_t offset);
     sdk::Status commit();
+    sdk::Status append(std::vector<catalog::EventGroup> groups, std::vector<catalog::Note> notes);
+    sdk::Result<bool> compact(std::stop_token stop);
+    sdk::Status collect(std::stop_token stop);
     std::uint64_t weight(const Entry& entry) const;
 
     access::ArchiveWriter& archive_;
@@ -79,6 +87,9 @@ private:
     std::shared_ptr<spdlog::logger> log_;
     archive::PackWriter packs_;
     archive::LogPosition position_;
+    Compaction compaction_;
+    bool packs_added_ = true;  // since compaction found nothing to do
+    bool log_has_gap_ = false;
     // The batch: taken from the queue, content already in packs_, not yet durable. Committer's
     // thread.
     std::vector<Entry> batch_;
@@ -103,6 +114,8 @@ private:
     Count put_;
     Count durable_;
     bool flush_wanted_ = false;
+    std::uint64_t tidy_wanted_ = 0;
+    std::uint64_t tidy_done_ = 0;
     std::optional<sdk::Error> failure_;
 
     std::jthread thread_;  // last: started when all the rest is there

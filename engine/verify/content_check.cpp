@@ -1,7 +1,6 @@
 #include "verify/content_check.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <set>
 #include <string>
@@ -85,11 +84,17 @@ bool belongs_to(const std::optional<Part>& part, const Digest& pack) {
 }
 
 struct ContentCheck::State {
-    State(archive::Archive& from, const Inventory& stored, Report& into, Poco::Data::Session opened)
-        : archive(from), inventory(stored), report(into), session(std::move(opened)) {}
+    State(archive::Archive& from, const Inventory& stored, ReplacedMeanwhile replaced, Report& into,
+          Poco::Data::Session opened)
+        : archive(from),
+          inventory(stored),
+          replaced_meanwhile(std::move(replaced)),
+          report(into),
+          session(std::move(opened)) {}
 
     archive::Archive& archive;
     const Inventory& inventory;
+    const ReplacedMeanwhile replaced_meanwhile;
     Report& report;
     Poco::Data::Session session;
     std::unique_ptr<catalog::CatalogReader> catalog;
@@ -116,40 +121,23 @@ struct ContentCheck::State {
 
     /// The parts in a pack that somebody can still read.
     Result<std::vector<HeldPart>> parts(const archive::PackInfo& pack) {
-        return translated("reading the replayed catalog", [&]() -> Result<std::vector<HeldPart>> {
-            std::vector<Integer> keys, sizes, frames;
-            std::vector<std::string> digests, sources, accounts;
-            std::vector<Blob> ids, wrapped;
-            session << "SELECT x.part, x.size, x.frame, lower(hex(x.digest)), x.key, h.wrapped,"
-                       " s.id, a.id FROM packs p JOIN parts x ON x.pack=p.pack"
-                       " JOIN held_parts h ON h.part=x.part JOIN accounts a ON a.account=h.account"
-                       " JOIN sources s ON s.source=a.source WHERE p.id=x'" +
-                           archive::to_hex(pack.id) + "' ORDER BY x.frame",
-                into(keys), into(sizes), into(frames), into(digests), into(ids), into(wrapped),
-                into(sources), into(accounts), now;
-            std::vector<HeldPart> parts;
-            for (std::size_t i = 0; i < keys.size(); ++i) {
-                if (!parts.empty() && parts.back().key == keys[i]) {
-                    continue;
-                }
-                auto account = archive.keyring().find(sources[i], accounts[i]);
-                HeldPart part;
-                if (!account || ids[i].size() != part.stored.key.size() ||
-                    wrapped[i].size() != part.stored.wrapped.size()) {
-                    continue;
-                }
-                part.key = keys[i];
-                OPENARCHIVER_TRY(part.id, archive::digest_from_hex(digests[i]));
-                part.account = *std::move(account);
-                part.stored.pack = pack;
-                part.stored.frame = static_cast<std::uint32_t>(frames[i]);
-                part.stored.size = static_cast<std::uint64_t>(sizes[i]);
-                std::memcpy(part.stored.key.data(), ids[i].rawContent(), ids[i].size());
-                std::memcpy(part.stored.wrapped.data(), wrapped[i].rawContent(), wrapped[i].size());
-                parts.push_back(std::move(part));
+        OPENARCHIVER_TRY(const auto records, catalog->parts_in(pack.id));
+        std::vector<HeldPart> parts;
+        for (const auto& record : records) {
+            const auto account = archive.keyring().find(record.source, record.account);
+            if (!account || (!parts.empty() && parts.back().key == record.key)) {
+                continue;
             }
-            return parts;
-        });
+            parts.push_back({.key = record.key,
+                             .id = record.held.id,
+                             .stored = {.pack = pack,
+                                        .frame = record.held.frame,
+                                        .size = record.held.size,
+                                        .key = record.held.key,
+                                        .wrapped = record.held.wrapped},
+                             .account = *account});
+        }
+        return parts;
     }
 
     Status add_items(Integer content, std::set<std::string>& items) {
@@ -237,6 +225,10 @@ struct ContentCheck::State {
                 problem.finding.message = verified.error().message + restore_hint();
             }
         }
+        const bool moved = !problem.present && replaced_meanwhile(pack.id);
+        if (moved) {
+            moved_packs.insert(pack.id);
+        }
         for (const auto& part : held) {
             if (problem.present) {
                 Hashing hashing;
@@ -251,12 +243,17 @@ struct ContentCheck::State {
             damaged_parts.insert(part.key);
             OPENARCHIVER_CHECK(add_items_with_part(part.key, problem.items));
         }
-        problems.emplace(pack.id, std::move(problem));
+        if (!moved) {
+            problems.emplace(pack.id, std::move(problem));
+        }
         return {};
     }
 
     /// Every content of the pack, its parts included.
     Status check_contents(const archive::PackInfo& pack, std::stop_token stop) {
+        if (moved_packs.contains(pack.id)) {
+            return {};
+        }
         OPENARCHIVER_TRY(const auto all, contents(pack.id));
         const auto known = problems.find(pack.id);
         for (const auto& content : all) {
@@ -279,7 +276,13 @@ struct ContentCheck::State {
                 return read.error();
             }
             OPENARCHIVER_TRY(const bool elsewhere, has_damaged_part(content.key));
-            if (elsewhere) {
+            const bool moved =
+                read.error().code == Errc::not_found &&
+                (replaced_meanwhile(pack.id) ||
+                 std::ranges::any_of(stored.parts, [&](const archive::StoredPart& part) {
+                     return replaced_meanwhile(part.pack.id);
+                 }));
+            if (elsewhere || moved) {
                 continue;
             }
             auto [problem, added] = problems.try_emplace(pack.id);
@@ -304,7 +307,8 @@ struct ContentCheck::State {
     }
 
     std::map<Digest, Problem> problems;  // by pack
-    std::set<Integer> damaged_parts;
+    std::set<Integer> damaged_parts;     // or in a pack that was replaced meanwhile
+    std::set<Digest> moved_packs;
 };
 
 ContentCheck::ContentCheck(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -314,12 +318,14 @@ ContentCheck::~ContentCheck() = default;
 Result<std::unique_ptr<ContentCheck>> ContentCheck::open(archive::Archive& archive,
                                                          const ReplayedCatalog& catalog,
                                                          const Inventory& inventory,
+                                                         ReplacedMeanwhile replaced,
                                                          Report& report) {
     return translated(
         "reading the replayed catalog", [&]() -> Result<std::unique_ptr<ContentCheck>> {
             const auto file = catalog::catalog_file(catalog.folder());
-            auto state = std::make_unique<State>(
-                archive, inventory, report, catalog::open_session(file, catalog::Access::write));
+            auto state =
+                std::make_unique<State>(archive, inventory, std::move(replaced), report,
+                                        catalog::open_session(file, catalog::Access::write));
             state->session << "PRAGMA temp_store=FILE", now;
             state->session << "CREATE INDEX versions_by_content ON versions(content)", now;
             state->session << "CREATE INDEX contents_by_part ON content_parts(part)", now;

@@ -63,6 +63,24 @@ TEST_CASE("an archived item survives the way through the log") {
     CHECK(read.fidelity == Fidelity::reconstructed);
 }
 
+TEST_CASE("a pack that replaces others survives the way through the log") {
+    PackStored stored;
+    stored.pack.id = archive::sha256("pack");
+    stored.pack.size = 1000;
+    stored.pack.frames = {{archive::KeyId{std::byte{2}}, 16, 90, 400}};
+    stored.replaces = {{.id = archive::sha256("a"), .frames = {{0, 0}, {0, 5'000'000'000}}},
+                       {.id = archive::sha256("b"), .frames = {}}};
+    const auto group =
+        through_text({"", "", {{sdk::Timestamp(std::chrono::milliseconds(5)), stored}}});
+    const auto& read = std::get<PackStored>(group.events.at(0).body);
+    CHECK(read.pack.frames == stored.pack.frames);
+    REQUIRE(read.replaces.size() == 2);
+    CHECK(read.replaces[0].id == archive::sha256("a"));
+    REQUIRE(read.replaces[0].frames.size() == 2);
+    CHECK(read.replaces[0].frames[1].offset == 5'000'000'000);
+    CHECK(read.replaces[1].frames.empty());
+}
+
 TEST_CASE("cursors survive the way through the log whatever bytes they hold") {
     std::string value;
     for (int byte = 0; byte < 256; ++byte) {
