@@ -300,7 +300,7 @@ private:
                      .object = archive::pack_key(pack.id),
                      .message = "no segment names this pack of " + std::to_string(pack.size) +
                                 " bytes: a running sync is about to, or an interrupted one left "
-                                "it behind; it does no harm"});
+                                "it behind; a sync removes it once it is a day old"});
             }
         }
         for (const auto& key : inventory_.foreign) {
