@@ -87,12 +87,8 @@ Result<std::unique_ptr<ArchiveReader>> ArchiveReader::open(const Context& contex
 
 Status ArchiveReader::read(catalog::CatalogReader& catalog, const catalog::VersionRecord& version,
                            sdk::ByteSink& sink, std::stop_token stop) {
-    if (!last_pack_ || last_pack_->first != version.pack_key) {
-        OPENARCHIVER_TRY(auto pack, catalog.pack(version.pack_key));
-        last_pack_.emplace(version.pack_key, std::move(pack));
-    }
-    return archive_->packs().read(last_pack_->second, version.placement, version.size,
-                                  version.content, sink, std::move(stop));
+    OPENARCHIVER_TRY(const auto content, catalog.stored(version.content_key));
+    return archive_->packs().read(content, sink, std::move(stop));
 }
 
 namespace {
@@ -256,9 +252,10 @@ Status ArchiveWriter::drop_forgotten_keys(std::stop_token stop) {
     return dropped ? archive_->save_keyring(std::move(stop)) : Status();
 }
 
-Status ArchiveWriter::catch_up(std::stop_token stop) {
+Result<std::uint64_t> ArchiveWriter::catch_up(std::stop_token stop) {
     std::uint64_t beyond_gap = 0;
-    return replay(*catalog_, [](const auto&) {}, beyond_gap, std::move(stop));
+    OPENARCHIVER_CHECK(replay(*catalog_, [](const auto&) {}, beyond_gap, std::move(stop)));
+    return beyond_gap;
 }
 
 Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(

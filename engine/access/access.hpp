@@ -52,7 +52,6 @@ private:
     ArchiveReader() = default;
     std::unique_ptr<plugin::PluginServices> services_;
     std::unique_ptr<archive::Archive> archive_;
-    std::optional<std::pair<std::int64_t, archive::PackInfo>> last_pack_;
 };
 
 /// An archive opened by its one writer: the catalog is locked, the lease is held, and the catalog
@@ -78,8 +77,8 @@ public:
     ~ArchiveWriter();
 
     /// Applies to the catalog what the log has and the catalog has not: after a commit that failed
-    /// half-way.
-    sdk::Status catch_up(std::stop_token stop);
+    /// half-way. The number of segments beyond a gap, which are not applied.
+    sdk::Result<std::uint64_t> catch_up(std::stop_token stop);
 
     [[nodiscard]] archive::Archive& archive() { return *archive_; }
 

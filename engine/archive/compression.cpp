@@ -20,6 +20,8 @@ struct Compressor::Context {
             throw std::bad_alloc();
         }
         ZSTD_CCtx_setParameter(handle, ZSTD_c_compressionLevel, kLevel);
+        // Frames are larger than what level 3 looks back on. Costs nothing where nothing repeats.
+        ZSTD_CCtx_setParameter(handle, ZSTD_c_enableLongDistanceMatching, 1);
         // Authentication and SHA-256 say more than its checksum would.
         ZSTD_CCtx_setParameter(handle, ZSTD_c_checksumFlag, 0);
     }

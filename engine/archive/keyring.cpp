@@ -177,6 +177,12 @@ sdk::Result<AccountKey> Keyring::find(const KeyId& id) const {
     return found->second;
 }
 
+std::optional<AccountKey> Keyring::find(std::string_view source, std::string_view account) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_account_.find(Account(source, account));
+    return found == by_account_.end() ? std::nullopt : std::optional(found->second);
+}
+
 bool Keyring::forget(std::string_view source, std::string_view account) {
     const std::lock_guard lock(mutex_);
     const auto found = by_account_.find(Account(source, account));

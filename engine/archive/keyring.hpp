@@ -66,6 +66,9 @@ public:
     [[nodiscard]] AccountKey account_key(std::string_view source, std::string_view account);
     /// not_found: there never was one, or the account was forgotten.
     [[nodiscard]] sdk::Result<AccountKey> find(const KeyId& id) const;
+    /// The key of an account that has one; none is made.
+    [[nodiscard]] std::optional<AccountKey> find(std::string_view source,
+                                                 std::string_view account) const;
     /// Drops an account's key: once saved, nothing sealed with it can be read again. False where
     /// there is none.
     bool forget(std::string_view source, std::string_view account);

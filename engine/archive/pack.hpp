@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -9,12 +10,14 @@
 #include <openarchiver/sdk/bytes.hpp>
 #include <openarchiver/sdk/storage.hpp>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "archive/digest.hpp"
 #include "archive/keyring.hpp"
+#include "archive/part_key.hpp"
 #include "archive/spool.hpp"
 
 /// Packs: immutable objects that hold contents in sealed frames (docs/archive-format.md, Pack).
@@ -41,6 +44,28 @@ struct PackInfo {
     Digest id{};  ///< SHA-256 of the object
     std::uint64_t size = 0;
     std::vector<Frame> frames;
+    std::uint32_t first_frame =
+        0;  ///< the number of frames[0]: a reader may know but a few of them
+};
+
+/// Where a part lies: alone in frames under a key of its own, from `frame` on.
+struct StoredPart {
+    PackInfo pack;
+    std::uint32_t frame = 0;
+    std::uint64_t size = 0;
+    KeyId key{};
+    WrappedKey wrapped{};  ///< for the account of the content
+};
+
+/// Where a content lies.
+struct StoredContent {
+    Digest id{};
+    std::uint64_t size = 0;
+    PackInfo pack;
+    Placement placement;
+    /// Of the composition that is stored in the content's place; 0: the content itself is.
+    std::uint64_t composition_size = 0;
+    std::vector<StoredPart> parts;  ///< of the composition
 };
 
 [[nodiscard]] std::string pack_key(const Digest& id);
@@ -49,7 +74,7 @@ struct PackInfo {
 /// kLargeContent get frames of their own. Used by one thread.
 class PackWriter {
 public:
-    static constexpr std::uint64_t kFrameSize = 1U << 20;
+    static constexpr std::uint64_t kFrameSize = 4U << 20;
     static constexpr std::uint64_t kLargeContent = 1U << 20;
 
     /// `spool_folder` takes what exceeds the memory threshold of a pack.
@@ -59,6 +84,9 @@ public:
     /// Adds the whole of `content` (rewound first). Final placements are known at once; the pack's
     /// id is known after finish(). An error leaves the pack as it was.
     sdk::Result<Placement> add(const AccountKey& account, sdk::ByteSource& content);
+
+    /// Adds the whole of a part: into frames of its own under its own key. The first one's number.
+    sdk::Result<std::uint32_t> add_part(const AccountKey& part, sdk::ByteSource& bytes);
 
     [[nodiscard]] bool empty() const;
     /// Bytes taken in since the last finish().
@@ -89,9 +117,21 @@ public:
     sdk::Status read(const PackInfo& pack, const Placement& placement, std::uint64_t size,
                      const Digest& content, sdk::ByteSink& sink, std::stop_token stop);
 
+    /// The same for a content that may be composed: makes its exact bytes again. Errors of a part
+    /// name the part's pack.
+    sdk::Status read(const StoredContent& content, sdk::ByteSink& sink, std::stop_token stop);
+
+    /// The bytes of a part, for the account that holds it; their SHA-256 is the caller's to check.
+    sdk::Status read(const StoredPart& part, const AccountKey& account, sdk::ByteSink& sink,
+                     std::stop_token stop);
+
     /// Reads the whole pack object and checks its name, its frames' headers, and that every frame
-    /// opens whose key was not forgotten. For verify.
-    sdk::Status verify(const PackInfo& pack, std::stop_token stop);
+    /// opens whose key is in the keyring or among `part_keys`. `opened` is called for each of
+    /// these; what it was given counts only if all is well.
+    sdk::Status verify(const PackInfo& pack, std::stop_token stop,
+                       const std::map<KeyId, AccountKey>& part_keys = {},
+                       const std::function<void(std::uint32_t index,
+                                                std::span<const std::byte> raw)>& opened = nullptr);
 
 private:
     struct State;

@@ -109,7 +109,8 @@ sdk::Result<FrameHeader> read_frame_header(std::span<const std::byte> source) {
 std::span<const std::byte> FrameEncoder::encode(const AccountKey& account, std::uint32_t index,
                                                 std::span<const std::byte> raw,
                                                 bool single_content) {
-    stored_.resize(kFrameHeaderSize + raw.size() + kTagSize);
+    // Kept at its largest: to make it larger again would fill it with zeros each time.
+    stored_.resize(std::max(stored_.size(), kFrameHeaderSize + raw.size() + kTagSize));
     const std::span<std::byte> stored(stored_);
     const std::span<std::byte> room = stored.subspan(kFrameHeaderSize, raw.size());
 

@@ -3,6 +3,7 @@
 #include <span>
 #include <utility>
 
+#include "archive/composition.hpp"
 #include "archive/pack.hpp"
 #include "archive/pack_format.hpp"
 
@@ -20,15 +21,19 @@ sdk::Error corrupt(std::string message) {
     return sdk::Error{.code = sdk::Errc::corrupt, .message = std::move(message)};
 }
 
+const Frame& frame_of(const PackInfo& pack, std::uint32_t index) {
+    return pack.frames[index - pack.first_frame];
+}
+
 sdk::Error in_frame(sdk::Error error, const PackInfo& pack, std::uint32_t index) {
     error.message = pack_name(pack) + ", frame " + std::to_string(index) + " at byte " +
-                    std::to_string(pack.frames[index].offset) + ": " + error.message;
+                    std::to_string(frame_of(pack, index).offset) + ": " + error.message;
     return error;
 }
 
 // What the log says of a frame, before memory is given to it.
 sdk::Status check_sizes(const PackInfo& pack, std::uint32_t index) {
-    const Frame& frame = pack.frames[index];
+    const Frame& frame = frame_of(pack, index);
     if (frame.raw_size > kMaxFrameSize || frame.stored_size < kFrameHeaderSize ||
         frame.stored_size > kMaxStoredFrameSize || frame.offset < kPackHeaderSize ||
         frame.offset > pack.size || frame.stored_size > pack.size - frame.offset) {
@@ -107,12 +112,14 @@ struct PackReader::State {
         }
     }
 
+    /// `part_key`: the key of the part that the frame is of; otherwise the keyring has it.
     sdk::Result<std::shared_ptr<const Bytes>> frame(const PackInfo& pack, std::uint32_t index,
+                                                    const AccountKey* part_key,
                                                     std::stop_token stop) {
-        const Frame& wanted = pack.frames[index];
+        const Frame& wanted = frame_of(pack, index);
         OPENARCHIVER_CHECK(check_sizes(pack, index));
         // Asked each time, so that nothing of a forgotten account is served from memory.
-        sdk::Result<AccountKey> key = keyring.find(wanted.key);
+        sdk::Result<AccountKey> key = part_key != nullptr ? *part_key : keyring.find(wanted.key);
         if (!key) {
             return in_frame(std::move(key.error()), pack, index);
         }
@@ -149,6 +156,43 @@ struct PackReader::State {
         return std::make_shared<const Bytes>(*std::move(raw));
     }
 
+    sdk::Status read(const PackInfo& pack, const Placement& placement, std::uint64_t size,
+                     const AccountKey* part_key, sdk::ByteSink& sink, std::stop_token stop) {
+        std::uint64_t left = size;
+        std::uint64_t offset = placement.offset;
+        for (std::uint32_t index = placement.frame; left > 0; ++index) {
+            if (index < pack.first_frame || index - pack.first_frame >= pack.frames.size()) {
+                return corrupt(pack_name(pack) + ": a content is said to be in frame " +
+                               std::to_string(index) + ", which the log does not describe");
+            }
+            const std::uint64_t raw_size = frame_of(pack, index).raw_size;
+            if (offset > raw_size) {
+                return in_frame(corrupt("a content is said to begin behind its end"), pack, index);
+            }
+            const auto take = static_cast<std::size_t>(std::min(left, raw_size - offset));
+            OPENARCHIVER_TRY(const std::shared_ptr<const Bytes> bytes,
+                             frame(pack, index, part_key, stop));
+            OPENARCHIVER_CHECK(
+                sink.write(std::span(*bytes).subspan(static_cast<std::size_t>(offset), take)));
+            // A frame that was used up has no neighbours to be read next.
+            if (take < raw_size) {
+                keep({pack.id, index}, bytes);
+            }
+            left -= take;
+            offset = 0;
+        }
+        return {};
+    }
+
+    sdk::Status read(const StoredPart& part, const AccountKey& account, sdk::ByteSink& sink,
+                     std::stop_token stop) {
+        OPENARCHIVER_TRY(AccountKey key, unwrap_part_key(account, part.key, part.wrapped));
+        const sdk::Status read = this->read(part.pack, {.frame = part.frame, .offset = 0},
+                                            part.size, &key, sink, std::move(stop));
+        wipe_key(key);
+        return read;
+    }
+
     sdk::ObjectStore& store;
     const Keyring& keyring;
     const std::size_t cached_frames;
@@ -162,40 +206,71 @@ PackReader::PackReader(sdk::ObjectStore& store, const Keyring& keyring, std::siz
 
 PackReader::~PackReader() = default;
 
+namespace {
+
+class Hashing final : public sdk::ByteSink {
+public:
+    explicit Hashing(sdk::ByteSink& target) : target_(target) {}
+
+    sdk::Status write(std::span<const std::byte> bytes) override {
+        digest_.update(bytes);
+        return target_.write(bytes);
+    }
+
+    sdk::Status expect(const PackInfo& pack, const Placement& placement, const Digest& content) {
+        if (const Digest found = digest_.finish(); found != content) {
+            return corrupt(pack_name(pack) + ", frame " + std::to_string(placement.frame) +
+                           ": the content read from it has the SHA-256 " + to_hex(found) +
+                           " and not " + to_hex(content));
+        }
+        return {};
+    }
+
+private:
+    sdk::ByteSink& target_;
+    Sha256 digest_;
+};
+
+}  // namespace
+
 sdk::Status PackReader::read(const PackInfo& pack, const Placement& placement, std::uint64_t size,
                              const Digest& content, sdk::ByteSink& sink, std::stop_token stop) {
-    Sha256 digest;
-    std::uint64_t left = size;
-    std::uint64_t offset = placement.offset;
-    for (std::uint32_t index = placement.frame; left > 0; ++index) {
-        if (index >= pack.frames.size()) {
-            return corrupt(pack_name(pack) + " has " + std::to_string(pack.frames.size()) +
-                           " frames, but a content is said to be in frame " +
-                           std::to_string(index));
-        }
-        const std::uint64_t raw_size = pack.frames[index].raw_size;
-        if (offset > raw_size) {
-            return in_frame(corrupt("a content is said to begin behind its end"), pack, index);
-        }
-        const auto take = static_cast<std::size_t>(std::min(left, raw_size - offset));
-        OPENARCHIVER_TRY(const std::shared_ptr<const Bytes> frame,
-                         state_->frame(pack, index, stop));
-        const auto bytes = std::span(*frame).subspan(static_cast<std::size_t>(offset), take);
-        digest.update(bytes);
-        OPENARCHIVER_CHECK(sink.write(bytes));
-        // A frame that was used up has no neighbours to be read next.
-        if (take < raw_size) {
-            state_->keep({pack.id, index}, frame);
-        }
-        left -= take;
-        offset = 0;
+    Hashing hashing(sink);
+    OPENARCHIVER_CHECK(state_->read(pack, placement, size, nullptr, hashing, std::move(stop)));
+    return hashing.expect(pack, placement, content);
+}
+
+sdk::Status PackReader::read(const StoredContent& content, sdk::ByteSink& sink,
+                             std::stop_token stop) {
+    if (content.composition_size == 0) {
+        return read(content.pack, content.placement, content.size, content.id, sink,
+                    std::move(stop));
     }
-    if (const Digest found = digest.finish(); found != content) {
-        return corrupt(pack_name(pack) + ", frame " + std::to_string(placement.frame) +
-                       ": the content read from it has the SHA-256 " + to_hex(found) + " and not " +
-                       to_hex(content));
+    if (content.pack.frames.empty()) {
+        return corrupt(pack_name(content.pack) + " has no frame that the log describes");
     }
-    return {};
+    OPENARCHIVER_TRY(AccountKey account, state_->keyring.find(content.pack.frames.front().key));
+    Hashing hashing(sink);
+    Composer composer(hashing, [&](std::size_t index, std::uint64_t size, sdk::ByteSink& target) {
+        if (index >= content.parts.size() || content.parts[index].size != size) {
+            return sdk::Status(corrupt(pack_name(content.pack) + ", frame " +
+                                       std::to_string(content.placement.frame) +
+                                       ": a composition asks for a part that the log does not "
+                                       "name"));
+        }
+        return state_->read(content.parts[index], account, target, stop);
+    });
+    sdk::Status read = state_->read(content.pack, content.placement, content.composition_size,
+                                    nullptr, composer, stop);
+    wipe_key(account);
+    OPENARCHIVER_CHECK(read);
+    OPENARCHIVER_CHECK(composer.finish());
+    return hashing.expect(content.pack, content.placement, content.id);
+}
+
+sdk::Status PackReader::read(const StoredPart& part, const AccountKey& account, sdk::ByteSink& sink,
+                             std::stop_token stop) {
+    return state_->read(part, account, sink, std::move(stop));
 }
 
 namespace {
@@ -203,8 +278,16 @@ namespace {
 // Takes a pack in order, frame by frame, so that it never lies in memory whole.
 class PackVerifier final : public sdk::ByteSink {
 public:
-    PackVerifier(const PackInfo& pack, const Keyring& keyring, FrameDecoder& decoder)
-        : pack_(pack), keyring_(keyring), decoder_(decoder), order_(pack.frames.size()) {
+    PackVerifier(const PackInfo& pack, const Keyring& keyring,
+                 const std::map<KeyId, AccountKey>& part_keys,
+                 const std::function<void(std::uint32_t, std::span<const std::byte>)>& opened,
+                 FrameDecoder& decoder)
+        : pack_(pack),
+          keyring_(keyring),
+          part_keys_(part_keys),
+          opened_(opened),
+          decoder_(decoder),
+          order_(pack.frames.size()) {
         std::iota(order_.begin(), order_.end(), 0U);
         std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
             return pack.frames[a].offset < pack.frames[b].offset;
@@ -285,12 +368,17 @@ private:
 
     void check_frame(std::uint32_t index) {
         const Frame& frame = pack_.frames[index];
-        sdk::Result<AccountKey> key = keyring_.find(frame.key);
+        const auto part = part_keys_.find(frame.key);
+        sdk::Result<AccountKey> key =
+            part != part_keys_.end() ? part->second : keyring_.find(frame.key);
         if (!key) {
             return;  // forgotten: its bytes are what they were, which is all that can be told
         }
-        if (sdk::Result<Bytes> raw = decoder_.decode(frame, index, *key, part_); !raw) {
+        sdk::Result<Bytes> raw = decoder_.decode(frame, index, *key, part_);
+        if (!raw) {
             fail(in_frame(std::move(raw.error()), pack_, index));
+        } else if (opened_) {
+            opened_(index, *raw);
         }
         wipe_key(*key);
     }
@@ -303,6 +391,8 @@ private:
 
     const PackInfo& pack_;
     const Keyring& keyring_;
+    const std::map<KeyId, AccountKey>& part_keys_;
+    const std::function<void(std::uint32_t, std::span<const std::byte>)>& opened_;
     FrameDecoder& decoder_;
     std::vector<std::uint32_t> order_;  // the frames' indices by their place in the pack
     std::size_t next_ = 0;
@@ -317,9 +407,11 @@ private:
 
 }  // namespace
 
-sdk::Status PackReader::verify(const PackInfo& pack, std::stop_token stop) {
+sdk::Status PackReader::verify(
+    const PackInfo& pack, std::stop_token stop, const std::map<KeyId, AccountKey>& part_keys,
+    const std::function<void(std::uint32_t index, std::span<const std::byte> raw)>& opened) {
     auto decoder = state_->take_decoder();
-    PackVerifier verifier(pack, state_->keyring, *decoder);
+    PackVerifier verifier(pack, state_->keyring, part_keys, opened, *decoder);
     sdk::Status got = state_->store.get(pack_key(pack.id), sdk::Range{}, verifier, std::move(stop));
     sdk::Status result = got ? verifier.result() : std::move(got);
     if (!result && result.error().code == sdk::Errc::not_found) {

@@ -59,6 +59,14 @@ struct PackWriter::State {
                 .single_content = single_content};
     }
 
+    sdk::Status begin(sdk::ByteSource& content) const {
+        if (sealed) {
+            return sdk::Error{.code = sdk::Errc::invalid_argument,
+                              .message = "a pack that waits for its store takes no more contents"};
+        }
+        return content.rewind();
+    }
+
     sdk::Result<Placement> add_small(const AccountKey& account, sdk::ByteSource& content) {
         const auto size = static_cast<std::size_t>(content.size());
         auto found = open.find(account.id);
@@ -92,7 +100,7 @@ struct PackWriter::State {
     }
 
     // Frames that an error leaves without their content stay in the pack; nothing names them.
-    sdk::Result<Placement> add_large(const AccountKey& account, sdk::ByteSource& content) {
+    sdk::Result<Placement> add_alone(const AccountKey& account, sdk::ByteSource& content) {
         const Placement placement{.frame = frames, .offset = 0};
         for (std::uint64_t left = content.size(); left > 0;) {
             FullFrame piece = new_frame(account, true);
@@ -104,6 +112,11 @@ struct PackWriter::State {
         }
         OPENARCHIVER_CHECK(expect_end(content));
         return placement;
+    }
+
+    void count(std::uint64_t size) {
+        ++contents;
+        content_bytes += size;
     }
 
     sdk::Status seal() {
@@ -137,18 +150,20 @@ PackWriter::PackWriter(std::filesystem::path spool_folder)
 PackWriter::~PackWriter() = default;
 
 sdk::Result<Placement> PackWriter::add(const AccountKey& account, sdk::ByteSource& content) {
-    if (state_->sealed) {
-        return sdk::Error{.code = sdk::Errc::invalid_argument,
-                          .message = "a pack that waits for its store takes no more contents"};
-    }
-    OPENARCHIVER_CHECK(content.rewind());
+    OPENARCHIVER_CHECK(state_->begin(content));
     const std::uint64_t size = content.size();
     OPENARCHIVER_TRY(const Placement placement, size > kLargeContent
-                                                    ? state_->add_large(account, content)
+                                                    ? state_->add_alone(account, content)
                                                     : state_->add_small(account, content));
-    ++state_->contents;
-    state_->content_bytes += size;
+    state_->count(size);
     return placement;
+}
+
+sdk::Result<std::uint32_t> PackWriter::add_part(const AccountKey& part, sdk::ByteSource& bytes) {
+    OPENARCHIVER_CHECK(state_->begin(bytes));
+    OPENARCHIVER_TRY(const Placement placement, state_->add_alone(part, bytes));
+    state_->count(bytes.size());
+    return placement.frame;
 }
 
 bool PackWriter::empty() const {

@@ -24,6 +24,7 @@ using Nonce = std::array<std::byte, 12>;
 /// What a derived key is for; the text is HKDF's `info` and part of the format.
 inline constexpr std::string_view kFramePurpose = "openarchiver frame 0";
 inline constexpr std::string_view kBlockPurpose = "openarchiver block 0";
+inline constexpr std::string_view kPartPurpose = "openarchiver part 0";
 inline constexpr std::string_view kKeyringPurpose = "openarchiver keyring 0";
 inline constexpr std::string_view kKeyCheckPurpose = "openarchiver key check 0";
 

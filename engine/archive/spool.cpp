@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -25,6 +26,11 @@ sdk::Error spool_error(std::string_view what, const std::filesystem::path& folde
                                  ": " + std::error_code(number, std::generic_category()).message() +
                                  (full ? "; free space there" : "")};
 }
+
+// What spools may have in memory beyond their thresholds, all together; of one spool, so much.
+constexpr std::int64_t kSharedMemory = 16 << 20;
+constexpr std::uint64_t kMaxGrant = 4U << 20;
+std::atomic<std::int64_t> shared_memory_left = kSharedMemory;
 
 // A file without a name: whatever happens to the process, nothing is left of it.
 sdk::Result<int> open_unlinked(const std::filesystem::path& folder) {
@@ -76,6 +82,7 @@ Spool::Spool(Spool&& other) noexcept
     : folder_(std::move(other.folder_)),
       memory_threshold_(other.memory_threshold_),
       memory_(std::exchange(other.memory_, {})),
+      granted_(std::exchange(other.granted_, 0)),
       file_(std::exchange(other.file_, -1)),
       size_(std::exchange(other.size_, 0)),
       position_(std::exchange(other.position_, 0)) {}
@@ -85,9 +92,11 @@ Spool& Spool::operator=(Spool&& other) noexcept {
         if (file_ >= 0) {
             ::close(file_);
         }
+        release_memory();
         folder_ = std::move(other.folder_);
         memory_threshold_ = other.memory_threshold_;
         memory_ = std::exchange(other.memory_, {});
+        granted_ = std::exchange(other.granted_, 0);
         file_ = std::exchange(other.file_, -1);
         size_ = std::exchange(other.size_, 0);
         position_ = std::exchange(other.position_, 0);
@@ -99,25 +108,50 @@ Spool::~Spool() {
     if (file_ >= 0) {
         ::close(file_);
     }
+    release_memory();
+}
+
+bool Spool::stays_in_memory(std::uint64_t size) {
+    if (size <= memory_threshold_ + granted_) {
+        return true;
+    }
+    if (size > memory_threshold_ + kMaxGrant) {
+        return false;
+    }
+    // Twice as much each time, as the memory grows.
+    const auto wanted = std::min(kMaxGrant, std::max(2 * granted_, memory_threshold_));
+    const std::uint64_t more = std::max(wanted, size - memory_threshold_) - granted_;
+    if (shared_memory_left.fetch_sub(static_cast<std::int64_t>(more)) <
+        static_cast<std::int64_t>(more)) {
+        shared_memory_left += static_cast<std::int64_t>(more);
+        return false;
+    }
+    granted_ += more;
+    return true;
+}
+
+void Spool::release_memory() {
+    std::vector<std::byte>().swap(memory_);  // an assignment would keep the memory
+    shared_memory_left += static_cast<std::int64_t>(std::exchange(granted_, 0));
 }
 
 // Counts bytes only once all of them are written, so that a failed write can be repeated.
 sdk::Status Spool::write(std::span<const std::byte> bytes) {
-    if (file_ < 0 && size_ + bytes.size() > memory_threshold_) {
+    if (file_ < 0 && !stays_in_memory(size_ + bytes.size())) {
         OPENARCHIVER_TRY(const int file, open_unlinked(folder_));
         if (sdk::Status moved = write_at(file, 0, memory_, folder_); !moved) {
             ::close(file);
             return moved;
         }
         file_ = file;
-        std::vector<std::byte>().swap(memory_);  // an assignment would keep the memory
+        release_memory();
     }
     if (file_ >= 0) {
         OPENARCHIVER_CHECK(write_at(file_, size_, bytes, folder_));
     } else {
         const std::uint64_t needed = size_ + bytes.size();
         if (needed > memory_.capacity()) {
-            memory_.reserve(std::max(needed, std::min(2 * needed, memory_threshold_)));
+            memory_.reserve(std::max(needed, std::min(2 * needed, memory_threshold_ + granted_)));
         }
         memory_.insert(memory_.end(), bytes.begin(), bytes.end());
     }
@@ -126,20 +160,24 @@ sdk::Status Spool::write(std::span<const std::byte> bytes) {
 }
 
 sdk::Result<std::size_t> Spool::read(std::span<std::byte> buffer) {
-    const auto wanted =
-        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size_ - position_));
+    OPENARCHIVER_TRY(const std::size_t got, read_at(position_, buffer));
+    position_ += got;
+    return got;
+}
+
+sdk::Result<std::size_t> Spool::read_at(std::uint64_t offset, std::span<std::byte> buffer) const {
+    const auto wanted = static_cast<std::size_t>(
+        std::min<std::uint64_t>(buffer.size(), size_ - std::min(offset, size_)));
     if (wanted == 0) {
         return std::size_t{0};
     }
     if (file_ < 0) {
-        std::memcpy(buffer.data(), memory_.data() + position_, wanted);
-        position_ += wanted;
+        std::memcpy(buffer.data(), memory_.data() + offset, wanted);
         return wanted;
     }
     for (;;) {
-        const ssize_t got = ::pread(file_, buffer.data(), wanted, static_cast<off_t>(position_));
+        const ssize_t got = ::pread(file_, buffer.data(), wanted, static_cast<off_t>(offset));
         if (got > 0) {
-            position_ += static_cast<std::uint64_t>(got);
             return static_cast<std::size_t>(got);
         }
         if (got < 0 && errno == EINTR) {
@@ -150,6 +188,20 @@ sdk::Result<std::size_t> Spool::read(std::span<std::byte> buffer) {
 }
 
 sdk::Status Spool::rewind() {
+    position_ = 0;
+    return {};
+}
+
+sdk::Result<std::size_t> SpoolRange::read(std::span<std::byte> buffer) {
+    OPENARCHIVER_TRY(const std::size_t got,
+                     spool_.read_at(offset_ + position_,
+                                    buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(
+                                        buffer.size(), size_ - position_)))));
+    position_ += got;
+    return got;
+}
+
+sdk::Status SpoolRange::rewind() {
     position_ = 0;
     return {};
 }

@@ -38,6 +38,10 @@ std::array<std::byte, N> array_of(const Blob& blob) {
     return bytes;
 }
 
+Blob blob(const archive::Digest& digest) {
+    return Blob(reinterpret_cast<const unsigned char*>(digest.data()), digest.size());
+}
+
 /// `has` is SQL's word on whether there is a cursor: an empty one is a cursor, too.
 std::optional<sdk::Cursor> cursor_of(Integer has, Integer format, const Blob& value) {
     if (has == 0) {
@@ -64,23 +68,23 @@ Fidelity fidelity_of(Integer value) {
 
 constexpr const char* kVersionColumns =
     "SELECT v.item, v.version, i.ref, s.id, a.account, a.id, a.address, i.id, i.left_at, c.digest,"
-    " c.size, c.pack, c.frame, c.offset, v.tag, v.media_type, v.received_at, v.archived_at,"
+    " c.size, c.content, v.tag, v.media_type, v.received_at, v.archived_at,"
     " v.message_id, v.subject, v.sender, v.fidelity"
     " FROM versions v JOIN items i ON i.item=v.item JOIN accounts a ON a.account=i.account"
     " JOIN sources s ON s.source=a.source JOIN contents c ON c.content=v.content";
 
 /// The row of kVersionColumns.
 struct VersionRow {
-    Integer item = 0, version = 0, account = 0, left_at = 0, size = 0, pack = 0, frame = 0,
-            offset = 0, received_at = 0, archived_at = 0, fidelity = 0;
+    Integer item = 0, version = 0, account = 0, left_at = 0, size = 0, content = 0, received_at = 0,
+            archived_at = 0, fidelity = 0;
     std::string ref, source, account_id, address, id, tag, media_type, message_id, subject, sender;
     Blob digest;
 
     template <typename Visit>
     void each(Poco::Data::Statement& statement, Visit&& visit) {
         each_row(statement, std::forward<Visit>(visit), item, version, ref, source, account,
-                 account_id, address, id, left_at, digest, size, pack, frame, offset, tag,
-                 media_type, received_at, archived_at, message_id, subject, sender, fidelity);
+                 account_id, address, id, left_at, digest, size, content, tag, media_type,
+                 received_at, archived_at, message_id, subject, sender, fidelity);
     }
 
     [[nodiscard]] VersionRecord record() const {
@@ -96,8 +100,7 @@ struct VersionRow {
         r.left_at = timestamp(left_at);
         r.content = array_of<32>(digest);
         r.size = static_cast<std::uint64_t>(size);
-        r.pack_key = pack;
-        r.placement = {static_cast<std::uint32_t>(frame), static_cast<std::uint64_t>(offset)};
+        r.content_key = content;
         r.content_tag = tag;
         r.media_type = media_type;
         r.received_at = timestamp(received_at);
@@ -160,6 +163,70 @@ struct CatalogReader::State {
         session,
         "SELECT count(*), coalesce(sum(left_at=0), 0), (SELECT count(*) FROM failures f WHERE"
         " f.account=? AND f.accepted=0) FROM items WHERE account=?"};
+
+    Query<std::tuple<Blob, Integer, Integer, Integer, Integer, Integer, Blob, Integer>, Integer>
+        place_of_content{session,
+                         "SELECT c.digest, c.size, c.pack, c.frame, c.offset, c.composition, p.id,"
+                         " p.size FROM contents c JOIN packs p ON p.pack=c.pack"
+                         " WHERE c.content=?"};
+    Query<std::tuple<Integer, Integer, Integer, Blob, Blob, Blob, Integer>, Integer, Integer>
+        part_of_content{session,
+                        "SELECT x.pack, x.frame, x.size, x.key, h.wrapped, p.id, p.size"
+                        " FROM content_parts cp JOIN contents c ON c.content=cp.content"
+                        " JOIN parts x ON x.part=cp.part JOIN held_parts h ON h.part=x.part"
+                        " AND h.account=c.account JOIN packs p ON p.pack=x.pack"
+                        " WHERE cp.content=? AND cp.position=?"};
+    Query<std::tuple<Integer>, Blob> find_pack{session, "SELECT replaced FROM packs WHERE id=?"};
+    Query<std::tuple<Blob, Integer, Integer, Integer>, Integer, Integer> frame{
+        session, "SELECT key, offset, stored, raw FROM frames WHERE pack=? AND frame=?"};
+
+    /// What is known of the frames that hold `size` bytes from a place on.
+    archive::PackInfo some_frames(Integer pack, const Blob& id, Integer pack_size,
+                                  const archive::Placement& from, std::uint64_t size) {
+        archive::PackInfo info;
+        info.id = array_of<32>(id);
+        info.size = static_cast<std::uint64_t>(pack_size);
+        info.first_frame = from.frame;
+        const std::uint64_t end = from.offset + size;
+        Integer number = from.frame;
+        for (std::uint64_t known = 0; known < end && frame(pack, number); ++number) {
+            info.frames.push_back({array_of<16>(frame.get<0>()),
+                                   static_cast<std::uint64_t>(frame.get<1>()),
+                                   static_cast<std::uint64_t>(frame.get<2>()),
+                                   static_cast<std::uint64_t>(frame.get<3>())});
+            known += info.frames.back().raw_size;
+        }
+        return info;
+    }
+
+    archive::StoredContent stored(Integer key) {
+        archive::StoredContent content;
+        if (!place_of_content(key)) {
+            throw Poco::NotFoundException("no such content");
+        }
+        auto& place = place_of_content;
+        content.id = array_of<32>(place.get<0>());
+        content.size = static_cast<std::uint64_t>(place.get<1>());
+        content.placement = {static_cast<std::uint32_t>(place.get<3>()),
+                             static_cast<std::uint64_t>(place.get<4>())};
+        content.composition_size = static_cast<std::uint64_t>(place.get<5>());
+        const bool composed = content.composition_size > 0;
+        content.pack =
+            some_frames(place.get<2>(), place.get<6>(), place.get<7>(), content.placement,
+                        composed ? content.composition_size : content.size);
+        for (Integer i = 0; composed && part_of_content(key, i); ++i) {
+            auto& row = part_of_content;
+            archive::StoredPart part;
+            part.frame = static_cast<std::uint32_t>(row.get<1>());
+            part.size = static_cast<std::uint64_t>(row.get<2>());
+            part.key = array_of<16>(row.get<3>());
+            part.wrapped = array_of<48>(row.get<4>());
+            part.pack =
+                some_frames(row.get<0>(), row.get<5>(), row.get<6>(), {part.frame, 0}, part.size);
+            content.parts.push_back(std::move(part));
+        }
+        return content;
+    }
 
     /// Runs `action` alone on the connection.
     template <typename Action>
@@ -440,7 +507,8 @@ Result<std::uint64_t> CatalogReader::folder_count(std::int64_t folder_key) {
 Result<Totals> CatalogReader::totals() {
     return state_->read([&]() -> Result<Totals> {
         Integer items = 0, versions = 0, version_bytes = 0, contents = 0, content_bytes = 0,
-                packs = 0, pack_bytes = 0;
+                parts = 0, part_bytes = 0, shared_bytes = 0, packs = 0, raw_bytes = 0,
+                pack_bytes = 0;
         auto& session = state_->session;
         session << "SELECT count(*) FROM items", into(items), now;
         session << "SELECT count(*), coalesce(sum(c.size), 0) FROM versions v JOIN contents c"
@@ -448,11 +516,26 @@ Result<Totals> CatalogReader::totals() {
             into(versions), into(version_bytes), now;
         session << "SELECT count(*), coalesce(sum(size), 0) FROM contents", into(contents),
             into(content_bytes), now;
-        session << "SELECT count(*), coalesce(sum(size), 0) FROM packs", into(packs),
-            into(pack_bytes), now;
+        session << "SELECT count(*), coalesce(sum(size), 0) FROM parts", into(parts),
+            into(part_bytes), now;
+        session << "SELECT coalesce(sum(p.size), 0) FROM content_parts cp"
+                   " JOIN parts p ON p.part=cp.part",
+            into(shared_bytes), now;
+        session << "SELECT count(*), coalesce(sum(size), 0) FROM packs WHERE replaced=0",
+            into(packs), into(pack_bytes), now;
+        session << "SELECT coalesce(sum(raw), 0) FROM frames", into(raw_bytes), now;
         const auto u = [](Integer n) { return static_cast<std::uint64_t>(n); };
-        return Totals{u(items),         u(versions), u(version_bytes), u(contents),
-                      u(content_bytes), u(packs),    u(pack_bytes)};
+        return Totals{.items = u(items),
+                      .versions = u(versions),
+                      .version_bytes = u(version_bytes),
+                      .contents = u(contents),
+                      .content_bytes = u(content_bytes),
+                      .parts = u(parts),
+                      .part_bytes = u(part_bytes),
+                      .shared_bytes = u(shared_bytes - part_bytes),
+                      .packs = u(packs),
+                      .raw_bytes = u(raw_bytes),
+                      .pack_bytes = u(pack_bytes)};
     });
 }
 
@@ -598,6 +681,26 @@ Result<std::vector<std::int64_t>> CatalogReader::folders_of(std::int64_t item_ke
     });
 }
 
+Result<archive::StoredContent> CatalogReader::stored(std::int64_t content_key) {
+    return state_->read([&]() -> Result<archive::StoredContent> {
+        // One moment for all of it: packs are replaced while we read.
+        state_->session << "BEGIN", now;
+        struct End {
+            Poco::Data::Session& session;
+
+            ~End() {
+                try {
+                    session << "COMMIT", now;
+                } catch (const Poco::Exception&) {
+                    // A snapshot is let go with its connection, too.
+                }
+            }
+        } const end{state_->session};
+
+        return state_->stored(content_key);
+    });
+}
+
 Result<archive::PackInfo> CatalogReader::pack(std::int64_t pack_key) {
     return state_->read([&]() -> Result<archive::PackInfo> {
         archive::PackInfo info;
@@ -628,10 +731,79 @@ Result<archive::PackInfo> CatalogReader::pack(std::int64_t pack_key) {
     });
 }
 
+Result<std::vector<PartRecord>> CatalogReader::parts_in(const archive::Digest& pack) {
+    return state_->read([&]() -> Result<std::vector<PartRecord>> {
+        std::vector<PartRecord> records;
+        Poco::Data::Statement statement(state_->session);
+        PartRecord r;
+        Blob digest, key, wrapped;
+        Integer size = 0, frame = 0;
+        statement << "SELECT x.part, x.digest, x.size, x.key, h.wrapped, x.frame, s.id, a.id"
+                     " FROM parts x JOIN packs p ON p.pack=x.pack JOIN held_parts h"
+                     " ON h.part=x.part JOIN accounts a ON a.account=h.account"
+                     " JOIN sources s ON s.source=a.source WHERE p.id=? ORDER BY x.frame, x.part",
+            bind(blob(pack));
+        each_row(
+            statement,
+            [&] {
+                r.held = {.id = array_of<32>(digest),
+                          .size = static_cast<std::uint64_t>(size),
+                          .key = array_of<16>(key),
+                          .wrapped = array_of<48>(wrapped),
+                          .pack = pack,
+                          .frame = static_cast<std::uint32_t>(frame)};
+                records.push_back(r);
+            },
+            r.key, digest, size, key, wrapped, frame, r.source, r.account);
+        return records;
+    });
+}
+
+Result<std::vector<SmallPack>> CatalogReader::small_packs(std::uint64_t size,
+                                                          std::uint64_t full_frame) {
+    return state_->read([&]() -> Result<std::vector<SmallPack>> {
+        std::vector<SmallPack> packs;
+        Poco::Data::Statement statement(state_->session);
+        Integer key = 0, stored = 0, raw = 0;
+        statement << "SELECT p.pack, p.size, sum(f.raw) FROM packs p JOIN frames f ON f.pack=p.pack"
+                     " WHERE p.replaced=0 AND p.size<? GROUP BY p.pack HAVING max(f.raw)<?"
+                     " ORDER BY p.pack",
+            bind(static_cast<Integer>(size)), bind(static_cast<Integer>(full_frame));
+        each_row(
+            statement,
+            [&] {
+                packs.push_back({.key = key,
+                                 .size = static_cast<std::uint64_t>(stored),
+                                 .raw_bytes = static_cast<std::uint64_t>(raw)});
+            },
+            key, stored, raw);
+        return packs;
+    });
+}
+
+Result<std::optional<PackRecord>> CatalogReader::find_pack(const archive::Digest& id) {
+    return state_->read([&]() -> Result<std::optional<PackRecord>> {
+        if (!state_->find_pack(blob(id))) {
+            return std::optional<PackRecord>();
+        }
+        return std::optional(PackRecord{.replaced_at = timestamp(state_->find_pack.get<0>())});
+    });
+}
+
+Result<sdk::Timestamp> CatalogReader::packs_collected_at() {
+    return state_->read([&]() -> Result<sdk::Timestamp> {
+        Integer at = 0;
+        state_->session << "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta"
+                           " WHERE key='packs_collected_at'), 0)",
+            into(at), now;
+        return timestamp(at);
+    });
+}
+
 Status CatalogReader::visit_packs(const std::function<Status(const archive::PackInfo&)>& visit) {
     std::vector<Integer> keys;
     OPENARCHIVER_CHECK(state_->read([&]() -> Status {
-        state_->session << "SELECT pack FROM packs ORDER BY pack", into(keys), now;
+        state_->session << "SELECT pack FROM packs WHERE replaced=0 ORDER BY pack", into(keys), now;
         return {};
     }));
     for (const Integer key : keys) {

@@ -68,7 +68,18 @@ public:
     /// The folders that hold the item; once it has left, the one that it was in last.
     sdk::Result<std::vector<std::int64_t>> folders_of(std::int64_t item_key);
 
+    /// Where a version's content is now: packs may be replaced by others.
+    sdk::Result<archive::StoredContent> stored(std::int64_t content_key);
     sdk::Result<archive::PackInfo> pack(std::int64_t pack_key);
+    /// The parts in a pack, by frame, each as many times as accounts hold it.
+    sdk::Result<std::vector<PartRecord>> parts_in(const archive::Digest& pack);
+    /// Packs of less than `size` bytes none of whose frames is full (`full_frame` decompressed
+    /// bytes): no content goes on from one of their frames to the next. Oldest first.
+    sdk::Result<std::vector<SmallPack>> small_packs(std::uint64_t size, std::uint64_t full_frame);
+    /// Nothing: the log names no such pack.
+    sdk::Result<std::optional<PackRecord>> find_pack(const archive::Digest& id);
+    /// When PacksCollected was last noted; 0: never.
+    sdk::Result<sdk::Timestamp> packs_collected_at();
     sdk::Status visit_packs(const std::function<sdk::Status(const archive::PackInfo&)>& visit);
 
     /// In the order in which they were placed, released ones included.

@@ -148,18 +148,49 @@ struct Statements {
 
     Query<OneInteger, Blob> find_pack{s, "SELECT pack FROM packs WHERE id=?"};
     Query<NoRow, Blob, Integer> put_pack{s, "INSERT OR IGNORE INTO packs(id, size) VALUES(?,?)"};
+    Query<NoRow, Integer, Integer> size_pack{s, "UPDATE packs SET size=? WHERE pack=?"};
+    Query<OneInteger, Integer> pack_replaced{s, "SELECT replaced FROM packs WHERE pack=?"};
+    Query<NoRow, Integer, Integer> replace_pack{s, "UPDATE packs SET replaced=? WHERE pack=?"};
+    Query<NoRow, Integer> remove_frames{s, "DELETE FROM frames WHERE pack=?"};
+    Query<NoRow, Integer, Integer, Integer, Integer, Integer> move_contents{
+        s, "UPDATE contents SET pack=?, frame=?, offset=offset+? WHERE pack=? AND frame=?"};
+    Query<NoRow, Integer, Integer, Integer, Integer> move_parts{
+        s, "UPDATE parts SET pack=?, frame=? WHERE pack=? AND frame=?"};
     Query<NoRow, Integer, Integer, Blob, Integer, Integer, Integer> put_frame{
         s,
         "INSERT OR IGNORE INTO frames(pack, frame, key, offset, stored, raw)"
         " VALUES(?,?,?,?,?,?)"};
     Query<OneInteger, Integer, Blob> find_content{
         s, "SELECT content FROM contents WHERE account=? AND digest=?"};
-    Query<std::tuple<Blob, Integer, Integer>, Integer, Blob> place_of_content{
+    Query<std::tuple<Blob, Integer, Integer, Integer, Integer>, Integer, Blob> place_of_content{
         s,
-        "SELECT p.id, c.frame, c.offset FROM contents c JOIN packs p ON p.pack=c.pack"
-        " WHERE c.account=? AND c.digest=?"};
-    Query<NoRow, Integer, Blob, Integer, Integer, Integer, Integer> put_content{
-        s, "INSERT INTO contents(account, digest, size, pack, frame, offset) VALUES(?,?,?,?,?,?)"};
+        "SELECT p.id, c.frame, c.offset, c.composition, c.content FROM contents c"
+        " JOIN packs p ON p.pack=c.pack WHERE c.account=? AND c.digest=?"};
+    Query<NoRow, Integer, Blob, Integer, Integer, Integer, Integer, Integer> put_content{
+        s,
+        "INSERT INTO contents(account, digest, size, pack, frame, offset, composition)"
+        " VALUES(?,?,?,?,?,?,?)"};
+    Query<OneInteger, Blob> find_part_by_key{s, "SELECT part FROM parts WHERE key=?"};
+    Query<NoRow, Blob, Blob, Integer, Integer, Integer> put_part{
+        s, "INSERT INTO parts(digest, key, size, pack, frame) VALUES(?,?,?,?,?)"};
+    Query<NoRow, Integer, Integer, Blob> put_held_part{
+        s, "INSERT OR IGNORE INTO held_parts(part, account, wrapped) VALUES(?,?,?)"};
+    Query<NoRow, Integer, Integer, Integer> put_content_part{
+        s, "INSERT INTO content_parts(content, position, part) VALUES(?,?,?)"};
+    Query<std::tuple<Blob, Integer, Blob, Blob, Blob, Integer>, Integer, Integer> part_of_content{
+        s,
+        "SELECT x.digest, x.size, x.key, h.wrapped, p.id, x.frame FROM content_parts cp"
+        " JOIN contents c ON c.content=cp.content JOIN parts x ON x.part=cp.part"
+        " JOIN held_parts h ON h.part=x.part AND h.account=c.account"
+        " JOIN packs p ON p.pack=x.pack WHERE cp.content=? AND cp.position=?"};
+    Query<std::tuple<Blob, Integer, Blob, Blob, Blob, Integer, std::string, std::string>, Blob,
+          Integer>
+        find_part{
+            s,
+            "SELECT x.digest, x.size, x.key, h.wrapped, p.id, x.frame, s.id, a.id FROM parts x"
+            " JOIN held_parts h ON h.part=x.part JOIN accounts a ON a.account=h.account"
+            " JOIN sources s ON s.source=a.source JOIN packs p ON p.pack=x.pack"
+            " WHERE x.digest=? AND x.class=0 ORDER BY h.account=? DESC LIMIT 1"};
 
     Query<OneInteger, Integer, std::string> find_item{
         s, "SELECT item FROM items WHERE account=? AND id=?"};
@@ -376,15 +407,49 @@ struct CatalogWriter::State {
         sql.folder_removed(millis(scope.at), folder(scope.account, e.folder));
     }
 
-    void apply(const Scope&, const PackStored& e) {
+    void apply(const Scope& scope, const PackStored& e) {
         const Integer key = pack(e.pack.id);
-        session << "UPDATE packs SET size=? WHERE pack=?", bind(static_cast<Integer>(e.pack.size)),
-            bind(key), now;
+        if (sql.pack_replaced(key) && sql.pack_replaced.get<0>() != 0) {
+            return;  // an event that is applied again; the pack's contents are elsewhere by now
+        }
+        sql.size_pack(static_cast<Integer>(e.pack.size), key);
         Integer index = 0;
         for (const auto& frame : e.pack.frames) {
             sql.put_frame(key, index++, blob(frame.key), static_cast<Integer>(frame.offset),
                           static_cast<Integer>(frame.stored_size),
                           static_cast<Integer>(frame.raw_size));
+        }
+        for (const auto& replaced : e.replaces) {
+            replace(scope, pack(replaced.id), replaced, key);
+        }
+    }
+
+    void replace(const Scope& scope, Integer old, const ReplacedPack& replaced, Integer by) {
+        if (sql.pack_replaced(old) && sql.pack_replaced.get<0>() != 0) {
+            return;
+        }
+        Integer index = 0;
+        for (const auto& place : replaced.frames) {
+            sql.move_contents(by, place.frame, static_cast<Integer>(place.offset), old, index);
+            sql.move_parts(by, place.frame, old, index);
+            ++index;
+        }
+        sql.remove_frames(old);
+        sql.replace_pack(millis(scope.at), old);
+    }
+
+    void put_parts(Integer account, Integer content, const std::vector<PartHeld>& parts) {
+        Integer position = 0;
+        for (const auto& part : parts) {
+            const Blob key = blob(part.key);
+            if (!sql.find_part_by_key(key)) {
+                sql.put_part(blob(part.id), key, static_cast<Integer>(part.size), pack(part.pack),
+                             part.frame);
+                sql.find_part_by_key(key);
+            }
+            const Integer row = sql.find_part_by_key.get<0>();
+            sql.put_held_part(row, account, blob(part.wrapped));
+            sql.put_content_part(content, position++, row);
         }
     }
 
@@ -394,9 +459,11 @@ struct CatalogWriter::State {
         if (sql.find_content(scope.account, digest)) {
             content = sql.find_content.get<0>();
         } else {
-            sql.put_content(scope.account, digest, static_cast<Integer>(e.size), pack(e.pack),
-                            e.placement.frame, static_cast<Integer>(e.placement.offset));
+            sql.put_content(scope.account, digest, static_cast<Integer>(e.size), pack(e.place.pack),
+                            e.place.placement.frame, static_cast<Integer>(e.place.placement.offset),
+                            static_cast<Integer>(e.place.composition_size));
             content = sql.put_content.last_row();
+            put_parts(scope.account, content, e.place.parts);
         }
         Integer key = item(scope.account, e.item);
         const bool is_new = key == 0;
@@ -512,7 +579,11 @@ struct CatalogWriter::State {
                            " WHERE item IN (SELECT item FROM items WHERE account=?)",
                 bind(account), now;
         }
-        for (const char* of_account : {"items", "contents", "failures", "folders", "accounts"}) {
+        session << "DELETE FROM content_parts WHERE content IN"
+                   " (SELECT content FROM contents WHERE account=?)",
+            bind(account), now;
+        for (const char* of_account :
+             {"items", "contents", "held_parts", "failures", "folders", "accounts"}) {
             session << std::string("DELETE FROM ") + of_account + " WHERE account=?", bind(account),
                 now;
         }
@@ -630,6 +701,11 @@ struct CatalogWriter::State {
                        " (SELECT account FROM accounts WHERE source=?)",
                 bind(source(n.source)), now;
         }
+    }
+
+    void note(sdk::Timestamp at, const PacksCollected&) {
+        session << "INSERT OR REPLACE INTO meta(key, value) VALUES('packs_collected_at', ?)",
+            bind(std::to_string(millis(at))), now;
     }
 
     Status add_head(const evidence::Positions& positions, const Seal& seal) {
@@ -849,19 +925,55 @@ Status CatalogWriter::add_head(const evidence::Positions& positions, const Seal&
     return state_->transaction([&] { return state_->add_head(positions, seal); });
 }
 
-Result<std::optional<CatalogWriter::KnownContent>> CatalogWriter::find_content(
-    std::string_view source, std::string_view account, const archive::Digest& content) {
-    return translated("reading the catalog", [&]() -> Result<std::optional<KnownContent>> {
+namespace {
+
+/// The columns of part_of_content and find_part.
+template <typename PartQuery>
+PartHeld part_of(PartQuery& query) {
+    PartHeld part;
+    copy(query.template get<0>(), part.id);
+    part.size = static_cast<std::uint64_t>(query.template get<1>());
+    copy(query.template get<2>(), part.key);
+    copy(query.template get<3>(), part.wrapped);
+    copy(query.template get<4>(), part.pack);
+    part.frame = static_cast<std::uint32_t>(query.template get<5>());
+    return part;
+}
+
+}  // namespace
+
+Result<std::optional<ContentPlace>> CatalogWriter::find_content(std::string_view source,
+                                                                std::string_view account,
+                                                                const archive::Digest& content) {
+    return translated("reading the catalog", [&]() -> Result<std::optional<ContentPlace>> {
         auto& sql = state_->sql;
         const Integer in_account = state_->known_account(std::string(source), std::string(account));
         if (in_account == 0 || !sql.place_of_content(in_account, blob(content))) {
-            return std::optional<KnownContent>();
+            return std::optional<ContentPlace>();
         }
-        KnownContent known;
+        ContentPlace known;
         copy(sql.place_of_content.get<0>(), known.pack);
         known.placement.frame = static_cast<std::uint32_t>(sql.place_of_content.get<1>());
         known.placement.offset = static_cast<std::uint64_t>(sql.place_of_content.get<2>());
-        return std::optional<KnownContent>(known);
+        known.composition_size = static_cast<std::uint64_t>(sql.place_of_content.get<3>());
+        const Integer key = sql.place_of_content.get<4>();
+        for (Integer i = 0; known.composition_size > 0 && sql.part_of_content(key, i); ++i) {
+            known.parts.push_back(part_of(sql.part_of_content));
+        }
+        return std::optional<ContentPlace>(std::move(known));
+    });
+}
+
+Result<std::optional<CatalogWriter::KnownPart>> CatalogWriter::find_part(
+    std::string_view source, std::string_view account, const archive::Digest& part) {
+    return translated("reading the catalog", [&]() -> Result<std::optional<KnownPart>> {
+        auto& sql = state_->sql;
+        const Integer in_account = state_->known_account(std::string(source), std::string(account));
+        if (!sql.find_part(blob(part), in_account)) {
+            return std::optional<KnownPart>();
+        }
+        return std::optional<KnownPart>(
+            {part_of(sql.find_part), sql.find_part.get<6>(), sql.find_part.get<7>()});
     });
 }
 

@@ -66,14 +66,21 @@ public:
     sdk::Status add_head(const evidence::Positions& positions, const Seal& seal);
 
     /// The place of a content that the account already has.
-    struct KnownContent {
-        archive::Digest pack{};
-        archive::Placement placement;
-    };
-
-    sdk::Result<std::optional<KnownContent>> find_content(std::string_view source,
+    sdk::Result<std::optional<ContentPlace>> find_content(std::string_view source,
                                                           std::string_view account,
                                                           const archive::Digest& content);
+
+    /// A part that is in the archive, as one account holds it.
+    struct KnownPart {
+        PartHeld part;
+        std::string source;
+        std::string account;
+    };
+
+    /// As the given account holds it, if it does; otherwise as another one does.
+    sdk::Result<std::optional<KnownPart>> find_part(std::string_view source,
+                                                    std::string_view account,
+                                                    const archive::Digest& part);
 
 private:
     static sdk::Result<std::unique_ptr<CatalogWriter>> open_for(const std::filesystem::path& file,

@@ -213,6 +213,19 @@ struct Writer {
                 json::array{key_hex(frame.key), frame.offset, frame.stored_size, frame.raw_size});
         }
         out["frames"] = std::move(frames);
+        if (!e.replaces.empty()) {
+            json::array replaces;
+            replaces.reserve(e.replaces.size());
+            for (const auto& replaced : e.replaces) {
+                json::array places;
+                places.reserve(replaced.frames.size());
+                for (const auto& place : replaced.frames) {
+                    places.push_back(json::array{place.frame, place.offset});
+                }
+                replaces.push_back(json::array{archive::to_hex(replaced.id), std::move(places)});
+            }
+            out["replaces"] = std::move(replaces);
+        }
     }
 
     void operator()(const ItemArchived& e) const {
@@ -223,9 +236,20 @@ struct Writer {
         put_bytes(out, "folder", e.folder);
         out["content"] = archive::to_hex(e.content);
         out["size"] = e.size;
-        out["pack"] = archive::to_hex(e.pack);
-        out["frame"] = e.placement.frame;
-        out["offset"] = e.placement.offset;
+        out["pack"] = archive::to_hex(e.place.pack);
+        out["frame"] = e.place.placement.frame;
+        out["offset"] = e.place.placement.offset;
+        if (e.place.composition_size > 0) {
+            out["composition"] = e.place.composition_size;
+            json::array parts;
+            parts.reserve(e.place.parts.size());
+            for (const auto& part : e.place.parts) {
+                parts.push_back(json::array{archive::to_hex(part.id), part.size, key_hex(part.key),
+                                            archive::to_hex(part.wrapped),
+                                            archive::to_hex(part.pack), part.frame});
+            }
+            out["parts"] = std::move(parts);
+        }
         if (e.received_at) {
             out["received_at"] = millis(*e.received_at);
         }
@@ -336,6 +360,21 @@ sdk::Errc errc_from(std::string_view name) {
     return Errc::internal;
 }
 
+template <std::size_t N>
+Result<std::array<std::byte, N>> array_from(const json::value& value) {
+    if (!value.is_string()) {
+        return Error{Errc::corrupt, "an event has something else where base16 should be"};
+    }
+    OPENARCHIVER_TRY(const std::string bytes, bytes_from_hex(value.get_string()));
+    std::array<std::byte, N> array{};
+    if (bytes.size() != N) {
+        return Error{Errc::corrupt, "an event has base16 of a wrong length"};
+    }
+    std::transform(bytes.begin(), bytes.end(), array.begin(),
+                   [](char c) { return static_cast<std::byte>(c); });
+    return array;
+}
+
 Result<archive::PackInfo> read_pack(const Reader& in) {
     archive::PackInfo pack;
     OPENARCHIVER_TRY(pack.id, archive::digest_from_hex(in.text("id")));
@@ -346,22 +385,60 @@ Result<archive::PackInfo> read_pack(const Reader& in) {
     }
     for (const auto& entry : *frames) {
         const auto* fields = entry.if_array();
-        if (fields == nullptr || fields->size() < 4 || !(*fields)[0].is_string()) {
+        if (fields == nullptr || fields->size() < 4) {
             return Error{Errc::corrupt, "a pack event has a malformed frame"};
         }
         archive::Frame frame;
-        OPENARCHIVER_TRY(const std::string key, bytes_from_hex((*fields)[0].get_string()));
-        if (key.size() != frame.key.size()) {
-            return Error{Errc::corrupt, "a pack event has a malformed key id"};
-        }
-        std::transform(key.begin(), key.end(), frame.key.begin(),
-                       [](char c) { return static_cast<std::byte>(c); });
+        OPENARCHIVER_TRY(frame.key, array_from<16>((*fields)[0]));
         frame.offset = static_cast<std::uint64_t>(Reader::as_number((*fields)[1]));
         frame.stored_size = static_cast<std::uint64_t>(Reader::as_number((*fields)[2]));
         frame.raw_size = static_cast<std::uint64_t>(Reader::as_number((*fields)[3]));
         pack.frames.push_back(frame);
     }
     return pack;
+}
+
+Result<std::vector<ReplacedPack>> read_replaced(const json::array& list) {
+    std::vector<ReplacedPack> packs;
+    for (const auto& entry : list) {
+        const auto* fields = entry.if_array();
+        const auto* places =
+            fields != nullptr && fields->size() >= 2 ? (*fields)[1].if_array() : nullptr;
+        if (places == nullptr) {
+            return Error{Errc::corrupt, "a pack event has a malformed replaced pack"};
+        }
+        ReplacedPack pack;
+        OPENARCHIVER_TRY(pack.id, array_from<32>((*fields)[0]));
+        for (const auto& value : *places) {
+            const auto* place = value.if_array();
+            if (place == nullptr || place->size() < 2) {
+                return Error{Errc::corrupt, "a pack event has a malformed replaced frame"};
+            }
+            pack.frames.push_back({static_cast<std::uint32_t>(Reader::as_number((*place)[0])),
+                                   static_cast<std::uint64_t>(Reader::as_number((*place)[1]))});
+        }
+        packs.push_back(std::move(pack));
+    }
+    return packs;
+}
+
+Result<std::vector<PartHeld>> read_parts(const json::array& list) {
+    std::vector<PartHeld> parts;
+    for (const auto& entry : list) {
+        const auto* fields = entry.if_array();
+        if (fields == nullptr || fields->size() < 6) {
+            return Error{Errc::corrupt, "an item event has a malformed part"};
+        }
+        PartHeld part;
+        OPENARCHIVER_TRY(part.id, array_from<32>((*fields)[0]));
+        part.size = static_cast<std::uint64_t>(Reader::as_number((*fields)[1]));
+        OPENARCHIVER_TRY(part.key, array_from<16>((*fields)[2]));
+        OPENARCHIVER_TRY(part.wrapped, array_from<48>((*fields)[3]));
+        OPENARCHIVER_TRY(part.pack, array_from<32>((*fields)[4]));
+        part.frame = static_cast<std::uint32_t>(Reader::as_number((*fields)[5]));
+        parts.push_back(part);
+    }
+    return parts;
 }
 
 Result<ItemArchived> read_item(const Reader& in) {
@@ -372,9 +449,13 @@ Result<ItemArchived> read_item(const Reader& in) {
     e.folder = in.text("folder");
     OPENARCHIVER_TRY(e.content, archive::digest_from_hex(in.text("content")));
     e.size = in.size("size");
-    OPENARCHIVER_TRY(e.pack, archive::digest_from_hex(in.text("pack")));
-    e.placement.frame = static_cast<std::uint32_t>(in.number("frame"));
-    e.placement.offset = in.size("offset");
+    OPENARCHIVER_TRY(e.place.pack, archive::digest_from_hex(in.text("pack")));
+    e.place.placement.frame = static_cast<std::uint32_t>(in.number("frame"));
+    e.place.placement.offset = in.size("offset");
+    e.place.composition_size = in.size("composition");
+    if (const auto* parts = in.array("parts"); parts != nullptr) {
+        OPENARCHIVER_TRY(e.place.parts, read_parts(*parts));
+    }
     e.received_at = in.time("received_at");
     e.message_id = in.text("message_id");
     e.subject = in.text("subject");
@@ -429,7 +510,11 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
     }
     if (kind == "pack") {
         OPENARCHIVER_TRY(auto pack, read_pack(in));
-        return Body(PackStored{std::move(pack)});
+        PackStored e{.pack = std::move(pack)};
+        if (const auto* replaces = in.array("replaces"); replaces != nullptr) {
+            OPENARCHIVER_TRY(e.replaces, read_replaced(*replaces));
+        }
+        return Body(std::move(e));
     }
     if (kind == "folder") {
         FolderSeen e;

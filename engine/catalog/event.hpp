@@ -37,8 +37,37 @@ struct FolderRemoved {
     std::string folder;
 };
 
+/// A pack whose contents are in another one now.
+struct ReplacedPack {
+    archive::Digest id{};
+    /// Where the bytes of each of its frames begin in the other pack.
+    std::vector<archive::Placement> frames;
+};
+
 struct PackStored {
     archive::PackInfo pack;
+    std::vector<ReplacedPack> replaces = {};
+};
+
+/// A part of a composition, as one account holds it.
+struct PartHeld {
+    archive::Digest id{};  ///< SHA-256 of its bytes
+    std::uint64_t size = 0;
+    archive::KeyId key{};
+    archive::WrappedKey wrapped{};
+    archive::Digest pack{};
+    std::uint32_t frame = 0;
+
+    bool operator==(const PartHeld&) const = default;
+};
+
+/// Where a content is.
+struct ContentPlace {
+    archive::Digest pack{};
+    archive::Placement placement;
+    /// Of the composition that is at that place; 0: the content itself is.
+    std::uint64_t composition_size = 0;
+    std::vector<PartHeld> parts;  ///< of the composition, in order
 };
 
 enum class Fidelity : std::uint8_t { exact, reconstructed };
@@ -51,8 +80,7 @@ struct ItemArchived {
     std::string folder;
     archive::Digest content{};
     std::uint64_t size = 0;
-    archive::Digest pack{};
-    archive::Placement placement;
+    ContentPlace place;
     std::optional<sdk::Timestamp> received_at;
     std::string message_id;
     std::string subject;

@@ -83,8 +83,12 @@ struct RetryRequested {
     std::string source;
 };
 
-using NoteBody = std::variant<CursorMoved, FolderVisited, FoldersCounted, FoldersCompared,
-                              AccountVisited, RunStarted, RunEnded, RetryFailed, RetryRequested>;
+/// Packs that nothing needs were looked for and removed.
+struct PacksCollected {};
+
+using NoteBody =
+    std::variant<CursorMoved, FolderVisited, FoldersCounted, FoldersCompared, AccountVisited,
+                 RunStarted, RunEnded, RetryFailed, RetryRequested, PacksCollected>;
 
 struct Note {
     sdk::Timestamp at;

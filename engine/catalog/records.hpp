@@ -103,10 +103,9 @@ struct VersionRecord {
     std::string address;
     std::string item;
     sdk::Timestamp left_at;  ///< 0: in its account
+    std::int64_t content_key = 0;
     archive::Digest content{};
     std::uint64_t size = 0;
-    std::int64_t pack_key = 0;
-    archive::Placement placement;
     std::string content_tag;
     std::string media_type;
     sdk::Timestamp received_at;  ///< 0: unknown
@@ -173,13 +172,35 @@ struct ForgottenRecord {
     sdk::Timestamp at;
 };
 
+/// A part as one account holds it.
+struct PartRecord {
+    std::int64_t key = 0;
+    PartHeld held;
+    std::string source;
+    std::string account;
+};
+
+struct SmallPack {
+    std::int64_t key = 0;
+    std::uint64_t size = 0;
+    std::uint64_t raw_bytes = 0;  ///< of its frames, decompressed
+};
+
+struct PackRecord {
+    sdk::Timestamp replaced_at;  ///< 0: it holds contents
+};
+
 struct Totals {
     std::uint64_t items = 0;
     std::uint64_t versions = 0;
     std::uint64_t version_bytes = 0;  ///< what the versions' contents add up to
     std::uint64_t contents = 0;
     std::uint64_t content_bytes = 0;  ///< each content of an account counted once
+    std::uint64_t parts = 0;
+    std::uint64_t part_bytes = 0;    ///< each part counted once
+    std::uint64_t shared_bytes = 0;  ///< what was not stored again because parts are shared
     std::uint64_t packs = 0;
+    std::uint64_t raw_bytes = 0;  ///< of the packs' frames, decompressed
     std::uint64_t pack_bytes = 0;
 };
 

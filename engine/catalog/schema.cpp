@@ -102,6 +102,24 @@ constexpr const char* kVersion4[] = {
     " forgotten_by TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(source, account)) WITHOUT ROWID",
 };
 
+// Decoded parts. `class` is the retention class within which a part is shared; there is but one
+// class, 0, until there are retention policies. A pack that was replaced keeps its row, so that the
+// event that named it can be applied again without harm.
+constexpr const char* kVersion5[] = {
+    "ALTER TABLE contents ADD COLUMN composition INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE packs ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0",  // when
+    "CREATE TABLE parts(part INTEGER PRIMARY KEY, digest BLOB NOT NULL,"
+    " class INTEGER NOT NULL DEFAULT 0, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
+    " pack INTEGER NOT NULL, frame INTEGER NOT NULL)",
+    "CREATE INDEX parts_by_digest ON parts(digest, class)",
+    "CREATE INDEX parts_by_place ON parts(pack, frame)",
+    "CREATE TABLE held_parts(part INTEGER NOT NULL, account INTEGER NOT NULL,"
+    " wrapped BLOB NOT NULL, PRIMARY KEY(part, account)) WITHOUT ROWID",
+    "CREATE TABLE content_parts(content INTEGER NOT NULL, position INTEGER NOT NULL,"
+    " part INTEGER NOT NULL, PRIMARY KEY(content, position)) WITHOUT ROWID",
+    "CREATE INDEX contents_by_place ON contents(pack, frame)",
+};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
@@ -153,6 +171,9 @@ Status migrate(const std::filesystem::path& file) {
         }
         if (version < 4) {
             step(session, kVersion4, 4);
+        }
+        if (version < 5) {
+            step(session, kVersion5, 5);
         }
         return {};
     });

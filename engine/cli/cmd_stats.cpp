@@ -10,6 +10,8 @@ namespace {
 
 struct Savings {
     std::int64_t deduplication;
+    /// Negative where compositions take more than decoding saves.
+    std::int64_t decoding;
     /// Negative where the packs' own structure takes more than compression saves.
     std::int64_t compression;
 };
@@ -18,8 +20,9 @@ Savings savings_of(const catalog::Totals& totals) {
     const auto difference = [](std::uint64_t a, std::uint64_t b) {
         return static_cast<std::int64_t>(a) - static_cast<std::int64_t>(b);
     };
-    return {difference(totals.version_bytes, totals.content_bytes),
-            difference(totals.content_bytes, totals.pack_bytes)};
+    const std::uint64_t unique = totals.content_bytes - totals.shared_bytes;
+    return {difference(totals.version_bytes, unique), difference(unique, totals.raw_bytes),
+            difference(totals.raw_bytes, totals.pack_bytes)};
 }
 
 std::string share(std::int64_t part, std::uint64_t whole) {
@@ -45,11 +48,13 @@ Outcome run_stats(Command& command) {
             boost::json::object{{"items", totals.items},
                                 {"versions", totals.versions},
                                 {"contents", totals.contents},
+                                {"parts", totals.parts},
                                 {"packs", totals.packs},
                                 {"bytes_in", totals.version_bytes},
                                 {"bytes_unique", totals.content_bytes},
                                 {"bytes_stored", totals.pack_bytes},
                                 {"saved_by_deduplication", saved.deduplication},
+                                {"saved_by_decoding", saved.decoding},
                                 {"saved_by_compression", saved.compression}}));
         return ExitCode::done;
     }
@@ -57,11 +62,14 @@ Outcome run_stats(Command& command) {
     table.row({"items", count_text(totals.items)});
     table.row({"versions", count_text(totals.versions)});
     table.row({"contents", count_text(totals.contents)});
+    table.row({"parts", count_text(totals.parts)});
     table.row({"packs", count_text(totals.packs)});
     table.row({"bytes in", size_text(totals.version_bytes)});
     table.row({"bytes stored", size_text(totals.pack_bytes)});
     table.row({"saved by deduplication", signed_size(saved.deduplication) +
                                              share(saved.deduplication, totals.version_bytes)});
+    table.row({"saved by decoding",
+               signed_size(saved.decoding) + share(saved.decoding, totals.version_bytes)});
     table.row({"saved by compression",
                signed_size(saved.compression) + share(saved.compression, totals.version_bytes)});
     command.print(table.text());

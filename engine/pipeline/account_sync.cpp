@@ -841,7 +841,11 @@ Status AccountSync::put_content(const Task& task, Fetched content, catalog::Fide
     event.subject = std::move(headers.subject);
     event.from = std::move(headers.from);
     event.fidelity = fidelity;
-    return put(std::move(event), std::move(content.bytes),
+    auto split = archive::split_content(std::move(*content.bytes), run_.spool_folder);
+    if (!split) {
+        return spool_failed(split.error());
+    }
+    return put(std::move(event), std::make_unique<archive::SplitContent>(std::move(*split)),
                [self = shared_from_this(), task, size, fidelity] {
                    self->acknowledged(task, size, fidelity);
                });
@@ -1134,7 +1138,7 @@ Error AccountSync::spool_failed(Error error) {
     return error;
 }
 
-Status AccountSync::put(catalog::EventBody body, std::unique_ptr<archive::Spool> content,
+Status AccountSync::put(catalog::EventBody body, std::unique_ptr<archive::SplitContent> content,
                         std::function<void()> acknowledge) {
     Entry entry;
     entry.source = account_.source;

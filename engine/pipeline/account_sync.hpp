@@ -205,7 +205,8 @@ private:
     void abort(sdk::Error error);
     sdk::Error spool_failed(sdk::Error error);
 
-    sdk::Status put(catalog::EventBody body, std::unique_ptr<archive::Spool> content = nullptr,
+    sdk::Status put(catalog::EventBody body,
+                    std::unique_ptr<archive::SplitContent> content = nullptr,
                     std::function<void()> acknowledge = nullptr);
     void note(catalog::NoteBody body);
     bool sleep(std::chrono::milliseconds time);

@@ -5,12 +5,17 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <type_traits>
+#include <utility>
+
+#include "archive/part_key.hpp"
+#include "catalog/catalog_reader.hpp"
+#include "pipeline/pack_collection.hpp"
 
 namespace openarchiver::pipeline {
 
 using sdk::Errc;
 using sdk::Error;
+using sdk::Result;
 using sdk::Status;
 
 namespace {
@@ -19,11 +24,28 @@ sdk::Timestamp now_of(const sdk::Clock& clock) {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
 }
 
+/// What was put into the open pack learns its name.
+void name_pack(catalog::ContentPlace& place, const archive::Digest& pack) {
+    constexpr archive::Digest kOpenPack{};
+    if (place.pack == kOpenPack) {
+        place.pack = pack;
+    }
+    for (auto& part : place.parts) {
+        if (part.pack == kOpenPack) {
+            part.pack = pack;
+        }
+    }
+}
+
 }  // namespace
 
 Committer::Committer(access::ArchiveWriter& archive, sdk::Clock& clock,
                      std::shared_ptr<spdlog::logger> log)
-    : archive_(archive), clock_(clock), log_(std::move(log)), packs_(archive.spool_folder()) {
+    : archive_(archive),
+      clock_(clock),
+      log_(std::move(log)),
+      packs_(archive.spool_folder()),
+      compaction_(archive, log_) {
     thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
 }
 
@@ -38,7 +60,7 @@ std::uint64_t Committer::weight(const Entry& entry) const {
     // contents count as well: each holds disk space and an open file.
     constexpr std::uint64_t kEventBytes = 512;
     return kEventBytes +
-           (entry.content ? std::max(entry.content->memory(), entry.content->size()) : 0);
+           (entry.content ? entry.content->stored.size() + entry.content->part_bytes.size() : 0);
 }
 
 Status Committer::put(Entry entry, std::stop_token stop) {
@@ -104,6 +126,20 @@ Status Committer::write_head(std::stop_token stop) {
     return done ? head_ : Status(Error{Errc::cancelled, "stopped while waiting for the archive"});
 }
 
+Status Committer::tidy(std::stop_token stop) {
+    if (stop.stop_requested()) {
+        return Error{Errc::cancelled, "stopped"};
+    }
+    std::unique_lock lock(mutex_);
+    const std::uint64_t wanted = ++tidy_wanted_;
+    changed_.notify_all();
+    const bool done = changed_.wait(lock, stop, [&] { return failure_ || tidy_done_ >= wanted; });
+    if (failure_) {
+        return *failure_;
+    }
+    return done ? Status() : Status(Error{Errc::cancelled, "stopped while packs were tidied up"});
+}
+
 std::optional<Error> Committer::failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
@@ -111,7 +147,8 @@ std::optional<Error> Committer::failure() const {
 
 void Committer::run(std::stop_token stop) {
     Status status = [&]() -> Status {
-        OPENARCHIVER_CHECK(archive_.catch_up(stop));
+        OPENARCHIVER_TRY(const std::uint64_t beyond_gap, archive_.catch_up(stop));
+        log_has_gap_ = beyond_gap > 0;
         OPENARCHIVER_TRY(position_, archive_.catalog().position(archive_.catalog().writer_id()));
         OPENARCHIVER_TRY(unsigned_, archive_.heads().wanted());
         head_due_ = std::chrono::steady_clock::now() + archive_.head_every();
@@ -122,11 +159,16 @@ void Committer::run(std::stop_token stop) {
             bool commit_now = false;
             std::uint64_t heads_asked = 0;
             bool sign_now = false;
+            std::uint64_t tidy_up_to = 0;
             {
                 std::unique_lock lock(mutex_);
+                const auto tidying = [&] {
+                    return tidy_wanted_ > tidy_done_ && !stop.stop_requested();
+                };
                 const bool waiting = !batch_.empty() || !batch_notes_.empty();
                 const auto ready = [&] {
-                    return !queue_.empty() || flush_wanted_ || heads_asked_ > heads_answered_;
+                    return !queue_.empty() || flush_wanted_ || heads_asked_ > heads_answered_ ||
+                           tidying();
                 };
                 if (waiting) {
                     // A condition of the wall's clock, not of a test's: it bounds a real wait.
@@ -148,6 +190,7 @@ void Committer::run(std::stop_token stop) {
                 sign_now = heads_asked > heads_answered_ || stop.stop_requested();
                 commit_now = flush_wanted_ || sign_now;
                 flush_wanted_ = false;
+                tidy_up_to = tidying() ? tidy_wanted_ : 0;
             }
             for (auto& entry : taken) {
                 OPENARCHIVER_CHECK(take(std::move(entry)));
@@ -162,6 +205,18 @@ void Committer::run(std::stop_token stop) {
                 commit_now || std::chrono::steady_clock::now() >= first_waiting + kCommitAfter;
             if (commit_now) {
                 OPENARCHIVER_CHECK(commit());
+            }
+            if (tidy_up_to > 0) {
+                // One pack at a time: what waits to be committed comes in between. Nothing that is
+                // under way names a pack that is replaced.
+                OPENARCHIVER_CHECK(commit());
+                OPENARCHIVER_TRY(const bool more, compact(stop));
+                if (!more) {
+                    OPENARCHIVER_CHECK(collect(stop));
+                    const std::lock_guard lock(mutex_);
+                    tidy_done_ = tidy_up_to;
+                    changed_.notify_all();
+                }
             }
             Status head = sign_if_due(sign_now);
             const std::lock_guard lock(mutex_);
@@ -208,25 +263,78 @@ Status Committer::take(Entry entry) {
     const auto key = entry.account.empty() ? keyring.archive_key()
                                            : keyring.account_key(entry.source, entry.account);
     if (auto* item = std::get_if<catalog::ItemArchived>(&entry.event.body); item != nullptr) {
-        OPENARCHIVER_TRY(const auto known, archive_.catalog().find_content(
-                                               entry.source, entry.account, item->content));
-        const auto in_batch = placed_.find({key.id, item->content});
-        if (known) {
-            item->pack = known->pack;
-            item->placement = known->placement;
-        } else if (in_batch != placed_.end()) {
-            item->placement = in_batch->second;
-            unplaced_.push_back(batch_.size());
-        } else {
-            OPENARCHIVER_CHECK(entry.content->rewind());
-            OPENARCHIVER_TRY(item->placement, packs_.add(key, *entry.content));
-            placed_.emplace(std::pair(key.id, item->content), item->placement);
-            unplaced_.push_back(batch_.size());
-        }
+        OPENARCHIVER_CHECK(place(entry, key, *item));
         entry.content.reset();
     }
     batch_.push_back(std::move(entry));
     return {};
+}
+
+/// Finds a place for the content, a new one if need be.
+Status Committer::place(const Entry& entry, const archive::AccountKey& key,
+                        catalog::ItemArchived& item) {
+    const auto in_batch = placed_.find({key.id, item.content});
+    if (in_batch != placed_.end()) {
+        item.place = in_batch->second;
+        return {};
+    }
+    OPENARCHIVER_TRY(auto known,
+                     archive_.catalog().find_content(entry.source, entry.account, item.content));
+    if (known) {
+        item.place = std::move(*known);
+        return {};
+    }
+    auto& content = *entry.content;
+    OPENARCHIVER_TRY(item.place.placement, packs_.add(key, content.stored));
+    if (content.composed) {
+        item.place.composition_size = content.stored.size();
+        std::uint64_t offset = 0;
+        for (const auto& part : content.parts) {
+            OPENARCHIVER_TRY(auto held, hold(entry, key, part, offset));
+            item.place.parts.push_back(held);
+            offset += part.size;
+        }
+    }
+    placed_.emplace(std::pair(key.id, item.content), item.place);
+    return {};
+}
+
+/// Lets the account have a part: one that is there already, with its key wrapped anew, or a new
+/// one.
+Result<catalog::PartHeld> Committer::hold(const Entry& entry, const archive::AccountKey& key,
+                                          const archive::SplitContent::Part& part,
+                                          std::uint64_t offset) {
+    catalog::PartHeld held{.id = part.id, .size = part.size};
+    if (const auto open = open_parts_.find(part.id); open != open_parts_.end()) {
+        held.key = open->second.key.id;
+        held.wrapped = archive::wrap_part_key(key, open->second.key);
+        held.frame = open->second.frame;
+        return held;
+    }
+    OPENARCHIVER_TRY(const auto known,
+                     archive_.catalog().find_part(entry.source, entry.account, part.id));
+    if (known && known->source == entry.source && known->account == entry.account) {
+        return known->part;
+    }
+    const auto& keyring = archive_.archive().keyring();
+    if (known) {
+        if (const auto holder = keyring.find(known->source, known->account)) {
+            held = known->part;
+            OPENARCHIVER_TRY(auto opened,
+                             archive::unwrap_part_key(*holder, held.key, held.wrapped));
+            held.wrapped = archive::wrap_part_key(key, opened);
+            archive::wipe_key(opened);
+            return held;
+        }
+    }
+    OpenPart fresh{.key = archive::new_part_key(key.key.has_value())};
+    archive::SpoolRange bytes(entry.content->part_bytes, offset, part.size);
+    OPENARCHIVER_TRY(fresh.frame, packs_.add_part(fresh.key, bytes));
+    held.key = fresh.key.id;
+    held.wrapped = archive::wrap_part_key(key, fresh.key);
+    held.frame = fresh.frame;
+    open_parts_.emplace(part.id, fresh);
+    return held;
 }
 
 Status Committer::commit() {
@@ -249,8 +357,11 @@ Status Committer::commit() {
         std::vector<catalog::EventGroup> groups;
         if (!packs_.empty()) {
             OPENARCHIVER_TRY(auto pack, packs_.finish(archive_.archive().store(), unstoppable));
-            for (const std::size_t index : unplaced_) {
-                std::get<catalog::ItemArchived>(batch_[index].event.body).pack = pack.id;
+            packs_added_ = true;
+            for (auto& entry : batch_) {
+                if (auto* item = std::get_if<catalog::ItemArchived>(&entry.event.body)) {
+                    name_pack(item->place, pack.id);
+                }
             }
             groups.push_back({"", "", {{now, catalog::PackStored{std::move(pack)}}}});
         }
@@ -271,21 +382,7 @@ Status Committer::commit() {
             }
             groups.front().events.push_back({now, std::move(leaves)});
         }
-        std::vector<archive::EventBlock> blocks;
-        blocks.reserve(groups.size());
-        for (const auto& group : groups) {
-            auto& keyring = archive_.archive().keyring();
-            archive::EventBlock block;
-            block.key = group.account.empty() ? keyring.archive_key()
-                                              : keyring.account_key(group.source, group.account);
-            block.events = catalog::encode(group);
-            blocks.push_back(std::move(block));
-        }
-        const auto& writer = archive_.catalog().writer_id();
-        OPENARCHIVER_TRY(position_, archive_.archive().log().append(
-                                        writer, position_, std::move(blocks), now, unstoppable));
-        OPENARCHIVER_CHECK(archive_.catalog().apply(writer, position_, groups, batch_notes_));
-        unsigned_ = true;
+        OPENARCHIVER_CHECK(append(std::move(groups), batch_notes_));
     }
     const Count durable{batch_.size(), batch_notes_.size()};
     for (const auto& entry : batch_) {
@@ -295,13 +392,86 @@ Status Committer::commit() {
     }
     batch_.clear();
     batch_notes_.clear();
-    unplaced_.clear();
     placed_.clear();
+    for (auto& [id, part] : open_parts_) {
+        archive::wipe_key(part.key);
+    }
+    open_parts_.clear();
     const std::lock_guard lock(mutex_);
     durable_.entries += durable.entries;
     durable_.notes += durable.notes;
     changed_.notify_all();
     return {};
+}
+
+/// Segment, then catalog.
+Status Committer::append(std::vector<catalog::EventGroup> groups,
+                         std::vector<catalog::Note> notes) {
+    std::vector<archive::EventBlock> blocks;
+    blocks.reserve(groups.size());
+    for (const auto& group : groups) {
+        auto& keyring = archive_.archive().keyring();
+        archive::EventBlock block;
+        block.key = group.account.empty() ? keyring.archive_key()
+                                          : keyring.account_key(group.source, group.account);
+        block.events = catalog::encode(group);
+        blocks.push_back(std::move(block));
+    }
+    const auto& writer = archive_.catalog().writer_id();
+    OPENARCHIVER_TRY(position_, archive_.archive().log().append(
+                                    writer, position_, std::move(blocks), now_of(clock_), {}));
+    unsigned_ = true;
+    return archive_.catalog().apply(writer, position_, groups, notes);
+}
+
+/// True: there may be more to do.
+Result<bool> Committer::compact(std::stop_token stop) {
+    if (!packs_added_ || !archive_.lease_held()) {
+        return false;
+    }
+    auto stored = compaction_.next(stop);
+    if (!stored && stored.error().code != Errc::cancelled) {
+        log_->warn("small packs can't be joined now: {}", stored.error().message);
+    }
+    packs_added_ = stored && *stored;
+    if (!packs_added_) {
+        return false;
+    }
+    if (!archive_.lease_held()) {
+        return false;  // the new pack means nothing
+    }
+    log_->debug("{} small packs became one", (*stored)->replaces.size());
+    std::vector<catalog::EventGroup> groups;
+    groups.push_back({"", "", {{now_of(clock_), *std::move(*stored)}}});
+    OPENARCHIVER_CHECK(append(std::move(groups), {}));
+    return true;
+}
+
+Status Committer::collect(std::stop_token stop) {
+    constexpr std::chrono::hours kEvery{24};
+    OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive_.catalog_folder()));
+    OPENARCHIVER_TRY(const auto last, catalog->packs_collected_at());
+    const auto now = now_of(clock_);
+    // Segments beyond a gap may name packs that the catalog does not know.
+    if (log_has_gap_ || !archive_.lease_held() || (last <= now && now - last < kEvery)) {
+        return {};
+    }
+    const auto collected = collect_packs(archive_, now, stop);
+    if (!collected) {
+        if (collected.error().code != Errc::cancelled) {
+            log_->warn("packs that nothing needs could not be removed: {}",
+                       collected.error().message);
+        }
+        return {};
+    }
+    if (collected->replaced + collected->unnamed > 0) {
+        log_->info(
+            "removed packs that nothing needs: {} that others replaced, {} left by an "
+            "interrupted run",
+            collected->replaced, collected->unnamed);
+    }
+    const std::vector<catalog::Note> notes{{now, catalog::PacksCollected{}}};
+    return archive_.catalog().apply(notes);
 }
 
 }  // namespace openarchiver::pipeline

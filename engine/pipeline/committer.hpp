@@ -16,9 +16,10 @@
 #include <vector>
 
 #include "access/access.hpp"
-#include "archive/spool.hpp"
+#include "archive/content_split.hpp"
 #include "catalog/event.hpp"
 #include "catalog/note.hpp"
+#include "pipeline/compaction.hpp"
 
 namespace openarchiver::pipeline {
 
@@ -27,8 +28,8 @@ struct Entry {
     std::string source;
     std::string account;
     catalog::Event event;
-    /// With ItemArchived: its bytes. The pack and the placement of the event are filled in here.
-    std::unique_ptr<archive::Spool> content;
+    /// With ItemArchived: its bytes. The event's place is filled in here.
+    std::unique_ptr<archive::SplitContent> content;
     /// Called once the event is durable, on the committer's thread.
     std::function<void()> acknowledge;
 };
@@ -58,6 +59,10 @@ public:
     sdk::Status flush(std::stop_token stop);
     /// ... and signed by a head of the archive.
     sdk::Status write_head(std::stop_token stop);
+    /// Makes one pack of many small ones, where there are enough, and removes packs that nothing
+    /// needs, once a day. Returns once that is done; commits go on meanwhile. Trouble with packs
+    /// that are there already is told in the log and is no error.
+    sdk::Status tidy(std::stop_token stop);
     /// The error after which nothing is accepted any more, if there was one.
     [[nodiscard]] std::optional<sdk::Error> failure() const;
 
@@ -69,8 +74,16 @@ private:
 
     void run(std::stop_token stop);
     sdk::Status take(Entry entry);
+    sdk::Status place(const Entry& entry, const archive::AccountKey& key,
+                      catalog::ItemArchived& item);
+    sdk::Result<catalog::PartHeld> hold(const Entry& entry, const archive::AccountKey& key,
+                                        const archive::SplitContent::Part& part,
+                                        std::uint64_t offset);
     sdk::Status commit();
     sdk::Status sign_if_due(bool at_once);
+    sdk::Status append(std::vector<catalog::EventGroup> groups, std::vector<catalog::Note> notes);
+    sdk::Result<bool> compact(std::stop_token stop);
+    sdk::Status collect(std::stop_token stop);
     std::uint64_t weight(const Entry& entry) const;
 
     access::ArchiveWriter& archive_;
@@ -78,14 +91,24 @@ private:
     std::shared_ptr<spdlog::logger> log_;
     archive::PackWriter packs_;
     archive::LogPosition position_;
+    Compaction compaction_;
+    bool packs_added_ = true;  // since compaction found nothing to do
+    bool log_has_gap_ = false;
     // The batch: taken from the queue, content already in packs_, not yet durable. Committer's
     // thread.
     std::vector<Entry> batch_;
     /// Taken from the queue together with entries that are in batch_ or durable.
     std::vector<catalog::Note> batch_notes_;
-    std::vector<std::size_t> unplaced_;  // indexes in batch_ whose pack is the open one
-    /// Contents of the open pack, so that an account's equal ones are stored once.
-    std::map<std::pair<archive::KeyId, archive::Digest>, archive::Placement> placed_;
+    /// Contents of the batch, so that an account's equal ones are stored once. The pack of a place
+    /// in the open one is not known yet: it is zero.
+    std::map<std::pair<archive::KeyId, archive::Digest>, catalog::ContentPlace> placed_;
+
+    struct OpenPart {
+        archive::AccountKey key;
+        std::uint32_t frame = 0;
+    };
+
+    std::map<archive::Digest, OpenPart> open_parts_;  // those of the open pack
 
     /// The log says more than the last head covers; when that head is due. Committer's thread.
     bool unsigned_ = false;
@@ -102,6 +125,8 @@ private:
     std::uint64_t heads_asked_ = 0;
     std::uint64_t heads_answered_ = 0;
     sdk::Status head_;  // how the last one went
+    std::uint64_t tidy_wanted_ = 0;
+    std::uint64_t tidy_done_ = 0;
     std::optional<sdk::Error> failure_;
 
     std::jthread thread_;  // last: started when all the rest is there

@@ -749,6 +749,8 @@ SyncReport run_sync(OpenSource& source, Committer& committer,
     } else {
         report.status = SourceStatus::error;
     }
+    // What fails here is told in the log, or ends the next run.
+    (void)committer.tidy(stop);
     return report;
 }
 

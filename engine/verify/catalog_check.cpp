@@ -72,20 +72,31 @@ constexpr Rows kRows[] = {
      " f.removed_at FROM $.folders f JOIN $.accounts a ON a.account=f.account"
      " JOIN $.sources s ON s.source=a.source",
      true},
-    {"packs", "SELECT '', id, size FROM $.packs", false},
+    {"packs", "SELECT '', id, size, replaced FROM $.packs", false},
     {"frames",
      "SELECT '', p.id, f.frame, f.key, f.offset, f.stored, f.raw FROM $.frames f"
      " JOIN $.packs p ON p.pack=f.pack",
+     false},
+    {"parts",
+     "SELECT '', x.digest, x.class, x.key, x.size, p.id, x.frame FROM $.parts x"
+     " JOIN $.packs p ON p.pack=x.pack",
      false},
     {"items",
      "SELECT i.ref AS ref, s.id, a.id, i.id, i.left_at FROM $.items i " OPENARCHIVER_ITEM_OWNER,
      false},
     {"versions",
-     "SELECT i.ref AS ref, v.version, c.digest, c.size, p.id, c.frame, c.offset, v.tag, "
+     "SELECT i.ref AS ref, v.version, c.digest, c.size, p.id, c.frame, c.offset, c.composition, "
+     "v.tag, "
      "v.media_type,"
      " v.received_at, v.archived_at, v.message_id, v.subject, v.sender, v.fidelity"
      " FROM $.versions v JOIN $.items i ON i.item=v.item JOIN $.contents c ON c.content=v.content"
      " JOIN $.packs p ON p.pack=c.pack",
+     false},
+    {"parts of contents",
+     "SELECT i.ref AS ref, v.version, y.position, x.key, h.wrapped FROM $.versions v"
+     " JOIN $.items i ON i.item=v.item JOIN $.content_parts y ON y.content=v.content"
+     " JOIN $.parts x ON x.part=y.part JOIN $.held_parts h ON h.part=x.part"
+     " AND h.account=i.account",
      false},
     {"placements",
      "SELECT i.ref AS ref, f.id FROM $.placements x JOIN $.items i ON i.item=x.item"
@@ -274,12 +285,17 @@ Status LiveCatalog::release() {
 
 Result<Affected> LiveCatalog::in_pack(const archive::Digest& pack) {
     return translated("reading the catalog", [&]() -> Result<Affected> {
-        return state_->refs(
-            in("live",
-               "SELECT DISTINCT i.ref AS ref FROM $.packs p JOIN $.contents c ON c.pack=p.pack"
-               " JOIN $.versions v ON v.content=c.content JOIN $.items i ON i.item=v.item"
-               " WHERE p.id=x'") +
-            archive::to_hex(pack) + "'");
+        const std::string id = "x'" + archive::to_hex(pack) + "'";
+        return state_->refs(in(
+            "live",
+            "SELECT i.ref AS ref FROM $.packs p JOIN $.contents c ON c.pack=p.pack"
+            " JOIN $.versions v ON v.content=c.content JOIN $.items i ON i.item=v.item"
+            " WHERE p.id=" +
+                id +
+                " UNION SELECT i.ref FROM $.packs p JOIN $.parts x ON x.pack=p.pack"
+                " JOIN $.content_parts y ON y.part=x.part JOIN $.versions v ON v.content=y.content"
+                " JOIN $.items i ON i.item=v.item WHERE p.id=" +
+                id));
     });
 }
 

@@ -13,6 +13,10 @@ namespace openarchiver::verify {
 
 [[nodiscard]] bool belongs_to(const std::optional<Part>& part, const archive::Digest& pack);
 
+/// Whether the service has replaced a pack since the log was read: then its contents are elsewhere,
+/// and it may have been removed.
+using ReplacedMeanwhile = std::function<bool(const archive::Digest& pack)>;
+
 /// Reads every content back that a replayed catalog names, in the order in which they lie in packs.
 class ContentCheck {
 public:
@@ -20,6 +24,7 @@ public:
     static sdk::Result<std::unique_ptr<ContentCheck>> open(archive::Archive& archive,
                                                            const ReplayedCatalog& catalog,
                                                            const Inventory& inventory,
+                                                           ReplacedMeanwhile replaced,
                                                            Report& report);
     ~ContentCheck();
     ContentCheck(const ContentCheck&) = delete;

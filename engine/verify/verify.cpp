@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "archive/digest.hpp"
+#include "catalog/catalog_reader.hpp"
 #include "verify/catalog_check.hpp"
 #include "verify/content_check.hpp"
 #include "verify/head_check.hpp"
@@ -163,6 +165,10 @@ private:
                 for (const auto& event : group.events) {
                     if (const auto* stored = std::get_if<catalog::PackStored>(&event.body)) {
                         pack_sizes_[stored->pack.id] = stored->pack.size;
+                        for (const auto& replaced : stored->replaces) {
+                            pack_sizes_.erase(replaced.id);
+                            replaced_.insert(replaced.id);
+                        }
                     }
                 }
             }
@@ -267,7 +273,11 @@ private:
 
     Status check_contents() {
         replayed_->close();
-        OPENARCHIVER_TRY(contents_, ContentCheck::open(*archive_, *replayed_, inventory_, report_));
+        OPENARCHIVER_TRY(
+            contents_,
+            ContentCheck::open(
+                *archive_, *replayed_, inventory_,
+                [this](const archive::Digest& pack) { return replaced_meanwhile(pack); }, report_));
         OPENARCHIVER_TRY(report_.packs, contents_->count());
         seen_.packs_total = report_.packs;
         return contents_->run(
@@ -287,7 +297,7 @@ private:
             }
             ++report_.packs_checked;
             const StoredPack* stored = inventory_.find(id);
-            if (stored != nullptr && stored->size == size) {
+            if (stored != nullptr ? stored->size == size : replaced_meanwhile(id)) {
                 continue;
             }
             Finding finding{.kind = FindingKind::pack_missing,
@@ -307,11 +317,21 @@ private:
         return {};
     }
 
+    [[nodiscard]] bool replaced_meanwhile(const archive::Digest& pack) const {
+        const auto catalog = catalog::CatalogReader::open(options_.catalog_folder);
+        if (!catalog) {
+            return false;
+        }
+        const auto found = (*catalog)->find_pack(pack);
+        return found && *found && (*found)->replaced_at != sdk::Timestamp{};
+    }
+
     /// What the store holds besides.
     void list_others() {
         for (const auto& pack : inventory_.packs) {
-            const bool named =
-                contents_ ? contents_->names(pack.id) : pack_sizes_.contains(pack.id);
+            const bool named = contents_
+                                   ? contents_->names(pack.id)
+                                   : pack_sizes_.contains(pack.id) || replaced_.contains(pack.id);
             // A damaged log may have named it.
             if (!named && !log_is_damaged()) {
                 report_.findings.push_back(
@@ -319,7 +339,7 @@ private:
                      .object = archive::pack_key(pack.id),
                      .message = "no segment names this pack of " + std::to_string(pack.size) +
                                 " bytes: a running sync is about to, or an interrupted one left "
-                                "it behind; it does no harm"});
+                                "it behind; a sync removes it once it is a day old"});
             }
         }
         for (const auto& key : inventory_.foreign) {
@@ -339,6 +359,7 @@ private:
     std::optional<HeadCheck> heads_;
     std::vector<Log> logs_;
     std::map<archive::Digest, std::uint64_t> pack_sizes_;  // of a quick one
+    std::set<archive::Digest> replaced_;                   // the same
     std::uint64_t ahead_of_catalog_ = 0;
     Inventory inventory_;
     std::unique_ptr<ContentCheck> contents_;

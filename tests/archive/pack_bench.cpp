@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <ctime>
+#include <random>
 
 #include "pack_fixture.hpp"
 
@@ -92,4 +94,28 @@ TEST_CASE("Speed of reading contents of 10 KB of text", "[.bench]") {
         REQUIRE(reader.verify(pack, {}));
     }
     std::printf("verify: %.0f MB/s of processor time\n", megabytes_per_second(bench.total, begin));
+}
+
+TEST_CASE("Time to read one content of 10 KB, none of its neighbours read before", "[.bench]") {
+    Bench bench;
+    bench.write();
+    std::mt19937 random(1);
+    std::vector<double> times;
+    for (int i = 0; i < 500; ++i) {
+        const auto& [pack, placed] = bench.packs[random() % bench.packs.size()];
+        const archive::Placement& placement = placed[random() % placed.size()];
+        archive::PackReader reader(bench.store, bench.keyring, 0);  // caches no frame
+        archive::StoredContent content;
+        content.size = 10'000;
+        content.pack = pack;
+        content.placement = placement;
+        test::StringSink sink;
+        const auto begin = std::clock();
+        (void)reader.read(content, sink, {});  // its SHA-256 is not the point
+        times.push_back(1000.0 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
+        REQUIRE(sink.text.size() == 10'000);
+    }
+    std::sort(times.begin(), times.end());
+    std::printf("one content: %.2f ms, 99%% below %.2f ms of processor time\n",
+                times[times.size() / 2], times[times.size() * 99 / 100]);
 }

@@ -80,7 +80,7 @@ TEST_CASE("A frame never holds contents of two accounts, and small contents shar
     const auto a1 = *test::add(writer, a, test::prose(1000, 1));
     const auto b1 = *test::add(writer, b, test::prose(1000, 2));
     const auto a2 = *test::add(writer, a, test::prose(1000, 3));
-    const auto large = *test::add(writer, a, test::prose(3 << 20, 4));
+    const auto large = *test::add(writer, a, test::prose(9 << 20, 4));
     const auto a3 = *test::add(writer, a, test::prose(1000, 5));
     CHECK(a1.placement.frame == a2.placement.frame);
     CHECK(a1.placement.frame == a3.placement.frame);
@@ -439,7 +439,7 @@ TEST_CASE("A content of 150 MB costs disk and not memory") {
     REQUIRE(placement);
     const auto pack = writer.finish(store, {});
     REQUIRE(pack);
-    CHECK(pack->frames.size() == (kSize + (1U << 20U) - 1) >> 20U);
+    CHECK(pack->frames.size() == (kSize + PackWriter::kFrameSize - 1) / PackWriter::kFrameSize);
     CountingSink sink;
     REQUIRE(reader.read(*pack, *placement, kSize, digest.finish(), sink, {}));
     CHECK(sink.count == kSize);

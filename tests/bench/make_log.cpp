@@ -54,8 +54,9 @@ catalog::EventGroup items_of(std::uint64_t account, std::uint64_t count,
         item.folder = folder;
         item.content = random_digest();
         item.size = 10'000 + generator() % 100'000;
-        item.pack = pack;
-        item.placement = {.frame = static_cast<std::uint32_t>(i / 20), .offset = i % 20 * 5000};
+        item.place.pack = pack;
+        item.place.placement = {.frame = static_cast<std::uint32_t>(i / 20),
+                                .offset = i % 20 * 5000};
         item.received_at = now;
         item.message_id = "<" + random_text(40) + "@contoso.example>";
         item.subject = "Subject " + random_text(30);

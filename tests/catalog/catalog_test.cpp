@@ -55,8 +55,8 @@ ItemArchived an_item(const std::string& id, const std::string& tag, const std::s
     item.folder = "inbox";
     item.content = archive::sha256(content);
     item.size = content.size();
-    item.pack = a_pack().id;
-    item.placement = {1, 3};
+    item.place.pack = a_pack().id;
+    item.place.placement = {1, 3};
     item.subject = "about " + id;
     item.from = "Anna <anna@contoso.example>";
     return item;
@@ -112,10 +112,51 @@ TEST_CASE("an item delivered twice is one item with one version") {
     CHECK(versions[0].version == 1);
     CHECK(versions[0].archived_at == at(10));
     CHECK(versions[0].content == archive::sha256("bytes"));
-    CHECK(versions[0].placement.frame == 1);
+    CHECK(c.reader->stored(versions[0].content_key)->placement.frame == 1);
     CHECK(versions[0].ref == item_ref("contoso", "anna", "m1"));
     CHECK(c.reader->totals()->items == 1);
     CHECK(c.reader->history(versions[0].item_key)->size() == 1);
+}
+
+TEST_CASE("what a replaced pack held is found in the other, also when events are applied again") {
+    Opened c;
+    auto item = an_item("m1", "t", "bytes");
+    item.place.composition_size = 20;
+    item.place.parts = {{.id = archive::sha256("part"),
+                         .size = 60,
+                         .key = {std::byte{9}},
+                         .wrapped = {std::byte{8}},
+                         .pack = a_pack().id,
+                         .frame = 0}};
+    c.apply({{at(10), item}});
+    archive::PackInfo larger;
+    larger.id = archive::sha256("larger");
+    larger.size = 500;
+    larger.frames = {{archive::KeyId{std::byte{2}}, 16, 90, 400},
+                     {archive::KeyId{std::byte{9}}, 106, 42, 70}};
+    const PackStored stored{.pack = larger,
+                            .replaces = {{.id = a_pack().id, .frames = {{1, 0}, {0, 250}}}}};
+    for (int times = 0; times < 2; ++times) {  // Opened applies a_pack() again, too
+        const std::vector<EventGroup> groups{{"", "", {{at(20), stored}}}};
+        REQUIRE(c.writer->apply("w", {++c.sequence, archive::sha256("x")}, groups));
+        c.apply({{at(21), item}, {at(22), an_item("m2", "t", "bytes")}});
+        const auto content = c.reader->stored(c.all_versions().at(0).content_key);
+        REQUIRE(content);
+        CHECK(content->pack.id == larger.id);
+        CHECK(content->placement.frame == 0);
+        CHECK(content->placement.offset == 253);
+        REQUIRE(content->parts.size() == 1);
+        CHECK(content->parts[0].pack.id == larger.id);
+        CHECK(content->parts[0].frame == 1);
+        CHECK(content->parts[0].key == archive::KeyId{std::byte{9}});
+        CHECK(c.writer->find_content("contoso", "anna", item.content)->value().pack == larger.id);
+        CHECK(c.writer->find_part("contoso", "bo", archive::sha256("part"))->value().part.frame ==
+              1);
+        CHECK(c.reader->totals()->packs == 1);
+        CHECK(c.reader->find_pack(a_pack().id)->value().replaced_at == at(20));
+        CHECK(c.reader->find_pack(larger.id)->value().replaced_at == sdk::Timestamp{});
+        CHECK_FALSE(*c.reader->find_pack(archive::sha256("another")));
+    }
 }
 
 TEST_CASE("another content tag is another version beside the first") {
@@ -427,6 +468,14 @@ TEST_CASE("a catalog of the version before is brought up to date, by who reads a
               "ALTER TABLE versions DROP COLUMN leaf"}) {
             session << later, now;
         }
+        session << "DROP TABLE holds", now;
+        session << "DROP TABLE forgotten", now;
+        for (const char* table : {"parts", "held_parts", "content_parts"}) {
+            session << "DROP TABLE " + std::string(table), now;
+        }
+        session << "DROP INDEX contents_by_place", now;
+        session << "ALTER TABLE contents DROP COLUMN composition", now;
+        session << "ALTER TABLE packs DROP COLUMN replaced", now;
         session << "PRAGMA user_version=1", now;
     }
     SECTION("reading") {

@@ -23,8 +23,15 @@ TEST_CASE("an archived item survives the way through the log") {
     item.folder = "inbox";
     item.content = archive::sha256("content");
     item.size = 1234567890123;
-    item.pack = archive::sha256("pack");
-    item.placement = {7, 42};
+    item.place.pack = archive::sha256("pack");
+    item.place.placement = {7, 42};
+    item.place.composition_size = 99;
+    item.place.parts = {{.id = archive::sha256("part"),
+                         .size = 5'000'000'000,
+                         .key = {std::byte{7}},
+                         .wrapped = {std::byte{8}},
+                         .pack = archive::sha256("another pack"),
+                         .frame = 3}};
     item.received_at = sdk::Timestamp(std::chrono::milliseconds(1790668800123));
     item.message_id = "<a@b>";
     item.subject =
@@ -45,9 +52,11 @@ TEST_CASE("an archived item survives the way through the log") {
     CHECK(read.folder == item.folder);
     CHECK(read.content == item.content);
     CHECK(read.size == item.size);
-    CHECK(read.pack == item.pack);
-    CHECK(read.placement.frame == 7);
-    CHECK(read.placement.offset == 42);
+    CHECK(read.place.pack == item.place.pack);
+    CHECK(read.place.placement.frame == 7);
+    CHECK(read.place.placement.offset == 42);
+    CHECK(read.place.composition_size == 99);
+    CHECK(read.place.parts == item.place.parts);
     CHECK(read.received_at == item.received_at);
     CHECK(read.subject == item.subject);
     CHECK(read.from == item.from);
@@ -73,6 +82,24 @@ TEST_CASE("leaves fit the items that they are of, and survive the way through th
     }
     CHECK(std::get<ItemArchived>(groups[0].events[0].body).salt !=
           std::get<ItemArchived>(groups[1].events[0].body).salt);
+}
+
+TEST_CASE("a pack that replaces others survives the way through the log") {
+    PackStored stored;
+    stored.pack.id = archive::sha256("pack");
+    stored.pack.size = 1000;
+    stored.pack.frames = {{archive::KeyId{std::byte{2}}, 16, 90, 400}};
+    stored.replaces = {{.id = archive::sha256("a"), .frames = {{0, 0}, {0, 5'000'000'000}}},
+                       {.id = archive::sha256("b"), .frames = {}}};
+    const auto group =
+        through_text({"", "", {{sdk::Timestamp(std::chrono::milliseconds(5)), stored}}});
+    const auto& read = std::get<PackStored>(group.events.at(0).body);
+    CHECK(read.pack.frames == stored.pack.frames);
+    REQUIRE(read.replaces.size() == 2);
+    CHECK(read.replaces[0].id == archive::sha256("a"));
+    REQUIRE(read.replaces[0].frames.size() == 2);
+    CHECK(read.replaces[0].frames[1].offset == 5'000'000'000);
+    CHECK(read.replaces[1].frames.empty());
 }
 
 TEST_CASE("cursors survive the way through the log whatever bytes they hold") {

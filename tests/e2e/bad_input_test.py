@@ -163,7 +163,7 @@ class BadInputTest(ArchiverTest):
                     archive.sync()
                     for _ in range(12):
                         simulator.control("deliver", {"user": user, "folder": "inbox",
-                                                      "size": 5_000_000})
+                                                      "size": 14_000_000})
                     done = archive.run("sync", expect=4)
                     self.assertIn("space", (done.stdout + done.stderr).decode())
                     subprocess.run(["mount", "-o", "remount,size=512m", archive.folder / full],

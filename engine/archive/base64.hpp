@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+/// The base64 of RFC 4648 section 4, in its one canonical form, so that decoding and encoding again
+/// gives the same characters.
+namespace openarchiver::archive {
+
+/// Decodes groups of four characters from the front of `text` until one is no full group of three
+/// bytes, or `target` has no room for three more. Returns the bytes written: each three stand for
+/// four characters.
+[[nodiscard]] std::size_t decode_base64(std::span<const std::byte> text,
+                                        std::span<std::byte> target);
+
+/// Decodes a last group, the one with padding. Returns the bytes written, 1 or 2; 0 where `text`
+/// does not begin with such a group, or its unused bits are not zero.
+[[nodiscard]] std::size_t decode_base64_end(std::span<const std::byte> text,
+                                            std::span<std::byte, 2> target);
+
+[[nodiscard]] constexpr std::size_t base64_size(std::size_t bytes) {
+    return (bytes + 2) / 3 * 4;
+}
+
+/// Encodes all of `bytes`, padded where they are no multiple of three, into base64_size() of
+/// `target`.
+void encode_base64(std::span<const std::byte> bytes, std::span<std::byte> target);
+
+}  // namespace openarchiver::archive
