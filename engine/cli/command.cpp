@@ -84,16 +84,13 @@ sdk::Result<std::unique_ptr<catalog::CatalogReader>> Command::open_catalog_if_an
     if (catalog || catalog.error().code != sdk::Errc::not_found) {
         return catalog;
     }
-    const auto marker = service::read_archive_marker(context(), stop());
-    if (marker) {
+    OPENARCHIVER_TRY(const bool has_log, service::archive_has_log(context(), stop()));
+    if (has_log) {
         return sdk::Error{
             .code = sdk::Errc::corrupt,
             .message = catalog.error().message +
                        ", but there is an archive: make the catalog anew from it "
                        "with `openarchiver rebuild`, or correct archive.catalog.path"};
-    }
-    if (marker.error().code != sdk::Errc::not_found) {
-        return marker.error();
     }
     return std::unique_ptr<catalog::CatalogReader>();
 }

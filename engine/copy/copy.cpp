@@ -69,14 +69,15 @@ public:
         }
         OPENARCHIVER_CHECK(copy_keyring());
         OPENARCHIVER_CHECK(copy_segments());
+        if (!report_.damage.empty()) {
+            return std::move(report_);
+        }
         OPENARCHIVER_CHECK(copy_others());
-        if (!is_archive && report_.damage.empty()) {
+        if (!is_archive) {
             OPENARCHIVER_TRY(const auto text, read_object(source_, kMarker, kMaxObject, stop_));
             OPENARCHIVER_CHECK(put(kMarker, text, sdk::PutMode::replace));
         }
-        if (report_.damage.empty()) {
-            OPENARCHIVER_CHECK(target_.remove(archive::kUnfinishedCopyKey, stop_));
-        }
+        OPENARCHIVER_CHECK(target_.remove(archive::kUnfinishedCopyKey, stop_));
         return std::move(report_);
     }
 

@@ -10,4 +10,7 @@ namespace openarchiver::service {
 sdk::Result<archive::Archive::Marker> read_archive_marker(const access::Context& context,
                                                           std::stop_token stop);
 
+/// Whether anything was ever archived: an archive that is being made has no log yet.
+sdk::Result<bool> archive_has_log(const access::Context& context, std::stop_token stop);
+
 }  // namespace openarchiver::service

@@ -15,9 +15,9 @@ struct RetryOptions {
     std::chrono::milliseconds longest_retry_after{120'000};
 };
 
-/// Waits before try number `next` (2 or more), with growing, jittered delays or as long as the store
-/// asked for. False: the failure is none that passes, or it is time to give up; a stop that ended
-/// the waiting makes the error `cancelled`.
+/// Waits before try number `next` (2 or more), with growing, jittered delays or as long as the
+/// store asked for. False: the failure is none that passes, or it is time to give up; a stop that
+/// ended the waiting makes the error `cancelled`.
 [[nodiscard]] bool wait_for_retry(const RetryOptions& options, unsigned next, sdk::Error& error,
                                   const std::stop_token& stop);
 
