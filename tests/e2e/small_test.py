@@ -191,7 +191,7 @@ class SmallTest(ArchiverTest):
         rng = random.Random(int(os.environ.get("OPENARCHIVER_TEST_SEED", "20261126")))
         archive = self.archive()
         killed = 0
-        for round in range(30):
+        for round in range(40):
             self.deliver(rng.choice(("anna", "bo")), message(self.number, self.shared))
             if round < 12 or round % 2:
                 archive.sync()
@@ -202,7 +202,7 @@ class SmallTest(ArchiverTest):
                 packs = len(self.packs(archive))
                 while process.poll() is None and len(self.packs(archive)) == packs:
                     pass
-                time.sleep(rng.uniform(0, 0.05))
+                time.sleep(rng.choice((0, 0, 0.002, 0.004, 0.008, 0.02)))
                 if process.poll() is None:
                     process.send_signal(signal.SIGKILL)
                     killed += 1
