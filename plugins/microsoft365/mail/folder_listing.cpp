@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <ranges>
 
 #include "failure.hpp"
 #include "graph/link_guard.hpp"
@@ -19,6 +18,7 @@ using sdk::Flow;
 using sdk::FolderListing;
 
 constexpr std::uint32_t kDeltaPageSize = 500;
+constexpr std::size_t kNamesBesideTheTop = 2;
 constexpr std::string_view kListing = "listing the folders";
 constexpr std::string_view kLookingUp = "looking up the well-known folders";
 constexpr std::string_view kWalkOptions = "?includeHiddenFolders=true&$top=100";
@@ -45,6 +45,8 @@ struct FolderLister::Walk {
     RequestLimiter& mailbox;
     const std::string& account_id;
     TaskGroup tasks;
+    /// Not yet looked up; left to the task of the top once it runs.
+    std::vector<std::string_view> names{};
 
     std::mutex mutex{};  // guards everything below
     FolderTree tree{};
@@ -156,6 +158,16 @@ void FolderLister::add_to_walk(Walk& walk, std::vector<FolderEntry> folders,
     }
 }
 
+/// The last `count` of the names that are left.
+void FolderLister::add_look_ups(Walk& walk, std::size_t count) {
+    for (; count > 0 && !walk.names.empty(); --count) {
+        walk.tasks.add([this, &walk, name = walk.names.back()](const std::stop_token& inner) {
+            return look_up(walk, name, inner);
+        });
+        walk.names.pop_back();
+    }
+}
+
 sdk::Status FolderLister::read_top(Walk& walk, const std::stop_token& stop) {
     OPENARCHIVER_TRY(
         Pages top,
@@ -166,6 +178,7 @@ sdk::Status FolderLister::read_top(Walk& walk, const std::stop_token& stop) {
         return cancelled();
     }
     some_mailbox_was_read_ = true;
+    add_look_ups(walk, walk.names.size());
     std::string root_id;
     for (const FolderEntry& folder : top.folders) {
         if (!folder.parent_id.empty()) {
@@ -248,13 +261,11 @@ sdk::Result<FolderListing> FolderLister::list_all(RequestLimiter& mailbox,
                                                   std::string delta_link, sdk::FolderSink& sink,
                                                   const std::stop_token& stop) {
     Walk walk{.mailbox = mailbox, .account_id = account_id, .tasks = TaskGroup(stop)};
-    // Newest first: the top of the tree, then what tells of all folders, then names.
-    const std::vector<std::string_view> names = names_to_look_up(selection_);
-    for (const std::string_view name : std::views::reverse(names)) {
-        walk.tasks.add([this, &walk, name](const std::stop_token& inner) {
-            return look_up(walk, name, inner);
-        });
-    }
+    // Four requests go out together: for the top of the tree, for what tells of all folders, and
+    // for two names. The other names come after the folders below the top, which may have more
+    // below.
+    walk.names = names_to_look_up(selection_);
+    add_look_ups(walk, kNamesBesideTheTop);
     if (delta_link.empty()) {
         walk.tasks.add([this, &walk](const std::stop_token& inner) {
             return read_changes_from_now(walk, inner);

@@ -40,6 +40,7 @@ private:
     sdk::Result<Pages> read_pages(RequestLimiter& mailbox, std::string target,
                                   std::uint32_t page_size, std::string_view what,
                                   const std::stop_token& stop);
+    void add_look_ups(Walk& walk, std::size_t count);
     sdk::Status read_top(Walk& walk, const std::stop_token& stop);
     sdk::Status read_changes_from_now(Walk& walk, const std::stop_token& stop);
     sdk::Status look_up(Walk& walk, std::string_view well_known_name, const std::stop_token& stop);
