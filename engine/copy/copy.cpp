@@ -37,16 +37,6 @@ Error refused(std::string message) {
     return {Errc::invalid_config, std::move(message)};
 }
 
-/// Its last 32 bytes are the SHA-256 of those before (docs/archive-format.md, Keyring).
-bool is_whole_keyring(std::string_view object) {
-    constexpr std::size_t kDigest = std::tuple_size_v<Digest>;
-    if (object.size() <= kDigest) {
-        return false;
-    }
-    const auto end = std::as_bytes(std::span(object)).last(kDigest);
-    return std::ranges::equal(archive::sha256(object.substr(0, object.size() - kDigest)), end);
-}
-
 class Run {
 public:
     Run(sdk::ObjectStore& source, sdk::ObjectStore& target, const Options& options,
@@ -194,13 +184,21 @@ private:
     /// Read after the segments were listed: it has the keys that they need.
     Status copy_keyring() {
         OPENARCHIVER_TRY(const auto keyring, read_object(source_, kKeyring, kMaxObject, stop_));
-        if (!is_whole_keyring(keyring)) {
-            report_.damage.push_back(std::string(kKeyring) + ": its checksum does not match");
+        const auto header = archive::Keyring::read_header(keyring);
+        if (!header) {
+            report_.damage.push_back(std::string(kKeyring) + ": " + header.error().message);
             return {};
         }
         const auto there = read_object(target_, kKeyring, kMaxObject, stop_);
         if (there && *there == keyring) {
             return {};
+        }
+        // An older one may have keys of accounts that were forgotten since.
+        if (const auto newer = there ? archive::Keyring::read_header(*there) : there.error();
+            newer && newer->generation > header->generation) {
+            return Error{Errc::already_exists,
+                         "the copy has a newer keyring than this archive: was the archive put back "
+                         "to an earlier state? Nothing was replaced in the copy"};
         }
         OPENARCHIVER_CHECK(put(kKeyring, keyring, sdk::PutMode::replace));
         report_.keyring_copied = true;

@@ -89,8 +89,9 @@ RequestLimiter& Session::limiter_of(const std::string& account_id) {
 
 sdk::SessionLimits Session::limits() const {
     return {.accounts_in_parallel = settings_.accounts_in_parallel,
-            // One more waits for its turn, and is asked for while the last content is digested.
-            .readers_per_account = settings_.requests_per_account + 1,
+            // The others wait for their turn: they are asked for while contents are digested, and
+            // while those that failed wait to be tried again.
+            .readers_per_account = 2 * settings_.requests_per_account,
             .contents_per_window = LimiterSettings{}.window_requests,
             .window = LimiterSettings{}.window};
 }

@@ -318,7 +318,7 @@ TEST_CASE("open readers hold their place, and give it back when read or dropped"
     settings.requests_per_account = 2;
     Fixture fixture([](const auto&) { return test::respond(200, std::string(300'000, 'x')); },
                     settings);
-    CHECK(fixture.session->limits().readers_per_account == 3);
+    CHECK(fixture.session->limits().readers_per_account == 4);
     auto first = fixture.session->open_content("u", "1", {});
     auto second = fixture.session->open_content("u", "2", {});
     REQUIRE(first);
