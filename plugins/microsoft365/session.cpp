@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include <algorithm>
 #include <openarchiver/sdk/exceptions.hpp>
 
 #include "estimate.hpp"
@@ -88,10 +89,15 @@ RequestLimiter& Session::limiter_of(const std::string& account_id) {
 }
 
 sdk::SessionLimits Session::limits() const {
+    // Beside those whose requests are in flight some wait for their turn: they are asked for while
+    // contents are digested, and while those that failed wait to be tried again. Each costs a
+    // thread, so there are no more than that in all.
+    constexpr std::uint32_t kWaiting = 128;
+    const std::uint32_t waiting =
+        std::clamp(kWaiting / std::max(1U, settings_.accounts_in_parallel), 1U,
+                   settings_.requests_per_account);
     return {.accounts_in_parallel = settings_.accounts_in_parallel,
-            // The others wait for their turn: they are asked for while contents are digested, and
-            // while those that failed wait to be tried again.
-            .readers_per_account = 2 * settings_.requests_per_account,
+            .readers_per_account = settings_.requests_per_account + waiting,
             .contents_per_window = LimiterSettings{}.window_requests,
             .window = LimiterSettings{}.window};
 }
