@@ -47,6 +47,12 @@ std::string coverage_text(const json::value& document) {
     return table.empty() ? "No accounts were discovered yet.\n" : table.text();
 }
 
+/// Of a forgotten account only the id is left.
+std::string name_of(const json::value& account) {
+    std::string address = text_of(account, "address");
+    return address.empty() ? text_of(account, "id") : address;
+}
+
 std::string text(const json::value& document) {
     Table table({{"SOURCE"},
                  {"ACCOUNT", Table::Align::left, 40},
@@ -71,10 +77,9 @@ std::string text(const json::value& document) {
         }
         const bool lag = member(account, "lag_seconds").is_number();
         table.row(
-            {text_of(account, "source"), text_of(account, "address"),
-             text_of(account, "display_name"), text_of(account, "status"),
-             count_text(number_of(account, "items")), count_text(number_of(account, "failures")),
-             time_of(account, "last_pass_at"),
+            {text_of(account, "source"), name_of(account), text_of(account, "display_name"),
+             text_of(account, "status"), count_text(number_of(account, "items")),
+             count_text(number_of(account, "failures")), time_of(account, "last_pass_at"),
              lag ? duration_text(std::chrono::seconds(number_of(account, "lag_seconds"))) : "",
              std::move(note)});
     }

@@ -195,6 +195,22 @@ class CopyTest(ArchiverTest):
         self.assertIn("/archive/storage/config/rooot", said)
         site.run("copy", expect=2)
 
+    def test_an_older_keyring_does_not_bring_forgotten_keys_back(self):
+        site, original = self.site("source", FolderObjects)
+        target, objects = self.site("target", FolderObjects)
+        self.deliver()
+        site.sync()
+        old = original.get("keyring")
+        account = site.json("accounts")["accounts"][0]["id"]
+        site.json("forget", account, "--reason", "asked")
+        self.copy(site, target)
+        kept = objects.get("keyring")
+        self.assertNotEqual(kept, old)
+        original.put("keyring", old)
+        error = self.copy(site, target, expect=6)["error"]
+        self.assertIn("newer keyring", error["message"])
+        self.assertEqual(objects.get("keyring"), kept)
+
     def test_damage_in_the_source_is_named_and_what_is_sound_is_copied(self):
         site, original = self.site("source", FolderObjects)
         for _ in range(4):
