@@ -86,8 +86,8 @@ constexpr const char* kVersion3[] = {
     "CREATE TABLE segments(segment INTEGER PRIMARY KEY, writer TEXT NOT NULL,"
     " sequence INTEGER NOT NULL, leaves INTEGER NOT NULL, first INTEGER NOT NULL DEFAULT -1,"
     " hashes BLOB, UNIQUE(writer, sequence))",
-    "CREATE TABLE tiles(level INTEGER NOT NULL, tile INTEGER NOT NULL, hashes BLOB NOT NULL,"
-    " PRIMARY KEY(level, tile)) WITHOUT ROWID",
+    ("CREATE TABLE tiles(level INTEGER NOT NULL, tile INTEGER NOT NULL, hashes BLOB NOT NULL,"
+     " PRIMARY KEY(level, tile)) WITHOUT ROWID"),
     "CREATE TABLE heads(head INTEGER PRIMARY KEY, note TEXT NOT NULL)",
     "ALTER TABLE versions ADD COLUMN segment INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE versions ADD COLUMN leaf INTEGER NOT NULL DEFAULT 0",
