@@ -102,7 +102,7 @@ const std::string kHead =
 
 TEST_CASE("An attachment is the same part, however its lines were laid out") {
     const std::string file = test::noise(40'001, 1);
-    for (const std::size_t width : {76, 72, 64, 60, 32, 1000, 4096, 0}) {
+    for (const std::size_t width : {76U, 72U, 64U, 60U, 32U, 1000U, 4096U, 0U}) {
         for (const std::string line_end : {"\r\n", "\n"}) {
             const std::string content = kHead + encoded(file, width, line_end) + "\r\n--x--\r\n";
             const Split found = split(content);
@@ -128,7 +128,7 @@ TEST_CASE("Attachments of every size around what bounds a part come back") {
 
 TEST_CASE("A large attachment is found across the window, in bounded memory") {
     const std::string file = test::noise(3'000'000, 5);
-    for (const std::size_t width : {76, 0}) {
+    for (const std::size_t width : {76U, 0U}) {
         const std::string content =
             kHead + test::prose(500'000, 2) + "\n" + encoded(file, width, "\r\n") + "\r\n--x\r\n" +
             test::prose(300'000, 3) + "\n" + encoded(file.substr(5), width, "\n");

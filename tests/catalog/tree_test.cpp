@@ -106,7 +106,8 @@ TEST_CASE("the catalog's tiles give the roots and paths of the whole tree") {
     Fixture fixture;
     CHECK(fixture.head() == evidence::empty_root());
     // Across the edges of tiles of the first and second level.
-    for (const std::size_t count : {1, 254, 1, 1, 255, 256, 512, 3, 64000, 1000, 511, 1}) {
+    for (const std::size_t count :
+         {1U, 254U, 1U, 1U, 255U, 256U, 512U, 3U, 64000U, 1000U, 511U, 1U}) {
         fixture.segment("bbbbbbbbbbbbbbbb", count);
         if (count % 2 == 0) {
             fixture.segment("aaaaaaaaaaaaaaaa", 7);
