@@ -120,7 +120,8 @@ sdk::Status read_time(const std::optional<std::string>& text, std::optional<sdk:
 }
 
 Outcome place(Command& command, const Place& options) {
-    disposal::PlaceHold request{.matter = options.matter,
+    catalog::HoldPlaced request{.id = {},
+                                .matter = options.matter,
                                 .reason = options.reason,
                                 .scope = options.scope,
                                 .by = system_user()};
@@ -164,7 +165,7 @@ void register_hold(Verb& program) {
     released.required("--reason");
     released.action([releasing](Command& command) {
         return change(command,
-                      disposal::ReleaseHold{releasing->id, releasing->reason, system_user()},
+                      catalog::HoldReleased{releasing->id, releasing->reason, system_user()},
                       "released the hold");
     });
 

@@ -46,7 +46,7 @@ bool is_named(const catalog::AccountRecord& account, std::string_view name) {
     return account.id == name || same_address(account.address, name);
 }
 
-Result<std::string> place_hold(const PlaceHold& request, const access::ArchiveWriter& archive,
+Result<std::string> place_hold(catalog::HoldPlaced request, const access::ArchiveWriter& archive,
                                pipeline::Committer& committer, sdk::Clock& clock,
                                std::stop_token stop) {
     OPENARCHIVER_CHECK(check_given(request.matter, "--matter", "the case that the hold is for"));
@@ -76,14 +76,12 @@ Result<std::string> place_hold(const PlaceHold& request, const access::ArchiveWr
                                                      "\"; `openarchiver accounts` lists them"};
         }
     }
-    const std::string id = archive::to_hex(archive::random_bytes<4>());
-    OPENARCHIVER_CHECK(put_event(
-        catalog::HoldPlaced{id, request.matter, request.reason, request.scope, request.by},
-        committer, clock, stop));
-    return id;
+    request.id = archive::to_hex(archive::random_bytes<4>());
+    OPENARCHIVER_CHECK(put_event(request, committer, clock, stop));
+    return request.id;
 }
 
-Status release_hold(const ReleaseHold& request, const access::ArchiveWriter& archive,
+Status release_hold(const catalog::HoldReleased& request, const access::ArchiveWriter& archive,
                     pipeline::Committer& committer, sdk::Clock& clock, std::stop_token stop) {
     OPENARCHIVER_CHECK(check_given(request.reason, "--reason", "why the hold ends"));
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));

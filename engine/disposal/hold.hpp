@@ -13,26 +13,13 @@
 /// Legal holds: what they cover is neither disposed of nor forgotten.
 namespace openarchiver::disposal {
 
-struct PlaceHold {
-    std::string matter;
-    std::string reason;
-    catalog::ItemFilter scope;
-    /// Who asks for it: a user of the system, or of the API.
-    std::string by;
-};
-
-struct ReleaseHold {
-    std::string id;
-    std::string reason;
-    std::string by;
-};
-
 /// Both are durable on return. invalid_argument: something is missing, unknown or released already.
-/// The id of the new hold.
-sdk::Result<std::string> place_hold(const PlaceHold& request, const access::ArchiveWriter& archive,
+/// The id of the new hold, which is made here; `by` names a user of the system, or of the API.
+sdk::Result<std::string> place_hold(catalog::HoldPlaced request,
+                                    const access::ArchiveWriter& archive,
                                     pipeline::Committer& committer, sdk::Clock& clock,
                                     std::stop_token stop);
-sdk::Status release_hold(const ReleaseHold& request, const access::ArchiveWriter& archive,
+sdk::Status release_hold(const catalog::HoldReleased& request, const access::ArchiveWriter& archive,
                          pipeline::Committer& committer, sdk::Clock& clock, std::stop_token stop);
 
 /// The holds in force that cover the account or may cover what still comes of it: whatever else

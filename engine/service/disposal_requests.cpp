@@ -103,11 +103,11 @@ json::object plan_value(const disposal::ForgetPlan& plan) {
 }  // namespace
 
 std::string to_json(const HoldRequest& request) {
-    if (const auto* release = std::get_if<disposal::ReleaseHold>(&request)) {
+    if (const auto* release = std::get_if<catalog::HoldReleased>(&request)) {
         return json::serialize(json::object{
             {"release", {{"id", release->id}, {"reason", release->reason}, {"by", release->by}}}});
     }
-    const auto& place = std::get<disposal::PlaceHold>(request);
+    const auto& place = std::get<catalog::HoldPlaced>(request);
     return json::serialize(json::object{{"place",
                                          {{"matter", place.matter},
                                           {"reason", place.reason},
@@ -124,14 +124,15 @@ Result<HoldRequest> parse_hold_request(std::string_view json_text) {
     OPENARCHIVER_TRY(const json::object options, parse_object(json_text));
     if (const auto* release = options.if_contains("release"); release && release->is_object()) {
         const Members in(release->get_object());
-        return HoldRequest(disposal::ReleaseHold{in.text("id"), in.text("reason"), in.text("by")});
+        return HoldRequest(catalog::HoldReleased{in.text("id"), in.text("reason"), in.text("by")});
     }
     const auto* place = options.if_contains("place");
     if (place == nullptr || !place->is_object()) {
         return Error{Errc::invalid_argument, "neither \"place\" nor \"release\" is asked for"};
     }
     const Members in(place->get_object());
-    return HoldRequest(disposal::PlaceHold{.matter = in.text("matter"),
+    return HoldRequest(catalog::HoldPlaced{.id = {},
+                                           .matter = in.text("matter"),
                                            .reason = in.text("reason"),
                                            .scope = {.sources = in.texts("sources"),
                                                      .accounts = in.texts("accounts"),
@@ -166,12 +167,12 @@ Result<disposal::ForgetRequest> parse_forget_request(std::string_view json_text)
 Result<std::string> change_holds(const HoldRequest& request, const access::ArchiveWriter& archive,
                                  pipeline::Committer& committer, sdk::Clock& clock,
                                  std::stop_token stop) {
-    if (const auto* release = std::get_if<disposal::ReleaseHold>(&request)) {
+    if (const auto* release = std::get_if<catalog::HoldReleased>(&request)) {
         OPENARCHIVER_CHECK(
             disposal::release_hold(*release, archive, committer, clock, std::move(stop)));
         return release->id;
     }
-    return disposal::place_hold(std::get<disposal::PlaceHold>(request), archive, committer, clock,
+    return disposal::place_hold(std::get<catalog::HoldPlaced>(request), archive, committer, clock,
                                 std::move(stop));
 }
 

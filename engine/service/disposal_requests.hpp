@@ -11,7 +11,8 @@
 /// Holds and forgetting as the control socket carries them, and as --json shows them (docs/cli.md).
 namespace openarchiver::service {
 
-using HoldRequest = std::variant<disposal::PlaceHold, disposal::ReleaseHold>;
+/// The id of a hold that is to be placed is empty.
+using HoldRequest = std::variant<catalog::HoldPlaced, catalog::HoldReleased>;
 
 [[nodiscard]] std::string to_json(const HoldRequest& request);
 [[nodiscard]] sdk::Result<HoldRequest> parse_hold_request(std::string_view json_text);
