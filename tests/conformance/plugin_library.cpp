@@ -7,6 +7,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <mutex>
 
 namespace openarchiver::tests {
 
@@ -38,7 +39,9 @@ std::unique_ptr<sdk::Plugin> load(const std::string& name) {
 }  // namespace
 
 sdk::Plugin& built_plugin(const std::string& name) {
+    static std::mutex mutex;
     static std::map<std::string, std::unique_ptr<sdk::Plugin>> plugins;
+    const std::lock_guard lock(mutex);
     std::unique_ptr<sdk::Plugin>& plugin = plugins[name];
     if (!plugin) {
         plugin = load(name);
