@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "catalog/database.hpp"
+#include "catalog/item_matcher.hpp"
 #include "catalog/schema.hpp"
 #include "catalog/tree.hpp"
 
@@ -121,12 +122,6 @@ std::string joined(const std::vector<std::string>& path) {
     return text;
 }
 
-bool contains_text(std::string_view text, std::string_view part) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return std::search(text.begin(), text.end(), part.begin(), part.end(),
-                       [&](char a, char b) { return lower(a) == lower(b); }) != text.end();
-}
-
 /// Names of the folders above each folder; a cycle or a missing parent ends the path.
 void fill_paths(std::vector<FolderRecord>& folders) {
     std::unordered_map<std::string, const FolderRecord*> by_id;
@@ -151,18 +146,20 @@ struct CatalogReader::State {
 
     std::mutex mutex;  // guards the connection
     Poco::Data::Session session;
-    Query<std::tuple<Integer, std::string, Integer, Integer>, std::string, Integer, std::string>
+    Query<std::tuple<Integer, std::string, Integer, Integer, Integer>, std::string, Integer,
+          std::string>
         find_item{session,
                   "SELECT i.item, coalesce(v.tag, ''), EXISTS(SELECT 1 FROM placements p"
                   " JOIN folders d ON d.folder=p.folder WHERE p.item=i.item AND d.id=?),"
-                  " coalesce(v.fidelity, 0) FROM items i LEFT JOIN versions v ON v.item=i.item"
+                  " coalesce(v.fidelity, 0), i.disposal"
+                  " FROM items i LEFT JOIN versions v ON v.item=i.item"
                   " WHERE i.account=? AND i.id=? ORDER BY v.version DESC LIMIT 1"};
     Query<std::tuple<Integer>, Integer> folder_count{
         session, "SELECT count(*) FROM placements WHERE folder=?"};
     Query<std::tuple<Integer, Integer, Integer>, Integer, Integer> account_counts{
         session,
         "SELECT count(*), coalesce(sum(left_at=0), 0), (SELECT count(*) FROM failures f WHERE"
-        " f.account=? AND f.accepted=0) FROM items WHERE account=?"};
+        " f.account=? AND f.accepted=0) FROM items WHERE account=? AND disposal=0"};
 
     Query<std::tuple<Blob, Integer, Integer, Integer, Integer, Integer, Blob, Integer>, Integer>
         place_of_content{session,
@@ -306,25 +303,6 @@ struct CatalogReader::State {
         fill_paths(folders);
         return folders;
     }
-
-    /// The folders (of any account) that lie at or below one of the paths.
-    std::vector<Integer> folders_at(const std::vector<std::string>& paths) {
-        std::vector<Integer> keys;
-        std::vector<Integer> accounts;
-        session << "SELECT account FROM accounts", into(accounts), now;
-        for (const Integer account : accounts) {
-            for (const auto& folder : folders_of_account(account)) {
-                const std::string path = joined(folder.path);
-                const bool wanted = std::any_of(paths.begin(), paths.end(), [&](const auto& p) {
-                    return path == p || path.starts_with(p + "/");
-                });
-                if (wanted) {
-                    keys.push_back(folder.key);
-                }
-            }
-        }
-        return keys;
-    }
 };
 
 CatalogReader::CatalogReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -428,6 +406,26 @@ Result<std::vector<FolderRecord>> CatalogReader::folders(std::int64_t account_ke
     });
 }
 
+Result<std::vector<std::int64_t>> CatalogReader::folders_at(const std::vector<std::string>& paths) {
+    return state_->read([&]() -> Result<std::vector<std::int64_t>> {
+        std::vector<std::int64_t> keys;
+        std::vector<Integer> accounts;
+        state_->session << "SELECT account FROM accounts", into(accounts), now;
+        for (const Integer account : accounts) {
+            for (const auto& folder : state_->folders_of_account(account)) {
+                const std::string path = joined(folder.path);
+                const bool wanted = std::any_of(paths.begin(), paths.end(), [&](const auto& p) {
+                    return path == p || path.starts_with(p + "/");
+                });
+                if (wanted) {
+                    keys.push_back(folder.key);
+                }
+            }
+        }
+        return keys;
+    });
+}
+
 Result<std::optional<KnownItem>> CatalogReader::find_item(std::int64_t account_key,
                                                           std::string_view item_id,
                                                           std::string_view folder_id) {
@@ -437,7 +435,7 @@ Result<std::optional<KnownItem>> CatalogReader::find_item(std::int64_t account_k
             return std::optional<KnownItem>();
         }
         return std::optional(KnownItem{query.get<0>(), query.get<1>(), query.get<2>() != 0,
-                                       fidelity_of(query.get<3>())});
+                                       fidelity_of(query.get<3>()), query.get<4>() != 0});
     });
 }
 
@@ -473,11 +471,25 @@ Result<std::unordered_map<std::int64_t, FolderCounts>> CatalogReader::folder_cou
         Integer folder = 0, first = 0, second = 0;
         {
             Poco::Data::Statement statement(state_->session);
+            statement << "SELECT p.folder, count(*), 0 FROM items i"
+                         " JOIN placements p ON p.item=i.item"
+                         " WHERE i.account=? AND i.disposal>0 GROUP BY 1",
+                bind(account_key);
+            each_row(
+                statement, [&] { counts[folder].disposed = static_cast<std::uint64_t>(first); },
+                folder, first, second);
+        }
+        {
+            Poco::Data::Statement statement(state_->session);
             statement << "SELECT f.folder, count(p.item), 0 FROM folders f"
                          " JOIN placements p ON p.folder=f.folder WHERE f.account=? GROUP BY 1",
                 bind(account_key);
             each_row(
-                statement, [&] { counts[folder].items = static_cast<std::uint64_t>(first); },
+                statement,
+                [&] {
+                    auto& of_folder = counts[folder];
+                    of_folder.items = static_cast<std::uint64_t>(first) - of_folder.disposed;
+                },
                 folder, first, second);
         }
         Poco::Data::Statement statement(state_->session);
@@ -510,7 +522,8 @@ Result<Totals> CatalogReader::totals() {
                 parts = 0, part_bytes = 0, shared_bytes = 0, packs = 0, raw_bytes = 0,
                 pack_bytes = 0;
         auto& session = state_->session;
-        session << "SELECT count(*) FROM items", into(items), now;
+        session << "SELECT count(*) - (SELECT count(*) FROM items WHERE disposal>0) FROM items",
+            into(items), now;
         session << "SELECT count(*), coalesce(sum(c.size), 0) FROM versions v JOIN contents c"
                    " ON c.content=v.content",
             into(versions), into(version_bytes), now;
@@ -541,32 +554,7 @@ Result<Totals> CatalogReader::totals() {
 
 Status CatalogReader::visit_versions(const ItemFilter& filter,
                                      const std::function<Status(const VersionRecord&)>& visit) {
-    std::vector<Integer> folder_keys;
-    if (!filter.folders.empty()) {
-        OPENARCHIVER_CHECK(state_->read([&]() -> Status {
-            folder_keys = state_->folders_at(filter.folders);
-            return {};
-        }));
-    }
-    const auto any_of = [](const std::vector<std::string>& wanted, const auto&... values) {
-        return wanted.empty() || std::any_of(wanted.begin(), wanted.end(),
-                                             [&](const auto& w) { return ((w == values) || ...); });
-    };
-    const auto passes = [&](const VersionRecord& r) -> Result<bool> {
-        const auto time = r.received_at == sdk::Timestamp{} ? r.archived_at : r.received_at;
-        if (!any_of(filter.sources, r.source) || !any_of(filter.accounts, r.account, r.address) ||
-            (!filter.sender.empty() && !contains_text(r.from, filter.sender)) ||
-            (filter.since && time < *filter.since) || (filter.until && time >= *filter.until)) {
-            return false;
-        }
-        if (filter.folders.empty()) {
-            return true;
-        }
-        OPENARCHIVER_TRY(const auto folders, folders_of(r.item_key));
-        return std::any_of(folders.begin(), folders.end(), [&](Integer key) {
-            return std::find(folder_keys.begin(), folder_keys.end(), key) != folder_keys.end();
-        });
-    };
+    OPENARCHIVER_TRY(const auto matcher, ItemMatcher::make(*this, filter));
     // In pages, so that neither the connection nor a snapshot is held while `visit` works.
     constexpr std::size_t kPage = 500;
     Integer last_item = 0;
@@ -585,7 +573,7 @@ Status CatalogReader::visit_versions(const ItemFilter& filter,
             return {};
         }));
         for (const auto& record : page) {
-            OPENARCHIVER_TRY(const bool wanted, passes(record));
+            OPENARCHIVER_TRY(const bool wanted, matcher.matches(record));
             if (wanted) {
                 OPENARCHIVER_CHECK(visit(record));
             }
@@ -607,8 +595,17 @@ Result<std::vector<VersionRecord>> CatalogReader::versions(std::string_view ref)
         VersionRow row;
         row.each(statement, [&] { records.push_back(row.record()); });
         if (records.empty()) {
+            std::string disposal;
+            state_->session << "SELECT d.id FROM items i JOIN disposals d ON d.disposal=i.disposal"
+                               " WHERE i.ref=?",
+                bind(std::string(ref)), into(disposal), now;
             return Error{Errc::not_found,
-                         "no archived item has the ref '" + std::string(ref) + "'"};
+                         disposal.empty()
+                             ? "no archived item has the ref '" + std::string(ref) +
+                                   "': refs are in the manifest of an export, as 24 hexadecimal "
+                                   "digits"
+                             : "the item " + std::string(ref) + " was disposed of by disposal " +
+                                   disposal + "; `openarchiver retention list` shows it"};
         }
         return records;
     });
@@ -766,7 +763,8 @@ Result<std::vector<SmallPack>> CatalogReader::small_packs(std::uint64_t size,
         Poco::Data::Statement statement(state_->session);
         Integer key = 0, stored = 0, raw = 0;
         statement << "SELECT p.pack, p.size, sum(f.raw) FROM packs p JOIN frames f ON f.pack=p.pack"
-                     " WHERE p.replaced=0 AND p.size<? GROUP BY p.pack HAVING max(f.raw)<?"
+                     " WHERE p.replaced=0 AND p.rewrite_by=0 AND p.size<?"
+                     " GROUP BY p.pack HAVING max(f.raw)<?"
                      " ORDER BY p.pack",
             bind(static_cast<Integer>(size)), bind(static_cast<Integer>(full_frame));
         each_row(
@@ -778,6 +776,52 @@ Result<std::vector<SmallPack>> CatalogReader::small_packs(std::uint64_t size,
             },
             key, stored, raw);
         return packs;
+    });
+}
+
+Result<std::vector<PackToRewrite>> CatalogReader::packs_to_rewrite() {
+    return state_->read([&]() -> Result<std::vector<PackToRewrite>> {
+        std::vector<PackToRewrite> packs;
+        Poco::Data::Statement statement(state_->session);
+        Integer key = 0, by = 0, raw = 0, kept = 0;
+        Blob id;
+        statement << "SELECT p.pack, p.id, p.rewrite_by,"
+                     " (SELECT coalesce(sum(f.raw), 0) FROM frames f WHERE f.pack=p.pack) AS raw,"
+                     " (SELECT coalesce(sum(CASE c.composition WHEN 0 THEN c.size"
+                     " ELSE c.composition END), 0) FROM contents c WHERE c.pack=p.pack)"
+                     " + (SELECT coalesce(sum(x.size), 0) FROM parts x WHERE x.pack=p.pack) AS kept"
+                     " FROM packs p WHERE p.rewrite_by>0 ORDER BY kept - raw, p.pack";
+        each_row(
+            statement,
+            [&] {
+                packs.push_back({.key = key,
+                                 .id = array_of<32>(id),
+                                 .by = timestamp(by),
+                                 .raw_bytes = static_cast<std::uint64_t>(raw),
+                                 .kept_bytes = static_cast<std::uint64_t>(kept)});
+            },
+            key, id, by, raw, kept);
+        return packs;
+    });
+}
+
+Result<std::vector<ContentInPack>> CatalogReader::contents_in(std::int64_t pack_key) {
+    return state_->read([&]() -> Result<std::vector<ContentInPack>> {
+        std::vector<ContentInPack> contents;
+        Poco::Data::Statement statement(state_->session);
+        Integer frame = 0, offset = 0, size = 0;
+        statement << "SELECT frame, offset, CASE composition WHEN 0 THEN size ELSE composition END"
+                     " FROM contents WHERE pack=? ORDER BY frame, offset",
+            bind(pack_key);
+        each_row(
+            statement,
+            [&] {
+                contents.push_back(
+                    {{static_cast<std::uint32_t>(frame), static_cast<std::uint64_t>(offset)},
+                     static_cast<std::uint64_t>(size)});
+            },
+            frame, offset, size);
+        return contents;
     });
 }
 
@@ -858,6 +902,43 @@ Result<std::vector<ForgottenRecord>> CatalogReader::forgotten() {
             },
             r.source, r.account, r.reason, r.by, at);
         return forgotten;
+    });
+}
+
+Result<std::vector<DisposalRecord>> CatalogReader::disposals() {
+    return state_->read([&]() -> Result<std::vector<DisposalRecord>> {
+        std::vector<DisposalRecord> records;
+        DisposalRecord r;
+        Integer cause = 0, at = 0, items = 0, versions = 0, bytes = 0;
+        Poco::Data::Statement statement(state_->session);
+        statement << "SELECT id, cause, policy, reason, disposed_by, at, items, versions, bytes"
+                     " FROM disposals ORDER BY at DESC, disposal DESC";
+        each_row(
+            statement,
+            [&] {
+                r.cause = cause == 0 ? DisposalCause::retention : DisposalCause::forget;
+                r.at = timestamp(at);
+                r.items = static_cast<std::uint64_t>(items);
+                r.versions = static_cast<std::uint64_t>(versions);
+                r.bytes = static_cast<std::uint64_t>(bytes);
+                records.push_back(r);
+            },
+            r.id, cause, r.policy, r.reason, r.by, at, items, versions, bytes);
+        return records;
+    });
+}
+
+Result<std::optional<ApprovalRecord>> CatalogReader::approval() {
+    return state_->read([&]() -> Result<std::optional<ApprovalRecord>> {
+        Query<std::tuple<std::string, std::string, Integer>> newest(
+            state_->session,
+            "SELECT definition, approved_by, at FROM approvals ORDER BY at DESC LIMIT 1");
+        if (!newest()) {
+            return std::optional<ApprovalRecord>();
+        }
+        return std::optional(ApprovalRecord{.definition = newest.get<0>(),
+                                            .by = newest.get<1>(),
+                                            .at = timestamp(newest.get<2>())});
     });
 }
 

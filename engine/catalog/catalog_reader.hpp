@@ -35,6 +35,9 @@ public:
     /// Folders that are gone included (`removed_at`); paths are filled in.
     sdk::Result<std::vector<FolderRecord>> folders(std::int64_t account_key);
 
+    /// The folders (of any account) that lie at or below one of the paths, by key.
+    sdk::Result<std::vector<std::int64_t>> folders_at(const std::vector<std::string>& paths);
+
     sdk::Result<std::optional<KnownItem>> find_item(std::int64_t account_key,
                                                     std::string_view item_id,
                                                     std::string_view folder_id);
@@ -54,7 +57,8 @@ public:
     /// archived. An error of `visit` ends it.
     sdk::Status visit_versions(const ItemFilter& filter,
                                const std::function<sdk::Status(const VersionRecord&)>& visit);
-    /// The versions of one item, oldest first; not_found where there is no such ref.
+    /// The versions of one item, oldest first; not_found where there is no such ref, or none any
+    /// more: the message says by what it was disposed of.
     sdk::Result<std::vector<VersionRecord>> versions(std::string_view ref);
     /// not_found: an earlier engine archived it, without a leaf.
     sdk::Result<LeafRecord> leaf_of(std::int64_t item_key, std::int64_t version);
@@ -76,6 +80,10 @@ public:
     /// Packs of less than `size` bytes none of whose frames is full (`full_frame` decompressed
     /// bytes): no content goes on from one of their frames to the next. Oldest first.
     sdk::Result<std::vector<SmallPack>> small_packs(std::uint64_t size, std::uint64_t full_frame);
+    /// Those that lose the most first.
+    sdk::Result<std::vector<PackToRewrite>> packs_to_rewrite();
+    /// The contents in a pack, by place.
+    sdk::Result<std::vector<ContentInPack>> contents_in(std::int64_t pack_key);
     /// Nothing: the log names no such pack.
     sdk::Result<std::optional<PackRecord>> find_pack(const archive::Digest& id);
     /// When PacksCollected was last noted; 0: never.
@@ -85,6 +93,10 @@ public:
     /// In the order in which they were placed, released ones included.
     sdk::Result<std::vector<HoldRecord>> holds();
     sdk::Result<std::vector<ForgottenRecord>> forgotten();
+    /// Newest first.
+    sdk::Result<std::vector<DisposalRecord>> disposals();
+    /// Of the retention policies; nothing: there was none yet.
+    sdk::Result<std::optional<ApprovalRecord>> approval();
 
     /// Failed items: all, or those of a source.
     sdk::Result<std::vector<FailureRecord>> failures(std::string_view source = {});

@@ -1,6 +1,7 @@
 #include "catalog/catalog_writer.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <random>
 #include <type_traits>
@@ -8,6 +9,7 @@
 
 #include "catalog/database.hpp"
 #include "catalog/put_in_place.hpp"
+#include "catalog/removal.hpp"
 #include "catalog/schema.hpp"
 #include "catalog/tree.hpp"
 
@@ -55,6 +57,10 @@ using NoRow = std::tuple<>;
 using OneInteger = std::tuple<Integer>;
 
 enum class HistoryKind : std::uint8_t { archived, placed, left };
+
+/// By when what a retention policy disposed of is out of its packs. A pack loses items day by day;
+/// written anew each time, the whole archive would be, all the time.
+constexpr std::chrono::days kDisposedStays{30};
 
 /// Every statement that apply() may need, prepared once.
 struct Statements {
@@ -150,10 +156,13 @@ struct Statements {
     Query<NoRow, Blob, Integer> put_pack{s, "INSERT OR IGNORE INTO packs(id, size) VALUES(?,?)"};
     Query<NoRow, Integer, Integer> size_pack{s, "UPDATE packs SET size=? WHERE pack=?"};
     Query<OneInteger, Integer> pack_replaced{s, "SELECT replaced FROM packs WHERE pack=?"};
-    Query<NoRow, Integer, Integer> replace_pack{s, "UPDATE packs SET replaced=? WHERE pack=?"};
+    Query<NoRow, Integer, Integer> replace_pack{
+        s, "UPDATE packs SET replaced=?, rewrite_by=0 WHERE pack=?"};
     Query<NoRow, Integer> remove_frames{s, "DELETE FROM frames WHERE pack=?"};
-    Query<NoRow, Integer, Integer, Integer, Integer, Integer> move_contents{
-        s, "UPDATE contents SET pack=?, frame=?, offset=offset+? WHERE pack=? AND frame=?"};
+    Query<NoRow, Integer, Integer, Integer, Integer, Integer, Integer, Integer> move_contents{
+        s,
+        "UPDATE contents SET pack=?, frame=?, offset=offset+? WHERE pack=? AND frame=?"
+        " AND offset>=? AND offset<?"};
     Query<NoRow, Integer, Integer, Integer, Integer> move_parts{
         s, "UPDATE parts SET pack=?, frame=? WHERE pack=? AND frame=?"};
     Query<NoRow, Integer, Integer, Blob, Integer, Integer, Integer> put_frame{
@@ -192,8 +201,8 @@ struct Statements {
             " JOIN sources s ON s.source=a.source JOIN packs p ON p.pack=x.pack"
             " WHERE x.digest=? AND x.class=0 ORDER BY h.account=? DESC LIMIT 1"};
 
-    Query<OneInteger, Integer, std::string> find_item{
-        s, "SELECT item FROM items WHERE account=? AND id=?"};
+    Query<std::tuple<Integer, Integer>, Integer, std::string> find_item{
+        s, "SELECT item, disposal FROM items WHERE account=? AND id=?"};
     Query<NoRow, Integer, std::string, std::string> put_item{
         s, "INSERT INTO items(account, id, ref) VALUES(?,?,?)"};
     Query<std::tuple<Integer, std::string, Integer, Integer>, Integer> last_version{
@@ -428,14 +437,30 @@ struct CatalogWriter::State {
         if (sql.pack_replaced(old) && sql.pack_replaced.get<0>() != 0) {
             return;
         }
-        Integer index = 0;
-        for (const auto& place : replaced.frames) {
-            sql.move_contents(by, place.frame, static_cast<Integer>(place.offset), old, index);
-            sql.move_parts(by, place.frame, old, index);
-            ++index;
+        for (auto moved = replaced.moved.begin(); moved != replaced.moved.end(); ++moved) {
+            const auto& [from, to] = *moved;
+            const auto next = std::next(moved);
+            const bool same_frame = next != replaced.moved.end() && next->from.frame == from.frame;
+            const auto begin = static_cast<Integer>(from.offset);
+            const Integer end = same_frame ? static_cast<Integer>(next->from.offset)
+                                           : std::numeric_limits<Integer>::max();
+            sql.move_contents(by, to.frame, static_cast<Integer>(to.offset) - begin, old,
+                              from.frame, begin, end);
+            sql.move_parts(by, to.frame, old, from.frame);
         }
-        sql.remove_frames(old);
-        sql.replace_pack(millis(scope.at), old);
+        retire(scope, old);
+    }
+
+    void retire(const Scope& scope, Integer pack) {
+        sql.remove_frames(pack);
+        sql.replace_pack(millis(scope.at), pack);
+    }
+
+    void apply(const Scope& scope, const PackDropped& e) {
+        const Integer key = pack(e.id);
+        if (!sql.pack_replaced(key) || sql.pack_replaced.get<0>() == 0) {
+            retire(scope, key);
+        }
     }
 
     void put_parts(Integer account, Integer content, const std::vector<PartHeld>& parts) {
@@ -454,6 +479,10 @@ struct CatalogWriter::State {
     }
 
     void apply(const Scope& scope, const ItemArchived& e) {
+        Integer key = item(scope.account, e.item);
+        if (key != 0 && sql.find_item.get<1>() != 0) {
+            return;  // disposed of; under way, or told again
+        }
         const Blob digest = blob(e.content);
         Integer content = 0;
         if (sql.find_content(scope.account, digest)) {
@@ -465,7 +494,6 @@ struct CatalogWriter::State {
             content = sql.put_content.last_row();
             put_parts(scope.account, content, e.place.parts);
         }
-        Integer key = item(scope.account, e.item);
         const bool is_new = key == 0;
         if (is_new) {
             sql.put_item(scope.account, e.item,
@@ -570,24 +598,34 @@ struct CatalogWriter::State {
                    " VALUES(?,?,?,?,?)",
             bind(e.source), bind(e.account), bind(e.reason), bind(e.by), bind(millis(scope.at)),
             now;
-        const Integer account = known_account(e.source, e.account);
-        if (account == 0) {
-            return;
+        if (const Integer account = known_account(e.source, e.account); account != 0) {
+            Removal(session).account(account, millis(scope.at));
+            forget_lookups();
         }
-        for (const char* of_item : {"history", "versions", "placements"}) {
-            session << std::string("DELETE FROM ") + of_item +
-                           " WHERE item IN (SELECT item FROM items WHERE account=?)",
-                bind(account), now;
+    }
+
+    void apply(const Scope& scope, const RetentionApproved& e) {
+        session << "INSERT OR IGNORE INTO approvals(at, definition, approved_by) VALUES(?,?,?)",
+            bind(millis(scope.at)), bind(e.definition), bind(e.by), now;
+    }
+
+    void apply(const Scope& scope, const Disposal& e) {
+        session << "INSERT OR IGNORE INTO disposals(id, cause, policy, reason, disposed_by, at,"
+                   " items, versions, bytes) VALUES(?,?,?,?,?,?,?,?,?)",
+            bind(e.id), bind(static_cast<Integer>(e.cause)), bind(e.policy), bind(e.reason),
+            bind(e.by), bind(millis(scope.at)), bind(static_cast<Integer>(e.refs.size())),
+            bind(static_cast<Integer>(e.versions)), bind(static_cast<Integer>(e.bytes)), now;
+    }
+
+    void apply(const Scope& scope, const ItemsDisposed& e) {
+        Query<std::tuple<Integer, Integer>, std::string> find(
+            session, "SELECT disposal, cause FROM disposals WHERE id=?");
+        if (!find(e.disposal)) {
+            throw Poco::DataFormatException("the log disposes of items by no disposal");
         }
-        session << "DELETE FROM content_parts WHERE content IN"
-                   " (SELECT content FROM contents WHERE account=?)",
-            bind(account), now;
-        for (const char* of_account :
-             {"items", "contents", "held_parts", "failures", "folders", "accounts"}) {
-            session << std::string("DELETE FROM ") + of_account + " WHERE account=?", bind(account),
-                now;
-        }
-        forget_lookups();
+        const bool at_once = find.get<1>() == static_cast<Integer>(DisposalCause::forget);
+        Removal(session).items(scope.account, e.items, find.get<0>(),
+                               millis(at_once ? scope.at : scope.at + kDisposedStays));
     }
 
     void move_cursor(const Scope& scope, const CursorAdvanced& e, bool logged) {
@@ -814,6 +852,7 @@ Result<std::unique_ptr<CatalogWriter>> CatalogWriter::fill_file(const std::files
 
 Status CatalogWriter::finish() {
     return translated("writing the catalog", [&]() -> Status {
+        Removal(state_->session).mark_hollow_packs();
         state_->session << "COMMIT", now;
         make_late_indexes(state_->session);
         state_->filling = false;

@@ -19,6 +19,7 @@ constexpr std::string_view kAccountStates[] = {"available", "without_mailbox", "
                                                "closed_by_policy", "deleted_upstream"};
 constexpr std::string_view kFidelities[] = {"exact", "reconstructed"};
 constexpr std::string_view kScopes[] = {"accounts", "folders", "folder"};
+constexpr std::string_view kCauses[] = {"retention", "forget"};
 
 template <typename Enum, std::size_t N>
 Enum enum_from(std::string_view text, const std::string_view (&names)[N], Enum fallback) {
@@ -217,15 +218,20 @@ struct Writer {
             json::array replaces;
             replaces.reserve(e.replaces.size());
             for (const auto& replaced : e.replaces) {
-                json::array places;
-                places.reserve(replaced.frames.size());
-                for (const auto& place : replaced.frames) {
-                    places.push_back(json::array{place.frame, place.offset});
+                json::array moved;
+                moved.reserve(replaced.moved.size());
+                for (const auto& [from, to] : replaced.moved) {
+                    moved.push_back(json::array{from.frame, from.offset, to.frame, to.offset});
                 }
-                replaces.push_back(json::array{archive::to_hex(replaced.id), std::move(places)});
+                replaces.push_back(json::array{archive::to_hex(replaced.id), std::move(moved)});
             }
             out["replaces"] = std::move(replaces);
         }
+    }
+
+    void operator()(const PackDropped& e) const {
+        out["e"] = "pack_dropped";
+        out["id"] = archive::to_hex(e.id);
     }
 
     void operator()(const ItemArchived& e) const {
@@ -349,6 +355,38 @@ struct Writer {
         put_bytes(out, "reason", e.reason);
         put_bytes(out, "by", e.by);
     }
+
+    void operator()(const RetentionApproved& e) const {
+        out["e"] = "retention_approved";
+        put_bytes(out, "definition", e.definition);
+        put_bytes(out, "by", e.by);
+    }
+
+    void operator()(const Disposal& e) const {
+        out["e"] = "disposal";
+        out["id"] = e.id;
+        out["cause"] = kCauses[static_cast<std::size_t>(e.cause)];
+        out["policy"] = e.policy;
+        put_bytes(out, "reason", e.reason);
+        put_bytes(out, "by", e.by);
+        put_texts(out, "refs", e.refs);
+        out["versions"] = e.versions;
+        out["bytes"] = e.bytes;
+    }
+
+    void operator()(const ItemsDisposed& e) const {
+        out["e"] = "disposed";
+        out["disposal"] = e.disposal;
+        json::array items;
+        items.reserve(e.items.size());
+        for (const auto& item : e.items) {
+            json::object one;
+            put_bytes(one, "id", item.id);
+            one["versions"] = item.versions;
+            items.push_back(std::move(one));
+        }
+        out["items"] = std::move(items);
+    }
 };
 
 sdk::Errc errc_from(std::string_view name) {
@@ -402,20 +440,24 @@ Result<std::vector<ReplacedPack>> read_replaced(const json::array& list) {
     std::vector<ReplacedPack> packs;
     for (const auto& entry : list) {
         const auto* fields = entry.if_array();
-        const auto* places =
+        const auto* moved =
             fields != nullptr && fields->size() >= 2 ? (*fields)[1].if_array() : nullptr;
-        if (places == nullptr) {
+        if (moved == nullptr) {
             return Error{Errc::corrupt, "a pack event has a malformed replaced pack"};
         }
         ReplacedPack pack;
         OPENARCHIVER_TRY(pack.id, array_from<32>((*fields)[0]));
-        for (const auto& value : *places) {
-            const auto* place = value.if_array();
-            if (place == nullptr || place->size() < 2) {
-                return Error{Errc::corrupt, "a pack event has a malformed replaced frame"};
+        for (const auto& value : *moved) {
+            const auto* places = value.if_array();
+            if (places == nullptr || places->size() < 4) {
+                return Error{Errc::corrupt, "a pack event has a malformed move"};
             }
-            pack.frames.push_back({static_cast<std::uint32_t>(Reader::as_number((*place)[0])),
-                                   static_cast<std::uint64_t>(Reader::as_number((*place)[1]))});
+            const auto place = [&](std::size_t at) {
+                return archive::Placement{
+                    static_cast<std::uint32_t>(Reader::as_number((*places)[at])),
+                    static_cast<std::uint64_t>(Reader::as_number((*places)[at + 1]))};
+            };
+            pack.moved.push_back({place(0), place(2)});
         }
         packs.push_back(std::move(pack));
     }
@@ -481,6 +523,36 @@ Result<LeavesAdded> read_leaves(const Reader& in) {
     return e;
 }
 
+/// Approvals of policies, and what is disposed of by them.
+std::optional<EventBody> read_disposal(std::string_view kind, const Reader& in) {
+    if (kind == "retention_approved") {
+        return RetentionApproved{in.text("definition"), in.text("by")};
+    }
+    if (kind == "disposal") {
+        return Disposal{.id = in.text("id"),
+                        .cause = enum_from(in.text("cause"), kCauses, DisposalCause::retention),
+                        .policy = in.text("policy"),
+                        .reason = in.text("reason"),
+                        .by = in.text("by"),
+                        .refs = in.texts("refs"),
+                        .versions = in.size("versions"),
+                        .bytes = in.size("bytes")};
+    }
+    if (kind == "disposed") {
+        ItemsDisposed e{.disposal = in.text("disposal"), .items = {}};
+        if (const auto* items = in.array("items"); items != nullptr) {
+            for (const json::value& value : *items) {
+                if (const auto* object = value.if_object(); object != nullptr) {
+                    const Reader item(*object);
+                    e.items.push_back({item.text("id"), item.size("versions")});
+                }
+            }
+        }
+        return e;
+    }
+    return std::nullopt;
+}
+
 /// nullopt: an event of a kind that this engine does not know.
 Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& in) {
     using Body = std::optional<EventBody>;
@@ -515,6 +587,10 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
             OPENARCHIVER_TRY(e.replaces, read_replaced(*replaces));
         }
         return Body(std::move(e));
+    }
+    if (kind == "pack_dropped") {
+        OPENARCHIVER_TRY(const auto id, archive::digest_from_hex(in.text("id")));
+        return Body(PackDropped{id});
     }
     if (kind == "folder") {
         FolderSeen e;
@@ -576,7 +652,7 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
         return Body(AccountForgotten{in.text("source"), in.text("account"), in.text("reason"),
                                      in.text("by")});
     }
-    return Body();
+    return read_disposal(kind, in);
 }
 
 }  // namespace

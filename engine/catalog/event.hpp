@@ -39,14 +39,25 @@ struct FolderRemoved {
 
 /// A pack whose contents are in another one now.
 struct ReplacedPack {
+    /// What was in the frame at `from` or behind it, up to the next one's, is as far from `to` in
+    /// the other pack.
+    struct Moved {
+        archive::Placement from;
+        archive::Placement to;
+    };
+
     archive::Digest id{};
-    /// Where the bytes of each of its frames begin in the other pack.
-    std::vector<archive::Placement> frames;
+    std::vector<Moved> moved;  ///< by `from`
 };
 
 struct PackStored {
     archive::PackInfo pack;
     std::vector<ReplacedPack> replaces = {};
+};
+
+/// Nothing that was in the pack is kept any more.
+struct PackDropped {
+    archive::Digest id{};
 };
 
 /// A part of a composition, as one account holds it.
@@ -161,10 +172,43 @@ struct AccountForgotten {
     std::string by;
 };
 
+/// The retention policies of the profile, in the very form that a person approved.
+struct RetentionApproved {
+    std::string definition;
+    std::string by;
+};
+
+enum class DisposalCause : std::uint8_t { retention, forget };
+
+/// Items are disposed of, those that ItemsDisposed of the same segment name: what remains as a
+/// proof. An event of the archive, so that it stays when an account is forgotten.
+struct Disposal {
+    std::string id = {};
+    DisposalCause cause = DisposalCause::retention;
+    std::string policy = {};  ///< with DisposalCause::retention
+    std::string reason = {};
+    std::string by = {};
+    std::vector<std::string> refs = {};  ///< of the items
+    std::uint64_t versions = 0;
+    std::uint64_t bytes = 0;  ///< that the versions' contents add up to
+};
+
+/// Of one account: their versions are no longer kept, and they are not archived again.
+struct ItemsDisposed {
+    struct Item {
+        std::string id;
+        std::uint64_t versions = 0;  ///< a later one stays, and the item with it
+    };
+
+    std::string disposal;
+    std::vector<Item> items;
+};
+
 using EventBody =
-    std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored, LeavesAdded,
-                 ItemArchived, ItemPlaced, ItemLeft, ItemFailed, FailureSettled, CursorAdvanced,
-                 PassCompleted, HoldPlaced, HoldReleased, AccountForgotten>;
+    std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored, PackDropped,
+                 LeavesAdded, ItemArchived, ItemPlaced, ItemLeft, ItemFailed, FailureSettled,
+                 CursorAdvanced, PassCompleted, HoldPlaced, HoldReleased, AccountForgotten,
+                 RetentionApproved, Disposal, ItemsDisposed>;
 
 struct Event {
     sdk::Timestamp at;

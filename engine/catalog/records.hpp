@@ -80,6 +80,7 @@ struct ItemCounts {
 /// What the archive has of a folder.
 struct FolderCounts {
     std::uint64_t items = 0;        ///< in it now
+    std::uint64_t disposed = 0;     ///< in it now, archived once
     std::uint64_t failed = 0;       ///< not in it for a recorded reason, accepted or not
     std::uint64_t outstanding = 0;  ///< failures that nobody accepted
 };
@@ -90,6 +91,7 @@ struct KnownItem {
     std::string content_tag;  ///< of the newest version
     bool in_folder = false;
     Fidelity fidelity = Fidelity::exact;  ///< of the newest version
+    bool disposed = false;                ///< of all its versions
 };
 
 /// One version of an item, with all that reading it back takes.
@@ -163,6 +165,26 @@ struct HoldRecord {
     std::string release_reason;
 };
 
+/// What items were disposed of, why and by whom.
+struct DisposalRecord {
+    std::string id;
+    DisposalCause cause = DisposalCause::retention;
+    std::string policy;
+    std::string reason;
+    std::string by;
+    sdk::Timestamp at;
+    std::uint64_t items = 0;
+    std::uint64_t versions = 0;
+    std::uint64_t bytes = 0;
+};
+
+/// The last approval of retention policies.
+struct ApprovalRecord {
+    std::string definition;
+    std::string by;
+    sdk::Timestamp at;
+};
+
 /// An account whose key was destroyed: nothing of it can be read, and it is not archived again.
 struct ForgottenRecord {
     std::string source;
@@ -184,6 +206,21 @@ struct SmallPack {
     std::int64_t key = 0;
     std::uint64_t size = 0;
     std::uint64_t raw_bytes = 0;  ///< of its frames, decompressed
+};
+
+/// A pack with bytes that are no longer kept.
+struct PackToRewrite {
+    std::int64_t key = 0;
+    archive::Digest id{};
+    sdk::Timestamp by;  ///< when they have to be out of it
+    std::uint64_t raw_bytes = 0;
+    std::uint64_t kept_bytes = 0;  ///< of `raw_bytes`
+};
+
+/// Where a content is in a pack, or a composition.
+struct ContentInPack {
+    archive::Placement placement;
+    std::uint64_t size = 0;
 };
 
 struct PackRecord {

@@ -120,6 +120,22 @@ constexpr const char* kVersion5[] = {
     "CREATE INDEX contents_by_place ON contents(pack, frame)",
 };
 
+// What was disposed of. An item without versions keeps its row, so that it is not archived again;
+// `disposal` is the row of the one that took them. `rewrite_by` is the time by which what is no
+// longer kept has to be out of a pack; 0: all is kept.
+constexpr const char* kVersion6[] = {
+    "CREATE TABLE approvals(at INTEGER NOT NULL, definition TEXT NOT NULL,"
+    " approved_by TEXT NOT NULL, PRIMARY KEY(at, definition)) WITHOUT ROWID",
+    "CREATE TABLE disposals(disposal INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " cause INTEGER NOT NULL, policy TEXT NOT NULL, reason TEXT NOT NULL,"
+    " disposed_by TEXT NOT NULL, at INTEGER NOT NULL, items INTEGER NOT NULL,"
+    " versions INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+    "ALTER TABLE items ADD COLUMN disposal INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX items_disposed ON items(account) WHERE disposal>0",
+    "ALTER TABLE packs ADD COLUMN rewrite_by INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX packs_to_rewrite ON packs(rewrite_by) WHERE rewrite_by>0",
+};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
@@ -174,6 +190,9 @@ Status migrate(const std::filesystem::path& file) {
         }
         if (version < 5) {
             step(session, kVersion5, 5);
+        }
+        if (version < 6) {
+            step(session, kVersion6, 6);
         }
         return {};
     });

@@ -6,6 +6,7 @@
 #include "cli/system_user.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
+#include "pipeline/committer.hpp"
 #include "service/control_client.hpp"
 #include "service/disposal_requests.hpp"
 
@@ -20,8 +21,11 @@ struct Options {
 
 std::string text(const boost::json::value& document) {
     const bool done = truth_of(document, "forgotten");
-    std::string text = (done ? "Forgot " : "Would forget ") + text_of(document, "source") + "/" +
-                       text_of(document, "account") + " (" + text_of(document, "address") +
+    const std::string ref = text_of(document, "ref");
+    std::string text = (done ? "Forgot " : "Would forget ") +
+                       (ref.empty() ? std::string() : "item " + ref + " of ") +
+                       text_of(document, "source") + "/" + text_of(document, "account") + " (" +
+                       text_of(document, "address") +
                        "): " + count_text(number_of(document, "items")) + " items, " +
                        count_text(number_of(document, "versions")) + " versions, " +
                        size_text(number_of(document, "bytes")) + ".\n";
@@ -58,22 +62,48 @@ Outcome preview(Command& command, const disposal::ForgetRequest& request) {
     return show(command, service::document_of(plan));
 }
 
+/// What the running service answers.
+Outcome hand_over(Command& command, service::ControlClient& service, std::string_view verb,
+                  const std::string& request) {
+    OPENARCHIVER_TRY(auto answer,
+                     service.call(verb, request, [](std::string_view) {}, command.stop()));
+    if (answer.error) {
+        Outcome outcome = answer.exit_code;
+        outcome.error = std::move(answer.error);
+        return outcome;
+    }
+    return show(command, answer.document);
+}
+
+Outcome forget_item(Command& command, const Options& options) {
+    const disposal::ForgetItemRequest request{
+        .ref = options.request.account, .reason = options.request.reason, .by = system_user()};
+    if (options.preview) {
+        OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
+        OPENARCHIVER_TRY(const auto plan, disposal::plan_forget_item(*catalog, request.ref));
+        return show(command, service::document_of(plan, false));
+    }
+    if (const auto service = command.running_service()) {
+        return hand_over(command, *service, "forget_item", service::to_json(request));
+    }
+    OPENARCHIVER_TRY(const auto writer, command.open_writer());
+    pipeline::Committer committer(*writer, command.clock(), command.log());
+    OPENARCHIVER_TRY(const auto plan, disposal::forget_item(request, *writer, committer,
+                                                            command.clock(), command.stop()));
+    return show(command, service::document_of(plan, true));
+}
+
 Outcome forget(Command& command, const Options& options) {
+    if (disposal::is_ref(options.request.account)) {
+        return forget_item(command, options);
+    }
     disposal::ForgetRequest request = options.request;
     request.by = system_user();
     if (options.preview) {
         return preview(command, request);
     }
     if (const auto service = command.running_service()) {
-        OPENARCHIVER_TRY(auto answer, service->call(
-                                          "forget", service::to_json(request),
-                                          [](std::string_view) {}, command.stop()));
-        if (answer.error) {
-            Outcome outcome = answer.exit_code;
-            outcome.error = std::move(answer.error);
-            return outcome;
-        }
-        return show(command, answer.document);
+        return hand_over(command, *service, "forget", service::to_json(request));
     }
     OPENARCHIVER_TRY(const auto forgotten,
                      disposal::forget(
@@ -87,9 +117,10 @@ Outcome forget(Command& command, const Options& options) {
 void register_forget(Verb& program) {
     const auto options = std::make_shared<Options>();
     Verb verb = program.verb("forget",
-                             "Destroys the key of an account: nothing of it can be read "
-                             "again, and it is not archived again.");
-    verb.argument("ACCOUNT", options->request.account, "the account's id or address");
+                             "Erases an account, whose key is destroyed, or one item: nothing "
+                             "of it can be read again, and it is not archived again.");
+    verb.argument("ACCOUNT|REF", options->request.account,
+                  "the account's id or address, or an item as lists and exports name it");
     verb.option("--source", options->request.source, "ID",
                 "the source, where several have such an account");
     verb.option("--reason", options->request.reason, "TEXT", "why, for the archive's log");

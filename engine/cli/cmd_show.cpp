@@ -180,8 +180,7 @@ Outcome run_show(Command& command, const Options& options) {
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
     auto item = load(*catalog, options.ref);
     if (!item && item.error().code == sdk::Errc::not_found) {
-        return Outcome::usage(item.error().message +
-                              ": refs are in the manifest of an export, as 24 hexadecimal digits");
+        return Outcome::usage(item.error().message);
     }
     OPENARCHIVER_CHECK(item);
     const catalog::VersionRecord* wanted = &item->versions.back();

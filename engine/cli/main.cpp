@@ -31,6 +31,7 @@ void limit_memory_of_threads() {
 
 /// In the order in which help lists them.
 void describe(Verb& program) {
+    register_retention(program);
     register_serve(program);
     register_sync(program);
     register_source(program);

@@ -15,16 +15,6 @@ using sdk::Status;
 
 namespace {
 
-Error refused_by(const std::vector<catalog::HoldRecord>& holds) {
-    std::string names;
-    for (const auto& record : holds) {
-        names += (names.empty() ? "" : ", ") + record.hold.id + " (" + record.hold.matter + ")";
-    }
-    return {Errc::permission_denied, "nothing was forgotten: the account is under legal hold " +
-                                         names +
-                                         "; `openarchiver hold list` shows who placed it and why"};
-}
-
 Result<catalog::AccountRecord> find(catalog::CatalogReader& catalog, const ForgetRequest& request) {
     OPENARCHIVER_TRY(const auto sources, catalog.sources());
     std::vector<catalog::AccountRecord> found;
@@ -34,7 +24,7 @@ Result<catalog::AccountRecord> find(catalog::CatalogReader& catalog, const Forge
         }
         OPENARCHIVER_TRY(const auto accounts, catalog.accounts(source.id));
         for (const auto& account : accounts) {
-            if (is_named(account, request.account)) {
+            if (catalog::is_named(account.id, account.address, request.account)) {
                 found.push_back(account);
             }
         }
@@ -116,9 +106,7 @@ Result<Forgotten> forget(const access::Context& context, const ForgetRequest& re
                              catalog::CatalogReader::open(archive->catalog_folder()));
             OPENARCHIVER_TRY(forgotten.plan, plan_forget(*catalog, request));
         }
-        if (!forgotten.plan.holds.empty()) {
-            return refused_by(forgotten.plan.holds);
-        }
+        OPENARCHIVER_CHECK(refuse_held(forgotten.plan.holds, "the account"));
         const auto& account = forgotten.plan.account;
         {
             pipeline::Committer committer(*archive, context.clock, context.log);

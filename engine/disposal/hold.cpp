@@ -15,11 +15,6 @@ using sdk::Status;
 
 namespace {
 
-bool same_address(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 bool in_force(const catalog::HoldRecord& record) {
     return record.released_at == sdk::Timestamp{};
 }
@@ -28,11 +23,10 @@ bool in_force(const catalog::HoldRecord& record) {
 
 Status put_event(catalog::EventBody body, pipeline::Committer& committer, const sdk::Clock& clock,
                  std::stop_token stop) {
-    pipeline::Entry entry;
-    entry.event = {std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now()),
-                   std::move(body)};
-    OPENARCHIVER_CHECK(committer.put(std::move(entry), stop));
-    return committer.flush(std::move(stop));
+    std::vector<pipeline::Entry> entries(1);
+    entries.front().event = {std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now()),
+                             std::move(body)};
+    return committer.put_together(std::move(entries), std::move(stop));
 }
 
 Status check_given(std::string_view value, const char* option, const char* what) {
@@ -40,10 +34,6 @@ Status check_given(std::string_view value, const char* option, const char* what)
         return Error{Errc::invalid_argument, std::string(option) + " is empty: give " + what};
     }
     return {};
-}
-
-bool is_named(const catalog::AccountRecord& account, std::string_view name) {
-    return account.id == name || same_address(account.address, name);
 }
 
 Result<std::string> place_hold(catalog::HoldPlaced request, const access::ArchiveWriter& archive,
@@ -69,8 +59,10 @@ Result<std::string> place_hold(catalog::HoldPlaced request, const access::Archiv
         std::ranges::move(of_source, std::back_inserter(accounts));
     }
     for (const std::string& name : scope.accounts) {
-        const bool known = std::ranges::any_of(
-            accounts, [&](const catalog::AccountRecord& one) { return is_named(one, name); });
+        const bool known =
+            std::ranges::any_of(accounts, [&](const catalog::AccountRecord& account) {
+                return catalog::is_named(account.id, account.address, name);
+            });
         if (!known) {
             return Error{Errc::invalid_argument, "no account has the id or address \"" + name +
                                                      "\"; `openarchiver accounts` lists them"};
@@ -108,11 +100,52 @@ Result<std::vector<catalog::HoldRecord>> holds_over(catalog::CatalogReader& cata
                             std::ranges::find(scope.sources, account.source) != scope.sources.end();
         const bool named = scope.accounts.empty() ||
                            std::ranges::any_of(scope.accounts, [&](const std::string& name) {
-                               return is_named(account, name);
+                               return catalog::is_named(account.id, account.address, name);
                            });
         return !in_force(record) || !source || !named;
     });
     return holds;
+}
+
+Status refuse_held(const std::vector<catalog::HoldRecord>& holds, std::string_view what) {
+    if (holds.empty()) {
+        return {};
+    }
+    std::string names;
+    for (const auto& record : holds) {
+        names += (names.empty() ? "" : ", ") + record.hold.id + " (" + record.hold.matter + ")";
+    }
+    return Error{Errc::permission_denied, "nothing was forgotten: " + std::string(what) +
+                                              " is under legal hold " + names +
+                                              "; `openarchiver hold list` shows who placed it and "
+                                              "why"};
+}
+
+Result<HoldsInForce> HoldsInForce::read(catalog::CatalogReader& catalog) {
+    OPENARCHIVER_TRY(auto holds, catalog.holds());
+    HoldsInForce read;
+    for (auto& hold : holds) {
+        if (in_force(hold)) {
+            OPENARCHIVER_TRY(auto matcher, catalog::ItemMatcher::make(catalog, hold.hold.scope));
+            read.holds_.emplace_back(std::move(hold), std::move(matcher));
+        }
+    }
+    return read;
+}
+
+Result<std::vector<catalog::HoldRecord>> HoldsInForce::over(
+    const std::vector<catalog::VersionRecord>& item) const {
+    std::vector<catalog::HoldRecord> over;
+    for (const auto& [hold, matcher] : holds_) {
+        for (const auto& version : item) {
+            OPENARCHIVER_TRY(const bool covered, matcher.matches(version));
+            if (covered) {
+                over.push_back(hold);
+                break;
+            }
+        }
+    }
+    return over;
 }
 
 Result<std::uint64_t> held_items(catalog::CatalogReader& catalog,

@@ -4,10 +4,12 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "access/access.hpp"
 #include "catalog/catalog_reader.hpp"
+#include "catalog/item_matcher.hpp"
 #include "pipeline/committer.hpp"
 
 /// Legal holds: what they cover is neither disposed of nor forgotten.
@@ -27,6 +29,22 @@ sdk::Status release_hold(const catalog::HoldReleased& request, const access::Arc
 sdk::Result<std::vector<catalog::HoldRecord>> holds_over(catalog::CatalogReader& catalog,
                                                          const catalog::AccountRecord& account);
 
+/// The holds in force, asked about one item after another. Refers to the catalog.
+class HoldsInForce {
+public:
+    static sdk::Result<HoldsInForce> read(catalog::CatalogReader& catalog);
+
+    /// Those that cover one of the item's versions.
+    [[nodiscard]] sdk::Result<std::vector<catalog::HoldRecord>> over(
+        const std::vector<catalog::VersionRecord>& item) const;
+
+private:
+    std::vector<std::pair<catalog::HoldRecord, catalog::ItemMatcher>> holds_;
+};
+
+/// permission_denied where there are holds; `what` is under them.
+sdk::Status refuse_held(const std::vector<catalog::HoldRecord>& holds, std::string_view what);
+
 /// How many items a hold covers now.
 sdk::Result<std::uint64_t> held_items(catalog::CatalogReader& catalog,
                                       const catalog::ItemFilter& scope);
@@ -36,7 +54,5 @@ sdk::Status put_event(catalog::EventBody body, pipeline::Committer& committer,
                       const sdk::Clock& clock, std::stop_token stop);
 /// invalid_argument where `value` says nothing; `what` is what it should say.
 sdk::Status check_given(std::string_view value, const char* option, const char* what);
-/// By its id, or by its address without regard to case.
-[[nodiscard]] bool is_named(const catalog::AccountRecord& account, std::string_view name);
 
 }  // namespace openarchiver::disposal

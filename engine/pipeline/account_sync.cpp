@@ -630,7 +630,7 @@ sdk::Result<AccountSync::Standing> AccountSync::standing(const sdk::Item& item, 
     OPENARCHIVER_TRY(const auto known, run_.catalog.find_item(account_.key, item.id, folder));
     if (!result.known && known) {
         result.known = true;
-        result.same_content = same_content(known->content_tag, item.content_tag);
+        result.same_content = known->disposed || same_content(known->content_tag, item.content_tag);
     }
     const auto changed = pass->changed_placements.find(item.id);
     result.in_folder = changed != pass->changed_placements.end()

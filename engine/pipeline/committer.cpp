@@ -24,6 +24,8 @@ sdk::Timestamp now_of(const sdk::Clock& clock) {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
 }
 
+constexpr std::chrono::hours kCollectEvery{24};
+
 /// What was put into the open pack learns its name.
 void name_pack(catalog::ContentPlace& place, const archive::Digest& pack) {
     constexpr archive::Digest kOpenPack{};
@@ -45,6 +47,7 @@ Committer::Committer(access::ArchiveWriter& archive, sdk::Clock& clock,
       clock_(clock),
       log_(std::move(log)),
       packs_(archive.spool_folder()),
+      rewrite_(archive, log_),
       compaction_(archive, log_) {
     thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
 }
@@ -81,6 +84,22 @@ Status Committer::put(Entry entry, std::stop_token stop) {
     queue_.push_back(std::move(entry));
     changed_.notify_all();
     return {};
+}
+
+/// No commit comes between: only contents bring one about, and nothing else is put meanwhile.
+Status Committer::put_together(std::vector<Entry> entries, std::stop_token stop) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (failure_) {
+            return *failure_;
+        }
+        for (auto& entry : entries) {
+            queued_bytes_ += weight(entry);
+            ++put_.entries;
+            queue_.push_back(std::move(entry));
+        }
+    }
+    return flush(std::move(stop));
 }
 
 Status Committer::note(catalog::Note note, std::stop_token stop) {
@@ -210,7 +229,10 @@ void Committer::run(std::stop_token stop) {
                 // One pack at a time: what waits to be committed comes in between. Nothing that is
                 // under way names a pack that is replaced.
                 OPENARCHIVER_CHECK(commit());
-                OPENARCHIVER_TRY(const bool more, compact(stop));
+                OPENARCHIVER_TRY(bool more, rewrite(stop));
+                if (!more) {
+                    OPENARCHIVER_TRY(more, compact(stop));
+                }
                 if (!more) {
                     OPENARCHIVER_CHECK(collect(stop));
                     const std::lock_guard lock(mutex_);
@@ -425,6 +447,52 @@ Status Committer::append(std::vector<catalog::EventGroup> groups,
 }
 
 /// True: there may be more to do.
+Result<bool> Committer::rewrite(std::stop_token stop) {
+    // Segments beyond a gap may name what a pack holds.
+    if (log_has_gap_ || !archive_.lease_held()) {
+        return false;
+    }
+    auto change = rewrite_.next(now_of(clock_), stop);
+    if (change && !*change && std::exchange(rewrote_, false)) {
+        // What was disposed of is in the catalog's log, too.
+        OPENARCHIVER_CHECK(archive_.catalog().truncate_log());
+    }
+    if (!change && change.error().code != Errc::cancelled) {
+        log_->warn("what was disposed of stays in its packs for now: {}", change.error().message);
+    }
+    if (!change || !*change || !archive_.lease_held()) {
+        return false;
+    }
+    const auto* dropped = std::get_if<catalog::PackDropped>(&**change);
+    const std::string key = dropped != nullptr ? archive::pack_key(dropped->id) : std::string();
+    std::vector<catalog::EventGroup> groups;
+    groups.push_back({"", "", {}});
+    std::visit(
+        [&](auto& body) { groups.front().events.push_back({now_of(clock_), std::move(body)}); },
+        **change);
+    OPENARCHIVER_CHECK(append(std::move(groups), {}));
+    rewrote_ = true;
+    if (key.empty()) {
+        packs_added_ = true;
+        OPENARCHIVER_CHECK(collect_soon());
+    } else if (const Status removed = archive_.archive().store().remove(key, {}); !removed) {
+        log_->warn("object {} has nothing but what was disposed of, and can't be removed now: {}",
+                   key, removed.error().message);
+    }
+    return true;
+}
+
+/// Once no reader can need the packs any more that were replaced just now.
+Status Committer::collect_soon() {
+    OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive_.catalog_folder()));
+    OPENARCHIVER_TRY(const auto last, catalog->packs_collected_at());
+    const std::vector<catalog::Note> notes{
+        {std::min(last, now_of(clock_) - kCollectEvery + kReplacedPackStays),
+         catalog::PacksCollected{}}};
+    return archive_.catalog().apply(notes);
+}
+
+/// True: there may be more to do.
 Result<bool> Committer::compact(std::stop_token stop) {
     if (!packs_added_ || !archive_.lease_held()) {
         return false;
@@ -448,12 +516,11 @@ Result<bool> Committer::compact(std::stop_token stop) {
 }
 
 Status Committer::collect(std::stop_token stop) {
-    constexpr std::chrono::hours kEvery{24};
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive_.catalog_folder()));
     OPENARCHIVER_TRY(const auto last, catalog->packs_collected_at());
     const auto now = now_of(clock_);
     // Segments beyond a gap may name packs that the catalog does not know.
-    if (log_has_gap_ || !archive_.lease_held() || (last <= now && now - last < kEvery)) {
+    if (log_has_gap_ || !archive_.lease_held() || (last <= now && now - last < kCollectEvery)) {
         return {};
     }
     const auto collected = collect_packs(archive_, now, stop);

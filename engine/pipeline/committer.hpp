@@ -20,6 +20,7 @@
 #include "catalog/event.hpp"
 #include "catalog/note.hpp"
 #include "pipeline/compaction.hpp"
+#include "pipeline/pack_rewrite.hpp"
 
 namespace openarchiver::pipeline {
 
@@ -53,15 +54,18 @@ public:
     /// Blocks while the queue is full; an entry larger than the queue enters alone. The error that
     /// ended the committer, or cancelled.
     sdk::Status put(Entry entry, std::stop_token stop);
+    /// Events that belong together, without contents: in one segment, durable on return.
+    sdk::Status put_together(std::vector<Entry> entries, std::stop_token stop);
     /// Counts together with, or after, what was put before it; never sooner.
     sdk::Status note(catalog::Note note, std::stop_token stop);
     /// Returns once everything put and noted before is durable.
     sdk::Status flush(std::stop_token stop);
     /// ... and signed by a head of the archive.
     sdk::Status write_head(std::stop_token stop);
-    /// Makes one pack of many small ones, where there are enough, and removes packs that nothing
-    /// needs, once a day. Returns once that is done; commits go on meanwhile. Trouble with packs
-    /// that are there already is told in the log and is no error.
+    /// Gets what was disposed of out of the packs, makes one pack of many small ones, where there
+    /// are enough, and removes packs that nothing needs, once a day. Returns once that is done;
+    /// commits go on meanwhile. Trouble with packs that are there already is told in the log and is
+    /// no error.
     sdk::Status tidy(std::stop_token stop);
     /// The error after which nothing is accepted any more, if there was one.
     [[nodiscard]] std::optional<sdk::Error> failure() const;
@@ -82,7 +86,9 @@ private:
     sdk::Status commit();
     sdk::Status sign_if_due(bool at_once);
     sdk::Status append(std::vector<catalog::EventGroup> groups, std::vector<catalog::Note> notes);
+    sdk::Result<bool> rewrite(std::stop_token stop);
     sdk::Result<bool> compact(std::stop_token stop);
+    sdk::Status collect_soon();
     sdk::Status collect(std::stop_token stop);
     std::uint64_t weight(const Entry& entry) const;
 
@@ -91,6 +97,8 @@ private:
     std::shared_ptr<spdlog::logger> log_;
     archive::PackWriter packs_;
     archive::LogPosition position_;
+    PackRewrite rewrite_;
+    bool rewrote_ = false;  // since the catalog's own log was emptied
     Compaction compaction_;
     bool packs_added_ = true;  // since compaction found nothing to do
     bool log_has_gap_ = false;

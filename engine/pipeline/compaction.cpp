@@ -5,9 +5,6 @@
 #include <array>
 #include <utility>
 
-#include "archive/object_io.hpp"
-#include "archive/part_key.hpp"
-
 namespace openarchiver::pipeline {
 
 using sdk::Errc;
@@ -55,28 +52,6 @@ std::vector<catalog::SmallPack> choose(const std::vector<catalog::SmallPack>& pa
 
 }  // namespace
 
-/// A pack, opened.
-struct Compaction::Contents {
-    struct Piece {
-        archive::AccountKey key;
-        bool part = false;
-        std::string bytes;
-    };
-
-    archive::Digest id{};
-    std::vector<Piece> frames;  // by number
-
-    ~Contents() {
-        for (auto& frame : frames) {
-            archive::wipe_key(frame.key);
-        }
-    }
-
-    Contents() = default;
-    Contents(Contents&&) = default;
-    Contents& operator=(Contents&&) = default;
-};
-
 Result<std::optional<catalog::PackStored>> Compaction::next(std::stop_token stop) {
     using Nothing = std::optional<catalog::PackStored>;
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive_.catalog_folder()));
@@ -95,15 +70,16 @@ Result<std::optional<catalog::PackStored>> Compaction::next(std::stop_token stop
             if (stop.stop_requested()) {
                 return Error{Errc::cancelled, "stopped"};
             }
-            auto contents = read(*catalog, pack.key, stop);
-            if (!contents) {
+            const auto opened = OpenedPack::open(archive_, *catalog, pack.key, stop);
+            if (!opened || !opened->complete()) {
                 // Chosen anew without it: others may have become too few.
-                log_->warn("small packs stay as they are: {}", contents.error().message);
+                log_->warn("small packs stay as they are: {}",
+                           opened ? "a frame's key is no longer there" : opened.error().message);
                 unreadable_.insert(pack.key);
                 all_read = false;
                 break;
             }
-            OPENARCHIVER_CHECK(add(writer, std::move(*contents), stored));
+            OPENARCHIVER_CHECK(add(writer, *opened, stored));
         }
         if (!all_read) {
             continue;
@@ -113,61 +89,19 @@ Result<std::optional<catalog::PackStored>> Compaction::next(std::stop_token stop
     }
 }
 
-/// All frames of a pack, the whole of which is as it was written.
-Result<Compaction::Contents> Compaction::read(catalog::CatalogReader& catalog,
-                                              std::int64_t pack_key, std::stop_token stop) {
-    const auto& keyring = archive_.archive().keyring();
-    OPENARCHIVER_TRY(const auto pack, catalog.pack(pack_key));
-    OPENARCHIVER_TRY(const auto parts, catalog.parts_in(pack.id));
-    std::map<archive::KeyId, archive::AccountKey> part_keys;
-    for (const auto& part : parts) {
-        const auto holder = keyring.find(part.source, part.account);
-        if (holder && !part_keys.contains(part.held.key)) {
-            OPENARCHIVER_TRY(const auto key,
-                             archive::unwrap_part_key(*holder, part.held.key, part.held.wrapped));
-            part_keys.emplace(part.held.key, key);
-        }
-    }
-    Contents contents;
-    contents.id = pack.id;
-    contents.frames.resize(pack.frames.size());
-    std::size_t opened = 0;
-    const Status verified = archive_.archive().packs().verify(
-        pack, std::move(stop), part_keys, [&](std::uint32_t index, std::span<const std::byte> raw) {
-            auto& piece = contents.frames[index];
-            piece.bytes.assign(reinterpret_cast<const char*>(raw.data()), raw.size());
-            const auto part = part_keys.find(pack.frames[index].key);
-            piece.part = part != part_keys.end();
-            if (piece.part) {
-                piece.key = part->second;
-            } else if (auto key = keyring.find(pack.frames[index].key)) {
-                piece.key = *key;
-            }
-            ++opened;
-        });
-    for (auto& [id, key] : part_keys) {
-        archive::wipe_key(key);
-    }
-    OPENARCHIVER_CHECK(verified);
-    if (opened != pack.frames.size()) {
-        return Error{Errc::not_found,
-                     "pack " + archive::pack_key(pack.id) + " has frames of a forgotten account"};
-    }
-    return contents;
-}
-
-Status Compaction::add(archive::PackWriter& writer, Contents contents,
+Status Compaction::add(archive::PackWriter& writer, const OpenedPack& pack,
                        catalog::PackStored& stored) {
-    catalog::ReplacedPack replaced{.id = contents.id, .frames = {}};
-    for (const auto& frame : contents.frames) {
-        archive::TextSource bytes(frame.bytes);
+    catalog::ReplacedPack replaced{.id = pack.id(), .moved = {}};
+    for (std::uint32_t number = 0; number < pack.frames().size(); ++number) {
+        const auto& frame = pack.frames()[number];
+        OPENARCHIVER_TRY(const auto bytes, pack.bytes({number, 0}, frame.size));
+        archive::Placement to;
         if (frame.part) {
-            OPENARCHIVER_TRY(const auto number, writer.add_part(frame.key, bytes));
-            replaced.frames.push_back({number, 0});
+            OPENARCHIVER_TRY(to.frame, writer.add_part(frame.key, *bytes));
         } else {
-            OPENARCHIVER_TRY(const auto placement, writer.add(frame.key, bytes));
-            replaced.frames.push_back(placement);
+            OPENARCHIVER_TRY(to, writer.add(frame.key, *bytes));
         }
+        replaced.moved.push_back({{number, 0}, to});
     }
     stored.replaces.push_back(std::move(replaced));
     return {};

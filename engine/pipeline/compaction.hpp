@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <openarchiver/sdk/result.hpp>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "access/access.hpp"
 #include "catalog/catalog_reader.hpp"
 #include "catalog/event.hpp"
+#include "pipeline/opened_pack.hpp"
 
 namespace spdlog {
 class logger;
@@ -34,11 +34,8 @@ public:
     sdk::Result<std::optional<catalog::PackStored>> next(std::stop_token stop);
 
 private:
-    struct Contents;
-
-    sdk::Result<Contents> read(catalog::CatalogReader& catalog, std::int64_t pack_key,
-                               std::stop_token stop);
-    sdk::Status add(archive::PackWriter& writer, Contents contents, catalog::PackStored& stored);
+    static sdk::Status add(archive::PackWriter& writer, const OpenedPack& pack,
+                           catalog::PackStored& stored);
 
     access::ArchiveWriter& archive_;
     std::shared_ptr<spdlog::logger> log_;

@@ -90,6 +90,28 @@ std::chrono::seconds duration_of(std::string_view text) {
     return std::chrono::seconds(static_cast<std::int64_t>(number) * seconds);
 }
 
+/// Months and years are those of the calendar; absent: for ever.
+std::optional<RetentionPolicy::Time> time_of(std::string_view text) {
+    if (text == "forever") {
+        return std::nullopt;
+    }
+    const auto [number, unit] = number_and_unit(text);
+    const auto count = static_cast<unsigned>(number);
+    return unit == "y"    ? RetentionPolicy::Time{.months = 12 * count}
+           : unit == "mo" ? RetentionPolicy::Time{.months = count}
+                          : RetentionPolicy::Time{.days = count};
+}
+
+std::vector<std::string> texts_of(const json::object& owner, std::string_view key) {
+    std::vector<std::string> texts;
+    if (const json::value* list = owner.if_contains(key)) {
+        for (const json::value& text : list->get_array()) {
+            texts.push_back(text_of(text));
+        }
+    }
+    return texts;
+}
+
 std::uint64_t size_of(const json::value& value) {
     if (!value.is_string()) {
         return value.to_number<std::uint64_t>();
@@ -174,6 +196,11 @@ private:
         if (const json::object* given = object_at(section, "evidence")) {
             evidence(*given);
         }
+        if (const json::value* policies = section.if_contains("retention")) {
+            for (const json::value& policy : policies->get_array()) {
+                retention(policy.get_object());
+            }
+        }
         if (const json::value* floor = section.if_contains("free_space_floor")) {
             archive.free_space_floor = size_of(*floor);
         }
@@ -197,6 +224,26 @@ private:
         if (const json::value* folder = section.if_contains("publish_to")) {
             evidence.publish_to = resolved(profile_.folder, *folder);
         }
+    }
+
+    void retention(const json::object& section) {
+        auto& policies = profile_.archive.retention;
+        RetentionPolicy policy;
+        policy.id = text_of(section.at("id"));
+        if (std::ranges::find(policies, policy.id, &RetentionPolicy::id) != policies.end()) {
+            problems_.push_back({child_pointer("/archive/retention", policies.size()) + "/id",
+                                 "another retention policy has the id \"" + policy.id + "\", too",
+                                 "give every policy an id of its own", Severity::error});
+        }
+        policy.sources = texts_of(section, "sources");
+        policy.accounts = texts_of(section, "accounts");
+        policy.folders = texts_of(section, "folders");
+        policy.keep = time_of(text_of(section.at("keep")));
+        if (const json::value* from = section.if_contains("counted_from")) {
+            policy.counted_from = text_of(*from) == "archived" ? RetentionPolicy::From::archived
+                                                               : RetentionPolicy::From::received;
+        }
+        policies.push_back(std::move(policy));
     }
 
     void source(const json::object& section) {

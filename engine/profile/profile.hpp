@@ -60,11 +60,31 @@ struct Evidence {
     std::filesystem::path publish_to;
 };
 
+/// How long items are kept. The first policy that covers an item is the one that counts; what none
+/// covers is kept for ever.
+struct RetentionPolicy {
+    enum class From : std::uint8_t { received, archived };
+
+    struct Time {
+        unsigned months = 0;
+        unsigned days = 0;
+    };
+
+    std::string id;
+    // Empty ones do not restrict.
+    std::vector<std::string> sources;
+    std::vector<std::string> accounts;  ///< ids or addresses
+    std::vector<std::string> folders;   ///< paths, with what is below
+    std::optional<Time> keep;           ///< absent: for ever
+    From counted_from = From::received;
+};
+
 struct Archive {
     Storage storage;
     std::filesystem::path catalog_path;
     Encryption encryption;
     Evidence evidence;
+    std::vector<RetentionPolicy> retention;
     /// Archiving stops before less than this is free.
     std::uint64_t free_space_floor = std::uint64_t{1} << 30;
 };

@@ -89,15 +89,19 @@ json::object hold_value(const catalog::HoldRecord& record) {
               {"until", time(hold.scope.until)}}}};
 }
 
-json::object plan_value(const disposal::ForgetPlan& plan) {
+json::array hold_values(const std::vector<catalog::HoldRecord>& records) {
     json::array holds;
-    for (const auto& record : plan.holds) {
+    for (const auto& record : records) {
         holds.push_back(hold_value(record));
     }
+    return holds;
+}
+
+json::object plan_value(const disposal::ForgetPlan& plan) {
     return {{"source", plan.account.source},   {"account", plan.account.id},
             {"address", plan.account.address}, {"items", plan.items},
             {"versions", plan.versions},       {"bytes", plan.bytes},
-            {"holds", std::move(holds)}};
+            {"holds", hold_values(plan.holds)}};
 }
 
 }  // namespace
@@ -164,6 +168,18 @@ Result<disposal::ForgetRequest> parse_forget_request(std::string_view json_text)
     return request;
 }
 
+std::string to_json(const disposal::ForgetItemRequest& request) {
+    return json::serialize(
+        json::object{{"ref", request.ref}, {"reason", request.reason}, {"by", request.by}});
+}
+
+Result<disposal::ForgetItemRequest> parse_forget_item_request(std::string_view json_text) {
+    OPENARCHIVER_TRY(const json::object options, parse_object(json_text));
+    const Members in(options);
+    return disposal::ForgetItemRequest{
+        .ref = in.text("ref"), .reason = in.text("reason"), .by = in.text("by")};
+}
+
 Result<std::string> change_holds(const HoldRequest& request, const access::ArchiveWriter& archive,
                                  pipeline::Committer& committer, sdk::Clock& clock,
                                  std::stop_token stop) {
@@ -205,6 +221,23 @@ std::string document_of(const disposal::Forgotten& forgotten) {
     }
     document["old_key_remains"] = forgotten.old_key_remains;
     return json::serialize(document);
+}
+
+std::string document_of(const disposal::ForgetItemPlan& plan, bool forgotten) {
+    const auto& newest = plan.versions.back();
+    std::uint64_t bytes = 0;
+    for (const auto& version : plan.versions) {
+        bytes += version.size;
+    }
+    return json::serialize(json::object{{"ref", newest.ref},
+                                        {"source", newest.source},
+                                        {"account", newest.account},
+                                        {"address", newest.address},
+                                        {"items", 1},
+                                        {"versions", plan.versions.size()},
+                                        {"bytes", bytes},
+                                        {"holds", hold_values(plan.holds)},
+                                        {"forgotten", forgotten}});
 }
 
 }  // namespace openarchiver::service

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "disposal/forget.hpp"
+#include "disposal/forget_item.hpp"
 #include "disposal/hold.hpp"
 
 /// Holds and forgetting as the control socket carries them, and as --json shows them (docs/cli.md).
@@ -18,6 +19,9 @@ using HoldRequest = std::variant<catalog::HoldPlaced, catalog::HoldReleased>;
 [[nodiscard]] sdk::Result<HoldRequest> parse_hold_request(std::string_view json_text);
 [[nodiscard]] std::string to_json(const disposal::ForgetRequest& request);
 [[nodiscard]] sdk::Result<disposal::ForgetRequest> parse_forget_request(std::string_view json_text);
+[[nodiscard]] std::string to_json(const disposal::ForgetItemRequest& request);
+[[nodiscard]] sdk::Result<disposal::ForgetItemRequest> parse_forget_item_request(
+    std::string_view json_text);
 
 /// Does what is asked for, durable on return: the hold's id.
 sdk::Result<std::string> change_holds(const HoldRequest& request,
@@ -30,5 +34,6 @@ sdk::Result<std::string> change_holds(const HoldRequest& request,
                                                       bool released_too);
 [[nodiscard]] std::string document_of(const disposal::ForgetPlan& plan);
 [[nodiscard]] std::string document_of(const disposal::Forgotten& forgotten);
+[[nodiscard]] std::string document_of(const disposal::ForgetItemPlan& plan, bool forgotten);
 
 }  // namespace openarchiver::service

@@ -15,6 +15,7 @@
 #include "service/head_witnesses.hpp"
 #include "service/rebuild.hpp"
 #include "service/reload.hpp"
+#include "service/retention_requests.hpp"
 #include "service/stop_deadline.hpp"
 
 namespace openarchiver::service {
@@ -32,6 +33,7 @@ constexpr auto kTellEvery = 200ms;
 /// How often it is looked whether there is a head to publish or to timestamp.
 constexpr auto kWitnessesEvery = 2s;
 constexpr auto kWitnessesAfterFailure = 60s;  // of the archive, which the sources report
+constexpr auto kDisposalEvery = 24h;
 /// What is left of the ten seconds that a stop may take.
 constexpr auto kLastFlush = 1500ms;
 
@@ -105,6 +107,7 @@ Status Service::run(std::stop_token stop) {
     }
     {
         const std::jthread witnesses([this](const std::stop_token& own) { visit_witnesses(own); });
+        const std::jthread disposal([this](const std::stop_token& own) { dispose_daily(own); });
         serve(stop);
     }
     log.info("stopping");
@@ -155,6 +158,35 @@ void Service::visit_witnesses(const std::stop_token& stop) {
         std::unique_lock lock(mutex);
         wait.wait_for(lock, stop, pause, [] { return false; });
     }
+}
+
+void Service::dispose_daily(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wait;
+    while (!stop.stop_requested()) {
+        if (!context().profile.archive.retention.empty()) {
+            const auto effect = apply_retention({.approve = {}, .by = "the service"}, stop);
+            std::uint64_t items = 0;
+            for (const auto& of_policy : effect ? effect->policies : decltype(effect->policies)()) {
+                items += of_policy.due_items;
+            }
+            if (effect) {
+                options_.log->info("retention: items disposed of: {}", items);
+            } else if (effect.error().code != Errc::cancelled) {
+                options_.log->warn("retention: {}", effect.error().message);
+            }
+        }
+        std::unique_lock lock(mutex);
+        wait.wait_for(lock, stop, kDisposalEvery, [] { return false; });
+    }
+}
+
+sdk::Result<disposal::RetentionEffect> Service::apply_retention(
+    const disposal::ApplyRequest& request, const std::stop_token& stop) {
+    OPENARCHIVER_TRY(const auto use, writer_.use(stop));
+    const std::lock_guard lock(disposal_mutex_);
+    return disposal::apply_retention(context().profile.archive.retention, request, use.archive(),
+                                     use.committer(), options_.clock, stop);
 }
 
 void Service::log_problems(const std::vector<profile::Problem>& problems) const {
@@ -243,6 +275,12 @@ Answer Service::answer(const ControlRequest& request, const Tell& tell) {
     }
     if (request.verb == "forget") {
         return answer_forget(request);
+    }
+    if (request.verb == "forget_item") {
+        return answer_forget_item(request);
+    }
+    if (request.verb == "retention") {
+        return answer_retention(request);
     }
     return failed(Origin::profile, {.code = Errc::invalid_argument,
                                     .message = "the running service does not know the verb \"" +
@@ -377,6 +415,7 @@ Answer Service::answer_hold(const ControlRequest& request) {
     }
     const auto id = [&]() -> sdk::Result<std::string> {
         OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
+        const std::lock_guard lock(disposal_mutex_);
         return change_holds(*wanted, use.archive(), use.committer(), options_.clock, stop_);
     }();
     if (!id) {
@@ -457,6 +496,40 @@ Answer Service::answer_forget(const ControlRequest& request) {
         return failed(Origin::archive, status.error());
     }
     return {.exit_code = ExitCode::done, .document = std::move(document), .error = {}};
+}
+
+Answer Service::answer_forget_item(const ControlRequest& request) {
+    const auto wanted = parse_forget_item_request(request.options);
+    if (!wanted) {
+        return failed(Origin::profile, wanted.error());
+    }
+    const auto plan = [&]() -> sdk::Result<disposal::ForgetItemPlan> {
+        OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
+        const std::lock_guard lock(disposal_mutex_);
+        return disposal::forget_item(*wanted, use.archive(), use.committer(), options_.clock,
+                                     stop_);
+    }();
+    if (!plan) {
+        return failed(Origin::archive, plan.error());
+    }
+    return {.exit_code = ExitCode::done, .document = document_of(*plan, true), .error = {}};
+}
+
+Answer Service::answer_retention(const ControlRequest& request) {
+    const auto wanted = parse_apply_request(request.options);
+    if (!wanted) {
+        return failed(Origin::profile, wanted.error());
+    }
+    const auto document = [&]() -> sdk::Result<std::string> {
+        OPENARCHIVER_TRY(const auto effect, apply_retention(*wanted, stop_));
+        const auto& archive = context().profile.archive;
+        OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_path));
+        return effect_document(*catalog, archive.retention, effect, true);
+    }();
+    if (!document) {
+        return failed(Origin::archive, document.error());
+    }
+    return {.exit_code = ExitCode::done, .document = *document, .error = {}};
 }
 
 }  // namespace openarchiver::service

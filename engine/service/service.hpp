@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "disposal/retention.hpp"
 #include "service/control_server.hpp"
 #include "service/documents.hpp"
 #include "service/shared_writer.hpp"
@@ -54,6 +55,10 @@ private:
 
     void serve(const std::stop_token& stop);
     void visit_witnesses(const std::stop_token& stop);
+    /// Of what is due by approved policies, once a day.
+    void dispose_daily(const std::stop_token& stop);
+    sdk::Result<disposal::RetentionEffect> apply_retention(const disposal::ApplyRequest& request,
+                                                           const std::stop_token& stop);
     void log_problems(const std::vector<profile::Problem>& problems) const;
     void read_profile_anew();
     /// With mutex_ held.
@@ -67,6 +72,8 @@ private:
     Answer answer_hold(const ControlRequest& request);
     Answer answer_rebuild(const Tell& tell);
     Answer answer_forget(const ControlRequest& request);
+    Answer answer_forget_item(const ControlRequest& request);
+    Answer answer_retention(const ControlRequest& request);
     /// Reopens the archive by `open` while no source runs.
     sdk::Status reopen_paused(const SharedWriter::Open& open);
     sdk::Result<SyncResult> sync(const SyncRequest& request, const Tell& tell);
@@ -79,8 +86,9 @@ private:
     std::deque<profile::Profile> profiles_;
     SharedWriter writer_;
 
-    std::mutex change_mutex_;  // one reload or rebuild at a time; taken before mutex_
-    std::mutex mutex_;         // guards everything below, and profiles_
+    std::mutex change_mutex_;    // one reload or rebuild at a time; taken before mutex_
+    std::mutex disposal_mutex_;  // a hold comes before a disposal or after it
+    std::mutex mutex_;           // guards everything below, and profiles_
     std::condition_variable_any changed_;
     bool reload_wanted_ = false;
     Runners runners_;

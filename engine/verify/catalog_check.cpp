@@ -82,7 +82,12 @@ constexpr Rows kRows[] = {
      " JOIN $.packs p ON p.pack=x.pack",
      false},
     {"items",
-     "SELECT i.ref AS ref, s.id, a.id, i.id, i.left_at FROM $.items i " OPENARCHIVER_ITEM_OWNER,
+     "SELECT i.ref AS ref, s.id, a.id, i.id, i.left_at, coalesce(d.id, '') FROM $.items i"
+     " LEFT JOIN $.disposals d ON d.disposal=i.disposal " OPENARCHIVER_ITEM_OWNER,
+     false},
+    {"disposals",
+     "SELECT '', id, cause, policy, reason, disposed_by, at, items, versions, bytes"
+     " FROM $.disposals",
      false},
     {"versions",
      "SELECT i.ref AS ref, v.version, c.digest, c.size, p.id, c.frame, c.offset, c.composition, "

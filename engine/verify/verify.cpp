@@ -163,6 +163,10 @@ private:
         } else {
             for (const auto& group : step.groups) {
                 for (const auto& event : group.events) {
+                    if (const auto* dropped = std::get_if<catalog::PackDropped>(&event.body)) {
+                        pack_sizes_.erase(dropped->id);
+                        replaced_.insert(dropped->id);
+                    }
                     if (const auto* stored = std::get_if<catalog::PackStored>(&event.body)) {
                         pack_sizes_[stored->pack.id] = stored->pack.size;
                         for (const auto& replaced : stored->replaces) {

@@ -134,8 +134,9 @@ TEST_CASE("what a replaced pack held is found in the other, also when events are
     larger.size = 500;
     larger.frames = {{archive::KeyId{std::byte{2}}, 16, 90, 400},
                      {archive::KeyId{std::byte{9}}, 106, 42, 70}};
-    const PackStored stored{.pack = larger,
-                            .replaces = {{.id = a_pack().id, .frames = {{1, 0}, {0, 250}}}}};
+    const PackStored stored{
+        .pack = larger,
+        .replaces = {{.id = a_pack().id, .moved = {{{0, 0}, {1, 0}}, {{1, 0}, {0, 250}}}}}};
     for (int times = 0; times < 2; ++times) {  // Opened applies a_pack() again, too
         const std::vector<EventGroup> groups{{"", "", {{at(20), stored}}}};
         REQUIRE(c.writer->apply("w", {++c.sequence, archive::sha256("x")}, groups));
@@ -156,6 +157,85 @@ TEST_CASE("what a replaced pack held is found in the other, also when events are
         CHECK(c.reader->find_pack(a_pack().id)->value().replaced_at == at(20));
         CHECK(c.reader->find_pack(larger.id)->value().replaced_at == sdk::Timestamp{});
         CHECK_FALSE(*c.reader->find_pack(archive::sha256("another")));
+    }
+}
+
+TEST_CASE("of a pack that was written anew each content moved by its own way") {
+    Opened c;
+    auto second = an_item("m2", "t", "other bytes");
+    second.place.placement.offset = 50;
+    c.apply({{at(10), an_item("m1", "t", "bytes")}, {at(10), second}});
+    archive::PackInfo fresh;
+    fresh.id = archive::sha256("fresh");
+    fresh.size = 100;
+    fresh.frames = {{archive::KeyId{std::byte{2}}, 16, 84, 40}};
+    const PackStored stored{
+        .pack = fresh,
+        .replaces = {{.id = a_pack().id, .moved = {{{1, 3}, {0, 20}}, {{1, 50}, {0, 0}}}}}};
+    const std::vector<EventGroup> groups{{"", "", {{at(20), stored}}}};
+    REQUIRE(c.writer->apply("w", {++c.sequence, archive::sha256("x")}, groups));
+    std::map<std::string, std::uint64_t> offsets;
+    for (const auto& version : c.all_versions()) {
+        const auto content = c.reader->stored(version.content_key);
+        REQUIRE(content);
+        CHECK(content->pack.id == fresh.id);
+        CHECK(content->placement.frame == 0);
+        offsets[version.item] = content->placement.offset;
+    }
+    CHECK(offsets == std::map<std::string, std::uint64_t>{{"m1", 20}, {"m2", 0}});
+}
+
+TEST_CASE("items that are disposed of leave their id, and nothing else of theirs") {
+    Opened c;
+    const auto disposal = [&](const char* id, const char* account,
+                              std::vector<ItemsDisposed::Item> items, DisposalCause cause) {
+        const std::vector<EventGroup> groups{
+            {"", "", {{at(30), Disposal{.id = id, .cause = cause, .refs = {"r"}}}}},
+            {"contoso", account, {{at(30), ItemsDisposed{id, std::move(items)}}}}};
+        REQUIRE(c.writer->apply("w", {++c.sequence, archive::sha256("x")}, groups));
+    };
+    c.apply({{at(10), an_item("m1", "draft", "v1")},
+             {at(11), an_item("m1", "sent", "v2")},
+             {at(12), an_item("m2", "t", "v2")}});
+    REQUIRE(c.all_versions().size() == 3);
+    const auto ref = item_ref("contoso", "anna", "m1");
+
+    SECTION("with what no other item has") {
+        disposal("d1", "anna", {{"m1", 2}}, DisposalCause::retention);
+        REQUIRE(c.all_versions().size() == 1);
+        CHECK(c.all_versions()[0].item == "m2");
+        CHECK(c.reader->stored(c.all_versions()[0].content_key));
+        CHECK(c.reader->totals()->contents == 1);
+        CHECK(c.reader->totals()->items == 1);
+        CHECK(c.known("m1", "inbox").disposed);
+        CHECK(c.known("m1", "inbox").in_folder);
+        CHECK_THAT(c.reader->versions(ref).error().message, Catch::Contains("d1"));
+        const auto packs = *c.reader->packs_to_rewrite();
+        REQUIRE(packs.size() == 1);
+        CHECK(packs[0].by == at(30) + std::chrono::days(30));
+        CHECK(packs[0].kept_bytes == 2);
+        // Told again, or under way meanwhile: it is not archived again.
+        c.apply({{at(40), an_item("m1", "sent", "v2")}, {at(41), an_item("m1", "new", "v3")}});
+        CHECK(c.all_versions().size() == 1);
+    }
+    SECTION("at once where they are forgotten") {
+        disposal("d2", "anna", {{"m1", 2}, {"m2", 1}}, DisposalCause::forget);
+        const auto packs = *c.reader->packs_to_rewrite();
+        REQUIRE(packs.size() == 1);
+        CHECK(packs[0].by == at(30));
+        CHECK(packs[0].kept_bytes == 0);
+        const std::vector<EventGroup> groups{{"", "", {{at(50), PackDropped{a_pack().id}}}}};
+        REQUIRE(c.writer->apply("w", {++c.sequence, archive::sha256("x")}, groups));
+        CHECK(c.reader->packs_to_rewrite()->empty());
+        CHECK(c.reader->find_pack(a_pack().id)->value().replaced_at == at(50));
+        CHECK(c.reader->totals()->packs == 0);
+    }
+    SECTION("but for a version that came later") {
+        disposal("d3", "anna", {{"m1", 1}}, DisposalCause::retention);
+        const auto versions = *c.reader->versions(ref);
+        REQUIRE(versions.size() == 1);
+        CHECK(versions[0].version == 2);
+        CHECK_FALSE(c.known("m1", "inbox").disposed);
     }
 }
 
@@ -476,6 +556,12 @@ TEST_CASE("a catalog of the version before is brought up to date, by who reads a
         session << "DROP INDEX contents_by_place", now;
         session << "ALTER TABLE contents DROP COLUMN composition", now;
         session << "ALTER TABLE packs DROP COLUMN replaced", now;
+        for (const char* const later :
+             {"DROP TABLE approvals", "DROP TABLE disposals", "DROP INDEX items_disposed",
+              "DROP INDEX packs_to_rewrite", "ALTER TABLE items DROP COLUMN disposal",
+              "ALTER TABLE packs DROP COLUMN rewrite_by"}) {
+            session << later, now;
+        }
         session << "PRAGMA user_version=1", now;
     }
     SECTION("reading") {

@@ -89,17 +89,53 @@ TEST_CASE("a pack that replaces others survives the way through the log") {
     stored.pack.id = archive::sha256("pack");
     stored.pack.size = 1000;
     stored.pack.frames = {{archive::KeyId{std::byte{2}}, 16, 90, 400}};
-    stored.replaces = {{.id = archive::sha256("a"), .frames = {{0, 0}, {0, 5'000'000'000}}},
-                       {.id = archive::sha256("b"), .frames = {}}};
+    stored.replaces = {{.id = archive::sha256("a"), .moved = {{{0, 7}, {3, 5'000'000'000}}}},
+                       {.id = archive::sha256("b"), .moved = {}}};
     const auto group =
         through_text({"", "", {{sdk::Timestamp(std::chrono::milliseconds(5)), stored}}});
     const auto& read = std::get<PackStored>(group.events.at(0).body);
     CHECK(read.pack.frames == stored.pack.frames);
     REQUIRE(read.replaces.size() == 2);
     CHECK(read.replaces[0].id == archive::sha256("a"));
-    REQUIRE(read.replaces[0].frames.size() == 2);
-    CHECK(read.replaces[0].frames[1].offset == 5'000'000'000);
-    CHECK(read.replaces[1].frames.empty());
+    REQUIRE(read.replaces[0].moved.size() == 1);
+    CHECK(read.replaces[0].moved[0].from.offset == 7);
+    CHECK(read.replaces[0].moved[0].to.frame == 3);
+    CHECK(read.replaces[0].moved[0].to.offset == 5'000'000'000);
+    CHECK(read.replaces[1].moved.empty());
+}
+
+TEST_CASE("disposals survive the way through the log") {
+    const auto when = sdk::Timestamp(std::chrono::milliseconds(5));
+    const auto of_archive = through_text({"",
+                                          "",
+                                          {{when, RetentionApproved{R"([{"id":"a"}])", "ann@host"}},
+                                           {when, Disposal{"d1",
+                                                           DisposalCause::forget,
+                                                           "",
+                                                           "asked",
+                                                           "ann@host",
+                                                           {"r1", "r2"},
+                                                           3,
+                                                           5'000'000'000}},
+                                           {when, PackDropped{archive::sha256("pack")}}}});
+    CHECK(std::get<RetentionApproved>(of_archive.events.at(0).body).definition ==
+          R"([{"id":"a"}])");
+    const auto& disposal = std::get<Disposal>(of_archive.events.at(1).body);
+    CHECK(disposal.id == "d1");
+    CHECK(disposal.cause == DisposalCause::forget);
+    CHECK(disposal.reason == "asked");
+    CHECK(disposal.by == "ann@host");
+    CHECK(disposal.refs == std::vector<std::string>{"r1", "r2"});
+    CHECK(disposal.versions == 3);
+    CHECK(disposal.bytes == 5'000'000'000);
+    CHECK(std::get<PackDropped>(of_archive.events.at(2).body).id == archive::sha256("pack"));
+    const auto of_account =
+        through_text({"s", "a", {{when, ItemsDisposed{"d1", {{"m\xff", 2}, {"n", 1}}}}}});
+    const auto& items = std::get<ItemsDisposed>(of_account.events.at(0).body);
+    CHECK(items.disposal == "d1");
+    REQUIRE(items.items.size() == 2);
+    CHECK(items.items[0].id == "m\xff");
+    CHECK(items.items[0].versions == 2);
 }
 
 TEST_CASE("cursors survive the way through the log whatever bytes they hold") {

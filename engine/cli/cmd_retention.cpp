@@ -1,0 +1,168 @@
+#include <boost/json.hpp>
+#include <memory>
+#include <utility>
+
+#include "cli/document.hpp"
+#include "cli/system_user.hpp"
+#include "cli/table.hpp"
+#include "cli/verbs.hpp"
+#include "pipeline/committer.hpp"
+#include "service/control_client.hpp"
+#include "service/retention_requests.hpp"
+
+namespace openarchiver::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+std::string covers(const json::value& policy) {
+    std::string text;
+    for (const std::string kind : {"source", "account", "folder"}) {
+        for (const json::value& one : list_of(policy, kind + "s")) {
+            text += (text.empty() ? "" : ", ") + kind + " " + std::string(one.as_string());
+        }
+    }
+    return text.empty() ? "everything" : text;
+}
+
+std::string approval_text(const json::value& document) {
+    const json::value& approval = member(document, "approval");
+    return truth_of(approval, "approved")
+               ? "Approved by " + text_of(approval, "approved_by") + ", " +
+                     time_of(approval, "approved_at") + ".\n"
+               : "Not approved in this form: nothing is disposed of. To approve it: openarchiver "
+                 "retention apply --approve " +
+                     text_of(approval, "code") + "\n";
+}
+
+std::string list_text(const json::value& document) {
+    Table policies({{"POLICY"}, {"COVERS", Table::Align::left, 60}, {"KEEP"}, {"COUNTED FROM"}});
+    for (const json::value& policy : list_of(document, "policies")) {
+        policies.row({text_of(policy, "id"), covers(policy), text_of(policy, "keep"),
+                      text_of(policy, "counted_from")});
+    }
+    std::string text = policies.empty()
+                           ? "The profile has no retention policies: everything is kept for "
+                             "ever.\n"
+                           : policies.text() + approval_text(document);
+    Table disposals({{"DISPOSAL"},
+                     {"TIME"},
+                     {"POLICY"},
+                     {"ITEMS", Table::Align::right},
+                     {"SIZE", Table::Align::right},
+                     {"BY"},
+                     {"REASON", Table::Align::left, 60}});
+    for (const json::value& disposal : list_of(document, "disposals")) {
+        const bool forgotten = text_of(disposal, "cause") == "forget";
+        disposals.row({text_of(disposal, "id"), time_of(disposal, "at"),
+                       forgotten ? "(forgotten)" : text_of(disposal, "policy"),
+                       count_text(number_of(disposal, "items")),
+                       size_text(number_of(disposal, "bytes")), text_of(disposal, "by"),
+                       text_of(disposal, "reason")});
+    }
+    return disposals.empty() ? text : text + "\n" + disposals.text();
+}
+
+std::string effect_text(const json::value& document) {
+    const bool done = truth_of(document, "disposed");
+    Table table({{"POLICY"},
+                 {"KEEP"},
+                 {"COVERED", Table::Align::right},
+                 {done ? "DISPOSED OF" : "DUE", Table::Align::right},
+                 {"SIZE", Table::Align::right},
+                 {"OLDEST"},
+                 {"NEWEST"},
+                 {"HELD", Table::Align::right}});
+    for (const json::value& policy : list_of(document, "policies")) {
+        const json::value& due = member(policy, "due");
+        table.row({text_of(policy, "id"), text_of(policy, "keep"),
+                   count_text(number_of(policy, "items")), count_text(number_of(due, "items")),
+                   size_text(number_of(due, "bytes")), time_of(due, "oldest", ""),
+                   time_of(due, "newest", ""), count_text(number_of(policy, "held_items"))});
+    }
+    if (table.empty()) {
+        return "The profile has no retention policies: everything is kept for ever.\n";
+    }
+    return table.text() + count_text(number_of(document, "uncovered_items")) +
+           " items are covered by no policy and kept for ever.\n" +
+           (done ? "" : approval_text(document));
+}
+
+Outcome show(Command& command, const std::string& document,
+             std::string (*text)(const json::value&)) {
+    if (command.json()) {
+        command.document(document);
+    } else {
+        command.print(text(parse_document(document)));
+    }
+    return ExitCode::done;
+}
+
+Outcome list(Command& command) {
+    OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
+    OPENARCHIVER_TRY(const std::string document,
+                     service::retention_document(*catalog, command.profile().archive.retention));
+    return show(command, document, list_text);
+}
+
+Outcome simulate(Command& command) {
+    const auto& policies = command.profile().archive.retention;
+    OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
+    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(command.clock().now());
+    OPENARCHIVER_TRY(const auto effect,
+                     disposal::find_due(
+                         *catalog, policies, now,
+                         [](std::size_t, const disposal::DisposableItem&) { return sdk::Status(); },
+                         command.stop()));
+    OPENARCHIVER_TRY(const std::string document,
+                     service::effect_document(*catalog, policies, effect, false));
+    return show(command, document, effect_text);
+}
+
+/// In the service that has the catalog open, or here.
+Outcome dispose(Command& command, const std::string& approve) {
+    const disposal::ApplyRequest request{.approve = approve, .by = system_user()};
+    if (const auto service = command.running_service()) {
+        OPENARCHIVER_TRY(auto answer, service->call(
+                                          "retention", service::to_json(request),
+                                          [](std::string_view) {}, command.stop()));
+        if (answer.error) {
+            Outcome outcome = answer.exit_code;
+            outcome.error = std::move(answer.error);
+            return outcome;
+        }
+        return show(command, answer.document, effect_text);
+    }
+    const auto& policies = command.profile().archive.retention;
+    OPENARCHIVER_TRY(const auto writer, command.open_writer());
+    pipeline::Committer committer(*writer, command.clock(), command.log());
+    OPENARCHIVER_TRY(const auto effect,
+                     disposal::apply_retention(policies, request, *writer, committer,
+                                               command.clock(), command.stop()));
+    OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
+    OPENARCHIVER_TRY(const std::string document,
+                     service::effect_document(*catalog, policies, effect, true));
+    return show(command, document, effect_text);
+}
+
+}  // namespace
+
+void register_retention(Verb& program) {
+    Verb retention = program.verb("retention",
+                                  "How long items are kept: the profile's policies, what they "
+                                  "would dispose of, and what they did.");
+    Verb listed = retention.verb("list", "Lists the policies and what was disposed of.");
+    listed.action(list);
+    Verb simulated = retention.verb("simulate", "Shows what is due now, and disposes of nothing.");
+    simulated.action(simulate);
+    const auto approve = std::make_shared<std::optional<std::string>>();
+    Verb applied = retention.verb("apply",
+                                  "Disposes of what is due, once the policies are approved; what "
+                                  "is under a legal hold stays.");
+    applied.option("--approve", *approve, "CODE",
+                   "approves the policies as they are: the code that `retention simulate` shows");
+    applied.action([approve](Command& command) { return dispose(command, approve->value_or("")); });
+}
+
+}  // namespace openarchiver::cli

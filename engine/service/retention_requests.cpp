@@ -1,0 +1,116 @@
+#include "service/retention_requests.hpp"
+
+#include <boost/json.hpp>
+
+#include "service/documents.hpp"
+
+namespace openarchiver::service {
+
+namespace json = boost::json;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+
+namespace {
+
+json::array texts(const std::vector<std::string>& values) {
+    return json::array(values.begin(), values.end());
+}
+
+json::object policy_value(const profile::RetentionPolicy& policy) {
+    return {{"id", policy.id},
+            {"sources", texts(policy.sources)},
+            {"accounts", texts(policy.accounts)},
+            {"folders", texts(policy.folders)},
+            {"keep", disposal::keep_text(policy)},
+            {"counted_from", policy.counted_from == profile::RetentionPolicy::From::received
+                                 ? "received"
+                                 : "archived"}};
+}
+
+Result<json::object> approval_value(catalog::CatalogReader& catalog,
+                                    const disposal::Policies& policies) {
+    const std::string definition = disposal::definition_of(policies);
+    OPENARCHIVER_TRY(const auto approval, catalog.approval());
+    json::object value{{"code", disposal::approval_code(definition)},
+                       {"approved", approval && approval->definition == definition},
+                       {"approved_by", nullptr},
+                       {"approved_at", nullptr}};
+    if (value.at("approved").as_bool()) {
+        value["approved_by"] = approval->by;
+        value["approved_at"] = time_value(approval->at);
+    }
+    return value;
+}
+
+}  // namespace
+
+std::string to_json(const disposal::ApplyRequest& request) {
+    return json::serialize(json::object{{"approve", request.approve}, {"by", request.by}});
+}
+
+Result<disposal::ApplyRequest> parse_apply_request(std::string_view json_text) {
+    boost::system::error_code failure;
+    const json::value value = json::parse({json_text.data(), json_text.size()}, failure);
+    const auto* object = failure ? nullptr : value.if_object();
+    const auto text = [&](std::string_view name) {
+        const auto* member = object->if_contains(name);
+        return member != nullptr && member->is_string() ? std::string(member->get_string())
+                                                        : std::string();
+    };
+    if (object == nullptr) {
+        return Error{Errc::invalid_argument, "the request's options are no JSON object"};
+    }
+    return disposal::ApplyRequest{.approve = text("approve"), .by = text("by")};
+}
+
+Result<std::string> retention_document(catalog::CatalogReader& catalog,
+                                       const disposal::Policies& policies) {
+    json::array shown;
+    for (const auto& policy : policies) {
+        shown.push_back(policy_value(policy));
+    }
+    json::array disposals;
+    OPENARCHIVER_TRY(const auto records, catalog.disposals());
+    for (const auto& record : records) {
+        const bool by_policy = record.cause == catalog::DisposalCause::retention;
+        disposals.push_back({{"id", record.id},
+                             {"at", time_value(record.at)},
+                             {"cause", by_policy ? "retention" : "forget"},
+                             {"policy", by_policy ? json::value(record.policy) : json::value()},
+                             {"reason", record.reason},
+                             {"by", record.by},
+                             {"items", record.items},
+                             {"versions", record.versions},
+                             {"bytes", record.bytes}});
+    }
+    OPENARCHIVER_TRY(auto approval, approval_value(catalog, policies));
+    return json::serialize(json::object{{"policies", std::move(shown)},
+                                        {"approval", std::move(approval)},
+                                        {"disposals", std::move(disposals)}});
+}
+
+Result<std::string> effect_document(catalog::CatalogReader& catalog,
+                                    const disposal::Policies& policies,
+                                    const disposal::RetentionEffect& effect, bool disposed) {
+    json::array shown;
+    for (std::size_t i = 0; i < policies.size(); ++i) {
+        const auto& of_policy = effect.policies[i];
+        json::object policy = policy_value(policies[i]);
+        policy["items"] = of_policy.items;
+        policy["due"] = {{"items", of_policy.due_items},
+                         {"versions", of_policy.due_versions},
+                         {"bytes", of_policy.due_bytes},
+                         {"oldest", time_value(of_policy.oldest)},
+                         {"newest", time_value(of_policy.newest)}};
+        policy["held_items"] = of_policy.held_items;
+        shown.push_back(std::move(policy));
+    }
+    OPENARCHIVER_TRY(auto approval, approval_value(catalog, policies));
+    return json::serialize(json::object{{"disposed", disposed},
+                                        {"policies", std::move(shown)},
+                                        {"uncovered_items", effect.uncovered_items},
+                                        {"approval", std::move(approval)}});
+}
+
+}  // namespace openarchiver::service
