@@ -611,6 +611,23 @@ Result<std::vector<VersionRecord>> CatalogReader::versions(std::string_view ref)
     });
 }
 
+namespace {
+
+/// Its row: writer, sequence, leaf in the segment, the segment's first leaf in the tree.
+template <typename LeafQuery>
+LeafRecord leaf_record(LeafQuery& query) {
+    LeafRecord record{.writer = query.template get<0>(),
+                      .sequence = static_cast<std::uint64_t>(query.template get<1>()),
+                      .leaf = static_cast<std::uint32_t>(query.template get<2>()),
+                      .number = {}};
+    if (const Integer first = query.template get<3>(); first >= 0) {
+        record.number = static_cast<std::uint64_t>(first) + record.leaf;
+    }
+    return record;
+}
+
+}  // namespace
+
 Result<LeafRecord> CatalogReader::leaf_of(std::int64_t item_key, std::int64_t version) {
     return state_->read([&]() -> Result<LeafRecord> {
         Query<std::tuple<std::string, Integer, Integer, Integer>, Integer, Integer> query(
@@ -620,14 +637,21 @@ Result<LeafRecord> CatalogReader::leaf_of(std::int64_t item_key, std::int64_t ve
         if (!query(item_key, version)) {
             return Error{Errc::not_found, "the archive's tree has no leaf for this version"};
         }
-        LeafRecord record{.writer = query.get<0>(),
-                          .sequence = static_cast<std::uint64_t>(query.get<1>()),
-                          .leaf = static_cast<std::uint32_t>(query.get<2>()),
-                          .number = {}};
-        if (const Integer first = query.get<3>(); first >= 0) {
-            record.number = static_cast<std::uint64_t>(first) + record.leaf;
+        return leaf_record(query);
+    });
+}
+
+Result<LeafRecord> CatalogReader::leaf_of_disposal(std::string_view id) {
+    return state_->read([&]() -> Result<LeafRecord> {
+        Query<std::tuple<std::string, Integer, Integer, Integer>, std::string> query(
+            state_->session,
+            "SELECT s.writer, s.sequence, d.leaf, s.first FROM disposals d"
+            " JOIN segments s ON s.segment=d.segment WHERE d.id=?");
+        if (!query(std::string(id))) {
+            return Error{Errc::not_found, "there is no disposal " + std::string(id) +
+                                              "; `openarchiver retention list` lists them"};
         }
-        return record;
+        return leaf_record(query);
     });
 }
 

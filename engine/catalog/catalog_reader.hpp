@@ -62,6 +62,8 @@ public:
     sdk::Result<std::vector<VersionRecord>> versions(std::string_view ref);
     /// not_found: an earlier engine archived it, without a leaf.
     sdk::Result<LeafRecord> leaf_of(std::int64_t item_key, std::int64_t version);
+    /// not_found: there is no such disposal.
+    sdk::Result<LeafRecord> leaf_of_disposal(std::string_view id);
     /// The notes of heads; absent: there is none.
     sdk::Result<std::optional<std::string>> newest_head();
     sdk::Result<std::optional<std::string>> head(std::uint64_t number);

@@ -611,10 +611,11 @@ struct CatalogWriter::State {
 
     void apply(const Scope& scope, const Disposal& e) {
         session << "INSERT OR IGNORE INTO disposals(id, cause, policy, reason, disposed_by, at,"
-                   " items, versions, bytes) VALUES(?,?,?,?,?,?,?,?,?)",
+                   " items, versions, bytes, segment, leaf) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             bind(e.id), bind(static_cast<Integer>(e.cause)), bind(e.policy), bind(e.reason),
             bind(e.by), bind(millis(scope.at)), bind(static_cast<Integer>(e.refs.size())),
-            bind(static_cast<Integer>(e.versions)), bind(static_cast<Integer>(e.bytes)), now;
+            bind(static_cast<Integer>(e.versions)), bind(static_cast<Integer>(e.bytes)),
+            bind(segment), bind(static_cast<Integer>(e.leaf)), now;
     }
 
     void apply(const Scope& scope, const ItemsDisposed& e) {

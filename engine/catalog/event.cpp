@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "archive/random.hpp"
+#include "evidence/disposal_statement.hpp"
 
 namespace openarchiver::catalog {
 
@@ -372,6 +373,8 @@ struct Writer {
         put_texts(out, "refs", e.refs);
         out["versions"] = e.versions;
         out["bytes"] = e.bytes;
+        out["leaf"] = e.leaf;
+        out["salt"] = archive::to_hex(e.salt);
     }
 
     void operator()(const ItemsDisposed& e) const {
@@ -483,6 +486,10 @@ Result<std::vector<PartHeld>> read_parts(const json::array& list) {
     return parts;
 }
 
+Result<evidence::LeafSalt> read_salt(const Reader& in) {
+    return array_from<std::tuple_size_v<evidence::LeafSalt>>(json::value(in.text("salt")));
+}
+
 Result<ItemArchived> read_item(const Reader& in) {
     ItemArchived e;
     e.item = in.text("id");
@@ -504,11 +511,7 @@ Result<ItemArchived> read_item(const Reader& in) {
     e.from = in.text("from");
     e.fidelity = enum_from(in.text("fidelity"), kFidelities, Fidelity::exact);
     e.leaf = static_cast<std::uint32_t>(in.number("leaf"));
-    OPENARCHIVER_TRY(const std::string salt, bytes_from_hex(in.text("salt")));
-    if (salt.size() != e.salt.size()) {
-        return Error{Errc::corrupt, "an item event has a malformed salt"};
-    }
-    std::ranges::transform(salt, e.salt.begin(), [](char c) { return static_cast<std::byte>(c); });
+    OPENARCHIVER_TRY(e.salt, read_salt(in));
     return e;
 }
 
@@ -524,19 +527,24 @@ Result<LeavesAdded> read_leaves(const Reader& in) {
 }
 
 /// Approvals of policies, and what is disposed of by them.
-std::optional<EventBody> read_disposal(std::string_view kind, const Reader& in) {
+Result<std::optional<EventBody>> read_disposal(std::string_view kind, const Reader& in) {
+    using Body = std::optional<EventBody>;
     if (kind == "retention_approved") {
-        return RetentionApproved{in.text("definition"), in.text("by")};
+        return Body(RetentionApproved{in.text("definition"), in.text("by")});
     }
     if (kind == "disposal") {
-        return Disposal{.id = in.text("id"),
-                        .cause = enum_from(in.text("cause"), kCauses, DisposalCause::retention),
-                        .policy = in.text("policy"),
-                        .reason = in.text("reason"),
-                        .by = in.text("by"),
-                        .refs = in.texts("refs"),
-                        .versions = in.size("versions"),
-                        .bytes = in.size("bytes")};
+        OPENARCHIVER_TRY(const auto salt, read_salt(in));
+        return Body(
+            Disposal{.id = in.text("id"),
+                     .cause = enum_from(in.text("cause"), kCauses, DisposalCause::retention),
+                     .policy = in.text("policy"),
+                     .reason = in.text("reason"),
+                     .by = in.text("by"),
+                     .refs = in.texts("refs"),
+                     .versions = in.size("versions"),
+                     .bytes = in.size("bytes"),
+                     .salt = salt,
+                     .leaf = static_cast<std::uint32_t>(in.number("leaf"))});
     }
     if (kind == "disposed") {
         ItemsDisposed e{.disposal = in.text("disposal"), .items = {}};
@@ -548,9 +556,9 @@ std::optional<EventBody> read_disposal(std::string_view kind, const Reader& in) 
                 }
             }
         }
-        return e;
+        return Body(std::move(e));
     }
-    return std::nullopt;
+    return Body();
 }
 
 /// nullopt: an event of a kind that this engine does not know.
@@ -671,15 +679,34 @@ std::string statement_of(std::string_view archive_id, const EventGroup& group, s
                               .exact = item.fidelity == Fidelity::exact});
 }
 
+std::string statement_of(std::string_view archive_id, sdk::Timestamp at, const Disposal& disposal) {
+    return evidence::to_text(evidence::DisposalStatement{
+        .archive_id = std::string(archive_id),
+        .disposal = disposal.id,
+        .cause = std::string(kCauses[static_cast<std::size_t>(disposal.cause)]),
+        .policy = disposal.policy,
+        .reason = disposal.reason,
+        .by = disposal.by,
+        .items = disposal.refs.size(),
+        .versions = disposal.versions,
+        .bytes = disposal.bytes,
+        .refs = evidence::digest_of_refs(disposal.refs),
+        .disposed_at = at});
+}
+
 LeavesAdded add_leaves(std::string_view archive_id, std::vector<EventGroup>& groups) {
     LeavesAdded leaves;
     for (auto& group : groups) {
         for (auto& event : group.events) {
+            const auto add = [&](auto& body, const std::string& statement) {
+                body.salt = archive::random_bytes<std::tuple_size_v<evidence::LeafSalt>>();
+                body.leaf = static_cast<std::uint32_t>(leaves.hashes.size());
+                leaves.hashes.push_back(evidence::commitment(body.salt, statement));
+            };
             if (auto* item = std::get_if<ItemArchived>(&event.body)) {
-                item->salt = archive::random_bytes<std::tuple_size_v<evidence::LeafSalt>>();
-                item->leaf = static_cast<std::uint32_t>(leaves.hashes.size());
-                leaves.hashes.push_back(evidence::commitment(
-                    item->salt, statement_of(archive_id, group, event.at, *item)));
+                add(*item, statement_of(archive_id, group, event.at, *item));
+            } else if (auto* disposal = std::get_if<Disposal>(&event.body)) {
+                add(*disposal, statement_of(archive_id, event.at, *disposal));
             }
         }
     }

@@ -102,8 +102,8 @@ struct ItemArchived {
     std::uint32_t leaf = 0;
 };
 
-/// The leaves of the tree that this segment adds: one for each ItemArchived in it. An event of the
-/// archive, so that they stay when an account is forgotten.
+/// The leaves of the tree that this segment adds: one for each ItemArchived and Disposal in it. An
+/// event of the archive, so that they stay when an account is forgotten.
 struct LeavesAdded {
     std::vector<archive::Digest> hashes;
 };
@@ -191,6 +191,9 @@ struct Disposal {
     std::vector<std::string> refs = {};  ///< of the items
     std::uint64_t versions = 0;
     std::uint64_t bytes = 0;  ///< that the versions' contents add up to
+    /// Of its leaf, as of an ItemArchived.
+    evidence::LeafSalt salt{};
+    std::uint32_t leaf = 0;
 };
 
 /// Of one account: their versions are no longer kept, and they are not archived again.
@@ -226,7 +229,10 @@ struct EventGroup {
 /// What an item's leaf commits to.
 [[nodiscard]] std::string statement_of(std::string_view archive_id, const EventGroup& group,
                                        sdk::Timestamp at, const ItemArchived& item);
-/// Gives each ItemArchived of the groups its leaf, with a random salt.
+/// What a disposal's leaf commits to.
+[[nodiscard]] std::string statement_of(std::string_view archive_id, sdk::Timestamp at,
+                                       const Disposal& disposal);
+/// Gives each ItemArchived and Disposal of the groups its leaf, with a random salt.
 [[nodiscard]] LeavesAdded add_leaves(std::string_view archive_id, std::vector<EventGroup>& groups);
 
 /// One JSON document a line; the first one says whose events they are.

@@ -129,7 +129,8 @@ constexpr const char* kVersion6[] = {
     "CREATE TABLE disposals(disposal INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     " cause INTEGER NOT NULL, policy TEXT NOT NULL, reason TEXT NOT NULL,"
     " disposed_by TEXT NOT NULL, at INTEGER NOT NULL, items INTEGER NOT NULL,"
-    " versions INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+    " versions INTEGER NOT NULL, bytes INTEGER NOT NULL, segment INTEGER NOT NULL,"
+    " leaf INTEGER NOT NULL)",
     "ALTER TABLE items ADD COLUMN disposal INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX items_disposed ON items(account) WHERE disposal>0",
     "ALTER TABLE packs ADD COLUMN rewrite_by INTEGER NOT NULL DEFAULT 0",

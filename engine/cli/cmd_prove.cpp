@@ -79,8 +79,7 @@ struct Checked {
     bool content = false;
 };
 
-json::object document_of(const Checked& checked) {
-    const auto& [statement, head, timestamp, trusted] = checked.proven;
+json::object document_of(const evidence::Statement& statement) {
     json::object document{{"proven", true},
                           {"archive", statement.archive_id},
                           {"source", statement.source},
@@ -91,18 +90,38 @@ json::object document_of(const Checked& checked) {
                           {"size", statement.size},
                           {"received_at", nullptr},
                           {"archived_at", service::time_value(statement.archived_at)},
-                          {"fidelity", statement.exact ? "exact" : "reconstructed"},
-                          {"content_compared", checked.content},
-                          {"head",
-                           {{"number", head.number},
-                            {"time", service::time_value(head.time)},
-                            {"leaves", head.size}}},
-                          {"public_key", archive::to_pem(checked.key)},
-                          {"public_key_from_proof", checked.own_key},
-                          {"timestamp", nullptr}};
+                          {"fidelity", statement.exact ? "exact" : "reconstructed"}};
     if (statement.received_at) {
         document["received_at"] = service::time_value(*statement.received_at);
     }
+    return document;
+}
+
+json::object document_of(const evidence::DisposalStatement& statement) {
+    return {{"proven", true},
+            {"archive", statement.archive_id},
+            {"disposal", statement.disposal},
+            {"cause", statement.cause},
+            {"policy", statement.policy},
+            {"reason", statement.reason},
+            {"by", statement.by},
+            {"items", statement.items},
+            {"versions", statement.versions},
+            {"bytes", statement.bytes},
+            {"refs_sha256", archive::to_hex(statement.refs)},
+            {"disposed_at", service::time_value(statement.disposed_at)}};
+}
+
+json::object document_of(const Checked& checked) {
+    const auto& [statement, head, timestamp, trusted] = checked.proven;
+    json::object document =
+        std::visit([](const auto& of_kind) { return document_of(of_kind); }, statement);
+    document["content_compared"] = checked.content;
+    document["head"] = {
+        {"number", head.number}, {"time", service::time_value(head.time)}, {"leaves", head.size}};
+    document["public_key"] = archive::to_pem(checked.key);
+    document["public_key_from_proof"] = checked.own_key;
+    document["timestamp"] = nullptr;
     if (timestamp) {
         document["timestamp"] = {{"time", service::time_value(timestamp->time)},
                                  {"authority", timestamp->authority},
@@ -111,22 +130,43 @@ json::object document_of(const Checked& checked) {
     return document;
 }
 
+std::string text_of(const evidence::Statement& statement, const std::string& head,
+                    const Checked& checked) {
+    const std::string sha256 = archive::to_hex(statement.content);
+    return "PROVEN: the archive " + statement.archive_id + " held this when it signed " + head +
+           ":\n  item " + plain(statement.item) + "\n  of account " + plain(statement.account) +
+           ", source " + plain(statement.source) + "\n  content with the SHA-256 " + sha256 + ", " +
+           std::to_string(statement.size) + " bytes, " +
+           (statement.exact ? "exactly as the provider delivered it"
+                            : "a RECONSTRUCTION: not the provider's own bytes") +
+           "\n  archived " + time_text(statement.archived_at) + ", received " +
+           (statement.received_at ? time_text(*statement.received_at) : "at an unknown time") +
+           "\n" +
+           (checked.content
+                ? "The content of the file is that content, byte by byte.\n"
+                : "A file is that content if its SHA-256 is the one above (--content FILE).\n");
+}
+
+std::string text_of(const evidence::DisposalStatement& statement, const std::string& head,
+                    const Checked&) {
+    return "PROVEN: the archive " + statement.archive_id + " said when it signed " + head +
+           " that it had disposed of " + count_text(statement.items) + " items (" +
+           count_text(statement.versions) + " versions, " + size_text(statement.bytes) +
+           "):\n  disposal " + plain(statement.disposal) + " at " +
+           time_text(statement.disposed_at) + ", by " + plain(statement.by) +
+           "\n  cause: " + plain(statement.cause) +
+           (statement.policy.empty() ? std::string() : ", policy " + plain(statement.policy)) +
+           "\n  reason: " + plain(statement.reason) +
+           "\n  refs of the items, each with a line feed, have the SHA-256 " +
+           archive::to_hex(statement.refs) + "\n";
+}
+
 std::string text_of(const Checked& checked) {
     const auto& [statement, head, timestamp, trusted] = checked.proven;
-    const std::string sha256 = archive::to_hex(statement.content);
-    std::string text =
-        "PROVEN: the archive " + statement.archive_id + " held this when it signed head " +
-        std::to_string(head.number) + ", dated " + time_text(head.time) + ":\n  item " +
-        plain(statement.item) + "\n  of account " + plain(statement.account) + ", source " +
-        plain(statement.source) + "\n  content with the SHA-256 " + sha256 + ", " +
-        std::to_string(statement.size) + " bytes, " +
-        (statement.exact ? "exactly as the provider delivered it"
-                         : "a RECONSTRUCTION: not the provider's own bytes") +
-        "\n  archived " + time_text(statement.archived_at) + ", received " +
-        (statement.received_at ? time_text(*statement.received_at) : "at an unknown time") + "\n";
-    text += checked.content
-                ? "The content of the file is that content, byte by byte.\n"
-                : "A file is that content if its SHA-256 is the one above (--content FILE).\n";
+    const std::string dated =
+        "head " + std::to_string(head.number) + ", dated " + time_text(head.time);
+    std::string text = std::visit(
+        [&](const auto& of_kind) { return text_of(of_kind, dated, checked); }, statement);
     if (checked.own_key) {
         text +=
             "It is signed by the public key that the proof itself brings: compare it with the one "
@@ -192,13 +232,17 @@ Outcome run_check(Command& command, const Options& options) {
         if (!digest) {
             return Outcome::usage(digest.error().message);
         }
-        if (*digest != proven->statement.content) {
+        const auto* const item = std::get_if<evidence::Statement>(&proven->statement);
+        if (item == nullptr) {
+            return Outcome::usage("the proof is of a disposal: --content does not go with it");
+        }
+        if (*digest != item->content) {
             return not_proven({sdk::Errc::corrupt, "NOT proven: the file " + *options.content +
                                                        " has the SHA-256 " +
                                                        archive::to_hex(*digest) +
                                                        ", and the proof is of a content "
                                                        "with " +
-                                                       archive::to_hex(proven->statement.content)});
+                                                       archive::to_hex(item->content)});
         }
     }
     const Checked checked{.proven = std::move(*proven),
@@ -215,10 +259,12 @@ Outcome run_check(Command& command, const Options& options) {
 
 // Proving.
 
-/// The events of one item's leaf, from the segment that has them.
-sdk::Result<std::pair<std::string, evidence::LeafSalt>> read_leaf(
-    archive::Archive& archive, const catalog::LeafRecord& leaf,
-    const catalog::VersionRecord& version, std::stop_token stop) {
+using Opened = std::pair<std::string, evidence::LeafSalt>;
+
+/// What opens a leaf, from the event that has it. `version` absent: it is of a disposal.
+sdk::Result<Opened> read_leaf(archive::Archive& archive, const catalog::LeafRecord& leaf,
+                              const catalog::VersionRecord* version, std::stop_token stop) {
+    const std::string& id = archive.marker().archive_id;
     constexpr std::uint64_t kMaxSegment = std::uint64_t{256} << 20;
     const std::string key = archive::segment_key(leaf.writer, leaf.sequence);
     OPENARCHIVER_TRY(const std::string object,
@@ -231,16 +277,19 @@ sdk::Result<std::pair<std::string, evidence::LeafSalt>> read_leaf(
         OPENARCHIVER_TRY(const auto group, catalog::decode(block.events));
         for (const auto& event : group.events) {
             const auto* item = std::get_if<catalog::ItemArchived>(&event.body);
-            if (item != nullptr && item->leaf == leaf.leaf && item->content == version.content) {
-                return std::pair(
-                    catalog::statement_of(archive.marker().archive_id, group, event.at, *item),
-                    item->salt);
+            if (version != nullptr && item != nullptr && item->leaf == leaf.leaf &&
+                item->content == version->content) {
+                return Opened(catalog::statement_of(id, group, event.at, *item), item->salt);
+            }
+            const auto* disposal = std::get_if<catalog::Disposal>(&event.body);
+            if (version == nullptr && disposal != nullptr && disposal->leaf == leaf.leaf) {
+                return Opened(catalog::statement_of(id, event.at, *disposal), disposal->salt);
             }
         }
     }
     return sdk::Error{.code = sdk::Errc::corrupt,
                       .message = "object " + key +
-                                 " does not tell of this item: run "
+                                 " does not tell of it: run "
                                  "`openarchiver verify`"};
 }
 
@@ -296,6 +345,39 @@ Outcome prove_head(Command& command, const Options& options) {
                         "wrote head " + std::to_string(head.number) + " to ");
 }
 
+/// `version` absent: the leaf is of a disposal.
+Outcome prove_leaf(Command& command, const Options& options, catalog::CatalogReader& catalog,
+                   const catalog::LeafRecord& leaf, const catalog::VersionRecord* version,
+                   json::object document) {
+    if (!leaf.number) {
+        return sdk::Error{.code = sdk::Errc::unavailable,
+                          .message =
+                              "no head of the archive covers it yet: a service writes one in "
+                              "archive.evidence.head_every at the latest, `sync` at its end"};
+    }
+    OPENARCHIVER_TRY(const auto reader, command.open_reader());
+    auto& archive = reader->archive();
+    evidence::Proof proof;
+    proof.leaf = *leaf.number;
+    proof.public_key = archive.marker().public_key;
+    OPENARCHIVER_TRY(std::tie(proof.statement, proof.salt),
+                     read_leaf(archive, leaf, version, command.stop()));
+    OPENARCHIVER_TRY(std::tie(proof.head, proof.timestamp),
+                     choose_head(catalog, archive, *leaf.number, command.stop()));
+    OPENARCHIVER_TRY(const auto head, evidence::parse_head(proof.head));
+    OPENARCHIVER_TRY(proof.path,
+                     evidence::inclusion_path(*leaf.number, head.size,
+                                              [&](unsigned height, std::uint64_t index) {
+                                                  return catalog.subtree(height, index);
+                                              }));
+    // Never hand out what does not prove.
+    OPENARCHIVER_CHECK(evidence::check(proof, proof.public_key, std::nullopt));
+    document["head"] = head.number;
+    document["timestamp"] = !proof.timestamp.empty();
+    return write_result(command, options, evidence::to_json(proof), std::move(document),
+                        "wrote a proof by head " + std::to_string(head.number) + " to ");
+}
+
 Outcome prove_item(Command& command, const Options& options) {
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
     const auto versions = catalog->versions(*options.ref);
@@ -314,40 +396,30 @@ Outcome prove_item(Command& command, const Options& options) {
                               std::to_string(*options.version));
     }
     OPENARCHIVER_TRY(const auto leaf, catalog->leaf_of(wanted->item_key, wanted->version));
-    if (!leaf.number) {
-        return sdk::Error{.code = sdk::Errc::unavailable,
-                          .message =
-                              "no head of the archive covers this version yet: a service "
-                              "writes one in archive.evidence.head_every at the latest, "
-                              "`sync` at its end"};
+    return prove_leaf(command, options, *catalog, leaf, &*wanted,
+                      {{"ref", *options.ref}, {"version", wanted->version}});
+}
+
+Outcome prove_disposal(Command& command, const Options& options) {
+    if (options.version) {
+        return Outcome::usage("--version does not go with a disposal");
     }
-    OPENARCHIVER_TRY(const auto reader, command.open_reader());
-    auto& archive = reader->archive();
-    evidence::Proof proof;
-    proof.leaf = *leaf.number;
-    proof.public_key = archive.marker().public_key;
-    OPENARCHIVER_TRY(std::tie(proof.statement, proof.salt),
-                     read_leaf(archive, leaf, *wanted, command.stop()));
-    OPENARCHIVER_TRY(std::tie(proof.head, proof.timestamp),
-                     choose_head(*catalog, archive, *leaf.number, command.stop()));
-    OPENARCHIVER_TRY(const auto head, evidence::parse_head(proof.head));
-    OPENARCHIVER_TRY(proof.path,
-                     evidence::inclusion_path(*leaf.number, head.size,
-                                              [&](unsigned height, std::uint64_t index) {
-                                                  return catalog->subtree(height, index);
-                                              }));
-    // Never hand out what does not prove.
-    OPENARCHIVER_CHECK(evidence::check(proof, proof.public_key, std::nullopt));
-    return write_result(command, options, evidence::to_json(proof),
-                        {{"ref", *options.ref},
-                         {"version", wanted->version},
-                         {"head", head.number},
-                         {"timestamp", !proof.timestamp.empty()}},
-                        "wrote a proof by head " + std::to_string(head.number) + " to ");
+    OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
+    const auto leaf = catalog->leaf_of_disposal(*options.ref);
+    if (!leaf) {
+        return leaf.error().code == sdk::Errc::not_found ? Outcome::usage(leaf.error().message)
+                                                         : Outcome(leaf.error());
+    }
+    return prove_leaf(command, options, *catalog, *leaf, nullptr, {{"disposal", *options.ref}});
 }
 
 Outcome run_prove(Command& command, const Options& options) {
-    return options.head ? prove_head(command, options) : prove_item(command, options);
+    if (options.head) {
+        return prove_head(command, options);
+    }
+    constexpr std::size_t kDisposalDigits = 16;  // the ref of an item has more
+    return options.ref->size() == kDisposalDigits ? prove_disposal(command, options)
+                                                  : prove_item(command, options);
 }
 
 }  // namespace
@@ -357,7 +429,8 @@ void register_prove(Verb& program) {
     Verb verb = program.verb("prove",
                              "Proves that an item was in the archive at a signed head; checks a "
                              "proof with nothing but the public key.");
-    verb.optional_argument("REF", options->ref, "the item, as exports and lists name it");
+    verb.optional_argument("REF", options->ref,
+                           "the item, as exports and lists name it, or a disposal");
     verb.option("--version", options->version, "N", "this version instead of the newest");
     verb.option("--output", options->output, "FILE", "where to; default: standard output");
     verb.flag("--head", options->head, "the newest signed head alone, to be kept elsewhere");

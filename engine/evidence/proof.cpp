@@ -110,21 +110,27 @@ Result<Proven> check(const Proof& proof, const archive::PublicKey& key,
                      const std::optional<std::filesystem::path>& ca_file) {
     Proven proven;
     OPENARCHIVER_TRY(proven.head, open_head(proof.head, key));
-    auto statement = parse_statement(proof.statement);
-    if (!statement) {
-        return Error{Errc::corrupt, statement.error().message};
-    }
-    proven.statement = std::move(*statement);
-    if (proven.statement.archive_id != proven.head.archive_id) {
-        return Error{Errc::corrupt, "the item is of archive " + proven.statement.archive_id +
-                                        ", and the head of archive " + proven.head.archive_id};
-    }
+    const auto take = [&](auto statement) -> sdk::Status {
+        if (!statement) {
+            return Error{Errc::corrupt, statement.error().message};
+        }
+        if (statement->archive_id != proven.head.archive_id) {
+            return Error{Errc::corrupt, "the statement is of archive " + statement->archive_id +
+                                            ", and the head of archive " + proven.head.archive_id};
+        }
+        proven.statement = std::move(*statement);
+        return {};
+    };
+    OPENARCHIVER_CHECK(is_disposal_statement(proof.statement)
+                           ? take(parse_disposal_statement(proof.statement))
+                           : take(parse_statement(proof.statement)));
     const auto root = root_by_path(commitment(proof.salt, proof.statement), proof.leaf,
                                    proven.head.size, proof.path);
     if (!root || *root != proven.head.root) {
-        return Error{Errc::corrupt,
-                     "the item is not in the tree that the head signs: the statement, its salt, "
-                     "its place or its path was changed"};
+        return Error{
+            Errc::corrupt,
+            "the statement is not in the tree that the head signs: the statement, its salt, "
+            "its place or its path was changed"};
     }
     if (proof.timestamp.empty()) {
         return proven;

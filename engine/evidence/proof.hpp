@@ -6,13 +6,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
+#include "evidence/disposal_statement.hpp"
 #include "evidence/head.hpp"
 #include "evidence/statement.hpp"
 #include "evidence/timestamp.hpp"
 
-/// A proof that a version of an item was in an archive at a signed head. It needs neither the
+/// A proof that a version of an item was in an archive at a signed head, or that items had been
+/// disposed of. It needs neither the
 /// archive nor its key (docs/evidence.md).
 namespace openarchiver::evidence {
 
@@ -34,7 +37,7 @@ struct Proof {
 
 /// What a proof proves.
 struct Proven {
-    Statement statement;
+    std::variant<Statement, DisposalStatement> statement;
     Head head;
     /// Of the head; absent: the proof has none.
     std::optional<Timestamp> timestamp;

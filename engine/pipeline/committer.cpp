@@ -398,11 +398,12 @@ Status Committer::commit() {
         }
         auto leaves = catalog::add_leaves(archive_.archive().marker().archive_id, groups);
         if (!leaves.hashes.empty()) {
-            // The archive's own events come first.
+            // The archive's own events come first, and the leaves before those that have one.
             if (!groups.front().source.empty()) {
                 groups.insert(groups.begin(), catalog::EventGroup{});
             }
-            groups.front().events.push_back({now, std::move(leaves)});
+            auto& events = groups.front().events;
+            events.insert(events.begin(), {now, std::move(leaves)});
         }
         OPENARCHIVER_CHECK(append(std::move(groups), batch_notes_));
     }

@@ -190,13 +190,18 @@ private:
                 if (const auto* added = std::get_if<catalog::LeavesAdded>(&event.body)) {
                     leaves = added;
                 }
+                const auto fits = [&](const auto& body, const std::string& statement) {
+                    return body.leaf < leaves->hashes.size() &&
+                           leaves->hashes[body.leaf] == evidence::commitment(body.salt, statement);
+                };
                 const auto* item = std::get_if<catalog::ItemArchived>(&event.body);
-                if (item != nullptr &&
-                    (item->leaf >= leaves->hashes.size() ||
-                     leaves->hashes[item->leaf] !=
-                         evidence::commitment(
-                             item->salt,
-                             catalog::statement_of(report_.archive_id, group, event.at, *item)))) {
+                const auto* disposal = std::get_if<catalog::Disposal>(&event.body);
+                if ((item != nullptr &&
+                     !fits(*item,
+                           catalog::statement_of(report_.archive_id, group, event.at, *item))) ||
+                    (disposal != nullptr &&
+                     !fits(*disposal,
+                           catalog::statement_of(report_.archive_id, event.at, *disposal)))) {
                     return false;
                 }
             }

@@ -116,7 +116,9 @@ TEST_CASE("disposals survive the way through the log") {
                                                            "ann@host",
                                                            {"r1", "r2"},
                                                            3,
-                                                           5'000'000'000}},
+                                                           5'000'000'000,
+                                                           {std::byte{7}},
+                                                           4}},
                                            {when, PackDropped{archive::sha256("pack")}}}});
     CHECK(std::get<RetentionApproved>(of_archive.events.at(0).body).definition ==
           R"([{"id":"a"}])");
@@ -128,6 +130,8 @@ TEST_CASE("disposals survive the way through the log") {
     CHECK(disposal.refs == std::vector<std::string>{"r1", "r2"});
     CHECK(disposal.versions == 3);
     CHECK(disposal.bytes == 5'000'000'000);
+    CHECK(disposal.salt == evidence::LeafSalt{std::byte{7}});
+    CHECK(disposal.leaf == 4);
     CHECK(std::get<PackDropped>(of_archive.events.at(2).body).id == archive::sha256("pack"));
     const auto of_account =
         through_text({"s", "a", {{when, ItemsDisposed{"d1", {{"m\xff", 2}, {"n", 1}}}}}});

@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import json
 import os
 import random
@@ -89,6 +90,21 @@ class Retention(RetentionTest):
             self.assert_error(self.run_program("show", refs["ada-1"], "--json"), 2,
                               "invalid_argument", disposal["id"])
             self.assertIn(disposal["id"], self.run_ok("retention", "list").out)
+        with self.subTest("which can be proven to who has nothing but the public key"):
+            self.run_ok("prove", disposal["id"], "--output", "disposal.json")
+            proven = self.run_ok("prove", "--check", "disposal.json", "--json").document
+            self.assertEqual((proven["disposal"], proven["items"], proven["policy"]),
+                             (disposal["id"], 2, "a-year"))
+            lines = "".join(ref + "\n" for ref in (refs["ada-0"], refs["ada-1"]))
+            lines_too = "".join(ref + "\n" for ref in (refs["ada-1"], refs["ada-0"]))
+            self.assertIn(proven["refs_sha256"],
+                          [hashlib.sha256(text.encode()).hexdigest()
+                           for text in (lines, lines_too)])
+            self.assertIn("disposed of 2 items", self.run_ok("prove", "--check",
+                                                            "disposal.json").out)
+            text = (self.folder / "disposal.json").read_text()
+            (self.folder / "forged.json").write_text(text.replace("items 2", "items 1"))
+            self.assertEqual(self.run_program("prove", "--check", "forged.json").code, 5)
         with self.subTest("it is not archived again, however it is looked at"):
             for arguments in ((), ("--reconcile",)):
                 self.run_ok("sync", *arguments)
