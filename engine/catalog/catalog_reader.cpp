@@ -553,12 +553,11 @@ Result<Totals> CatalogReader::totals() {
 }
 
 Status CatalogReader::visit_versions(const ItemFilter& filter,
-                                     const std::function<Status(const VersionRecord&)>& visit) {
+                                     const std::function<Status(const VersionRecord&)>& visit,
+                                     VersionPosition after) {
     OPENARCHIVER_TRY(const auto matcher, ItemMatcher::make(*this, filter));
     // In pages, so that neither the connection nor a snapshot is held while `visit` works.
     constexpr std::size_t kPage = 500;
-    Integer last_item = 0;
-    Integer last_version = 0;
     while (true) {
         std::vector<VersionRecord> page;
         OPENARCHIVER_CHECK(state_->read([&]() -> Status {
@@ -567,7 +566,7 @@ Status CatalogReader::visit_versions(const ItemFilter& filter,
                              " WHERE (v.item, v.version) > (?, ?) ORDER BY v.item, v.version"
                              " LIMIT " +
                              std::to_string(kPage),
-                bind(last_item), bind(last_version);
+                bind(after.item), bind(after.version);
             VersionRow row;
             row.each(statement, [&] { page.push_back(row.record()); });
             return {};
@@ -581,8 +580,7 @@ Status CatalogReader::visit_versions(const ItemFilter& filter,
         if (page.size() < kPage) {
             return {};
         }
-        last_item = page.back().item_key;
-        last_version = page.back().version;
+        after = {page.back().item_key, page.back().version};
     }
 }
 

@@ -56,7 +56,8 @@ public:
     /// Versions of the items that the filter lets through, in the order in which they were
     /// archived. An error of `visit` ends it.
     sdk::Status visit_versions(const ItemFilter& filter,
-                               const std::function<sdk::Status(const VersionRecord&)>& visit);
+                               const std::function<sdk::Status(const VersionRecord&)>& visit,
+                               VersionPosition after = {});
     /// The versions of one item, oldest first; not_found where there is no such ref, or none any
     /// more: the message says by what it was disposed of.
     sdk::Result<std::vector<VersionRecord>> versions(std::string_view ref);

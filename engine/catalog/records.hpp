@@ -118,6 +118,12 @@ struct VersionRecord {
     Fidelity fidelity = Fidelity::exact;
 };
 
+/// A place among all versions, in the order in which items were archived.
+struct VersionPosition {
+    std::int64_t item = 0;  ///< item_key
+    std::int64_t version = 0;
+};
+
 /// Where the log and the tree have the leaf of a version.
 struct LeafRecord {
     std::string writer;

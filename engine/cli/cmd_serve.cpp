@@ -1,7 +1,11 @@
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <memory>
+#include <utility>
 
+#include "api/api.hpp"
 #include "cli/signals.hpp"
 #include "cli/verbs.hpp"
 #include "service/service.hpp"
@@ -9,6 +13,22 @@
 namespace openarchiver::cli {
 
 namespace {
+
+/// Archiving does not depend on it: where nobody said where to listen, it may be left out.
+sdk::Result<std::shared_ptr<void>> open_api(Command& command, service::Service& service) {
+    auto opened = api::Api::open(service);
+    if (opened) {
+        return std::shared_ptr<void>(std::move(*opened));
+    }
+    if (command.profile().service.listen_given) {
+        return opened.error();
+    }
+    command.log()->warn(
+        "{}; going on without it. service.listen in the profile gives another "
+        "address",
+        opened.error().message);
+    return std::shared_ptr<void>();
+}
 
 Outcome serve(Command& command) {
     service::Service service({
@@ -22,6 +42,7 @@ Outcome serve(Command& command) {
                 std::fflush(nullptr);
                 ::_exit(static_cast<int>(ExitCode::done));
             },
+        .open_front = [&](service::Service& served) { return open_api(command, served); },
     });
     command.signals().on_hangup([&] { service.reload(); });
     const sdk::Status served = service.run(command.stop());

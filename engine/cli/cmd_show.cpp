@@ -7,7 +7,7 @@
 #include "archive/spool.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
-#include "service/documents.hpp"
+#include "service/item_document.hpp"
 
 namespace openarchiver::cli {
 
@@ -24,90 +24,6 @@ struct Options {
     std::optional<std::uint64_t> version;
 };
 
-struct Item {
-    std::vector<catalog::VersionRecord> versions;  // oldest first, at least one
-    std::vector<std::vector<std::string>> folders;
-    std::vector<catalog::HistoryRecord> history;
-    std::map<std::int64_t, std::vector<std::string>> paths;  // by folder key
-};
-
-sdk::Result<Item> load(catalog::CatalogReader& catalog, const std::string& ref) {
-    Item item;
-    OPENARCHIVER_TRY(item.versions, catalog.versions(ref));
-    const auto& any = item.versions.front();
-    OPENARCHIVER_TRY(const auto folders, catalog.folders(any.account_key));
-    for (const auto& folder : folders) {
-        item.paths[folder.key] = folder.path;
-    }
-    OPENARCHIVER_TRY(const auto keys, catalog.folders_of(any.item_key));
-    for (const auto key : keys) {
-        item.folders.push_back(item.paths[key]);
-    }
-    OPENARCHIVER_TRY(item.history, catalog.history(any.item_key));
-    return item;
-}
-
-std::string_view to_text(catalog::HistoryKind kind) {
-    switch (kind) {
-        case catalog::HistoryKind::archived:
-            return "archived";
-        case catalog::HistoryKind::placed:
-            return "placed";
-        case catalog::HistoryKind::left:
-            return "left";
-    }
-    return "archived";
-}
-
-json::array path_value(const std::vector<std::string>& path) {
-    json::array names;
-    for (const auto& name : path) {
-        names.emplace_back(json::string(name));
-    }
-    return names;
-}
-
-std::string document(const Item& item) {
-    const auto& newest = item.versions.back();
-    json::array folders;
-    for (const auto& path : item.folders) {
-        folders.push_back(path_value(path));
-    }
-    json::array versions;
-    for (const auto& version : item.versions) {
-        versions.push_back(
-            {{"version", version.version},
-             {"internet_message_id", version.message_id},
-             {"subject", version.subject},
-             {"from", version.from},
-             {"received_at", service::time_value(version.received_at)},
-             {"archived_at", service::time_value(version.archived_at)},
-             {"media_type", version.media_type},
-             {"size", version.size},
-             {"sha256", archive::to_hex(version.content)},
-             {"fidelity",
-              version.fidelity == catalog::Fidelity::exact ? "exact" : "reconstructed"}});
-    }
-    json::array history;
-    for (const auto& record : item.history) {
-        const auto path = item.paths.find(record.folder_key);
-        history.push_back(
-            {{"at", service::time_value(record.at)},
-             {"event", to_text(record.kind)},
-             {"folder", path == item.paths.end() ? json::array() : path_value(path->second)}});
-    }
-    return json::serialize(json::object{{"ref", newest.ref},
-                                        {"source", newest.source},
-                                        {"account", newest.account},
-                                        {"address", newest.address},
-                                        {"item", newest.item},
-                                        {"in_mailbox", newest.left_at == sdk::Timestamp{}},
-                                        {"left_at", service::time_value(newest.left_at)},
-                                        {"folders", std::move(folders)},
-                                        {"versions", std::move(versions)},
-                                        {"history", std::move(history)}});
-}
-
 std::string joined(const std::vector<std::string>& path) {
     std::string text;
     for (const auto& name : path) {
@@ -116,7 +32,7 @@ std::string joined(const std::vector<std::string>& path) {
     return text;
 }
 
-std::string text_of(const Item& item) {
+std::string text_of(const service::ItemWithHistory& item) {
     const auto& newest = item.versions.back();
     std::string folders;
     for (const auto& path : item.folders) {
@@ -145,7 +61,7 @@ std::string text_of(const Item& item) {
     Table history({{.name = "time"}, {.name = "event"}, {.name = "folder"}});
     for (const auto& record : item.history) {
         const auto path = item.paths.find(record.folder_key);
-        history.row({time_text(record.at), std::string(to_text(record.kind)),
+        history.row({time_text(record.at), std::string(service::to_text(record.kind)),
                      path == item.paths.end() ? std::string() : joined(path->second)});
     }
     return properties.text() + "\n" + versions.text() + "\n" + history.text();
@@ -178,7 +94,7 @@ Outcome write_raw(Command& command, catalog::CatalogReader& catalog,
 
 Outcome run_show(Command& command, const Options& options) {
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
-    auto item = load(*catalog, options.ref);
+    auto item = service::load_item(*catalog, options.ref);
     if (!item && item.error().code == sdk::Errc::not_found) {
         return Outcome::usage(item.error().message);
     }
@@ -204,7 +120,7 @@ Outcome run_show(Command& command, const Options& options) {
         item->versions = {catalog::VersionRecord(*wanted)};
     }
     if (command.json()) {
-        command.document(document(*item));
+        command.document(service::item_document(*item));
     } else {
         command.print(text_of(*item));
     }

@@ -8,98 +8,13 @@
 #include "cli/live_service.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
-#include "evidence/head.hpp"
-#include "service/archive_marker.hpp"
-#include "service/documents.hpp"
-#include "service/head_witnesses.hpp"
+#include "service/status_document.hpp"
 
 namespace openarchiver::cli {
 
 namespace {
 
 namespace json = boost::json;
-
-/// null where there is no archive yet.
-sdk::Result<json::value> archive_document(Command& command, catalog::CatalogReader* catalog) {
-    const auto marker = service::read_archive_marker(command.context(), command.stop());
-    if (!marker) {
-        if (marker.error().code == sdk::Errc::not_found) {
-            return json::value();
-        }
-        return marker.error();
-    }
-    catalog::Totals totals;
-    if (catalog != nullptr) {
-        OPENARCHIVER_TRY(totals, catalog->totals());
-    }
-    return json::value{
-        {"id", marker->archive_id},       {"format", marker->format},
-        {"encrypted", marker->encrypted}, {"created_at", service::time_value(marker->created_at)},
-        {"items", totals.items},          {"versions", totals.versions},
-        {"bytes", totals.version_bytes},  {"bytes_stored", totals.pack_bytes}};
-}
-
-json::value witness_document(const std::optional<service::WitnessState>& state) {
-    if (!state) {
-        return nullptr;
-    }
-    json::object document{{"head", nullptr},
-                          {"at", service::time_value(state->at)},
-                          {"failing_since", service::time_value(state->failing_since)},
-                          {"error", state->error}};
-    if (state->head != 0) {
-        document["head"] = state->head;
-    }
-    return document;
-}
-
-/// The newest head, and who vouches for heads.
-sdk::Result<json::value> evidence_document(Command& command, catalog::CatalogReader* catalog) {
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(command.clock().now());
-    json::value newest = nullptr;
-    json::array problems;
-    const auto note = catalog != nullptr ? catalog->newest_head()
-                                         : sdk::Result<std::optional<std::string>>(std::nullopt);
-    OPENARCHIVER_CHECK(note);
-    if (*note) {
-        OPENARCHIVER_TRY(const auto head, evidence::parse_head(**note));
-        OPENARCHIVER_TRY(auto positions, catalog->positions());
-        std::ranges::sort(positions, {}, &evidence::Positions::value_type::first);
-        if (positions != head.positions &&
-            now - head.time > 2 * command.profile().archive.evidence.head_every) {
-            problems.emplace_back(json::string(
-                "no head was written since " + time_text(head.time) +
-                ", though there is something new: the engine's log says why, `openarchiver "
-                "verify` whether the archive is damaged"));
-        }
-        newest = {{"number", head.number},
-                  {"time", service::time_value(head.time)},
-                  {"leaves", head.size}};
-    }
-    const auto states = service::read_witness_states(command.profile());
-    for (const auto& problem : service::witness_problems(command.profile(), states, now)) {
-        problems.emplace_back(json::string(problem));
-    }
-    return json::value{{"head", std::move(newest)},
-                       {"timestamp", witness_document(states.timestamp)},
-                       {"publication", witness_document(states.publication)},
-                       {"problems", std::move(problems)}};
-}
-
-json::value service_document(const std::optional<LiveService>& live) {
-    json::object document{{"running", live.has_value()},
-                          {"pid", nullptr},
-                          {"host", nullptr},
-                          {"version", nullptr},
-                          {"started_at", nullptr}};
-    if (live) {
-        const json::value own = parse_document(live->document);
-        for (const char* const name : {"pid", "host", "version", "started_at"}) {
-            document[name] = member(own, name);
-        }
-    }
-    return document;
-}
 
 std::string running_text(const json::value& source) {
     const json::array& runs = list_of(member(source, "progress"), "sources");
@@ -176,15 +91,9 @@ std::string text(const json::value& document) {
 
 Outcome status(Command& command) {
     const auto live = ask_service(command);
-    OPENARCHIVER_TRY(const auto catalog, command.open_catalog_if_any());
-    OPENARCHIVER_TRY(json::value document,
-                     service::sources_document(catalog.get(), command.profile(),
-                                               live ? &live->sources : nullptr, command.clock()));
-    OPENARCHIVER_TRY(json::value archive, archive_document(command, catalog.get()));
-    document.as_object()["archive"] = std::move(archive);
-    OPENARCHIVER_TRY(json::value evidence, evidence_document(command, catalog.get()));
-    document.as_object()["evidence"] = std::move(evidence);
-    document.as_object()["service"] = service_document(live);
+    OPENARCHIVER_TRY(
+        const json::value document,
+        service::status_document(command.context(), live ? live->document : "", command.stop()));
     if (command.json()) {
         command.document(json::serialize(document));
     } else {

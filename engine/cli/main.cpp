@@ -42,6 +42,7 @@ void describe(Verb& program) {
     register_status(program);
     register_failures(program);
     register_show(program);
+    register_credential(program);
     register_export(program);
     register_verify(program);
     register_prove(program);

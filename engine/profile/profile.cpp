@@ -156,6 +156,11 @@ public:
             if (const json::value* listen = service->if_contains("listen")) {
                 address(text_of(*listen));
             }
+            if (const json::object* tls = object_at(*service, "tls")) {
+                profile_.service.certificate = resolved(profile_.folder, tls->at("certificate"));
+                profile_.service.key = resolved(profile_.folder, tls->at("key"));
+            }
+            check_exposure();
         }
         return std::move(profile_);
     }
@@ -317,7 +322,22 @@ private:
         return reference;
     }
 
+    /// Credentials and mail would cross the network in the open.
+    void check_exposure() {
+        const Service& service = profile_.service;
+        const bool loopback = service.host == "localhost" || service.host == "::1" ||
+                              service.host.starts_with("127.");
+        if (!loopback && service.certificate.empty()) {
+            problems_.push_back({"/service/listen",
+                                 "the HTTP API would be reachable from other machines without TLS",
+                                 "give service.tls a certificate and its key, or listen on "
+                                 "127.0.0.1 behind a proxy that has one",
+                                 Severity::error});
+        }
+    }
+
     void address(const std::string& listen) {
+        profile_.service.listen_given = true;
         const std::size_t colon = listen.rfind(':');
         const auto [port, rest] = number_and_unit(std::string_view(listen).substr(colon + 1));
         if (port > 65535) {

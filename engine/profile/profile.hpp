@@ -102,6 +102,11 @@ struct Source : PluginConfig {
 struct Service {
     std::string host = "127.0.0.1";
     std::uint16_t port = 8420;
+    /// The profile says where to listen, so that it has to be possible.
+    bool listen_given = false;
+    /// Of the HTTP API, PEM; empty: no TLS.
+    std::filesystem::path certificate;
+    std::filesystem::path key;
 };
 
 /// All paths are absolute.

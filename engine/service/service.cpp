@@ -99,6 +99,10 @@ Status Service::run(std::stop_token stop) {
         ControlServer::open(catalog_folder,
                             [this](const ControlRequest& request, const Tell& tell,
                                    const std::stop_token&) { return answer(request, tell); }));
+    std::shared_ptr<void> front;
+    if (options_.open_front) {
+        OPENARCHIVER_TRY(front, options_.open_front(*this));
+    }
     {
         const std::lock_guard lock(mutex_);
         apply_sources(profiles_.back());
@@ -111,6 +115,7 @@ Status Service::run(std::stop_token stop) {
         serve(stop);
     }
     log.info("stopping");
+    front.reset();
     Runners last;
     {
         const std::lock_guard lock(mutex_);
@@ -285,6 +290,17 @@ Answer Service::answer(const ControlRequest& request, const Tell& tell) {
     return failed(Origin::profile, {.code = Errc::invalid_argument,
                                     .message = "the running service does not know the verb \"" +
                                                request.verb + "\": is it of another version?"});
+}
+
+Status Service::request_sync(const std::string& source, pipeline::SyncOptions options) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& runner : runners_) {
+        if (runner->source().id == source) {
+            runner->request(std::move(options), std::make_shared<ProgressBoard>());
+            return {};
+        }
+    }
+    return Error{Errc::not_found, "the profile has no source \"" + source + "\""};
 }
 
 Answer Service::answer_status() {

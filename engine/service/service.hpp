@@ -33,6 +33,9 @@ public:
         std::function<void(std::string_view)> announce;
         /// Ends the process with success: calls into plugins did not come back in time.
         std::function<void()> abandoned;
+        /// Opens what else answers for the service, once it serves; held until it stops. May be
+        /// empty.
+        std::function<sdk::Result<std::shared_ptr<void>>(Service&)> open_front = {};
     };
 
     explicit Service(Options options);
@@ -46,12 +49,24 @@ public:
     /// Asks run() to read the profile anew. From any thread.
     void reload();
 
-private:
-    using Tell = ControlServer::Tell;
-    using Runners = std::vector<std::unique_ptr<SourceRunner>>;
+    // For who answers for the running service; from any thread.
 
+    using Tell = ControlServer::Tell;
+    /// As on the control socket.
+    Answer answer(const ControlRequest& request, const Tell& tell);
+
+    /// What `status` answers there, JSON text.
+    [[nodiscard]] std::string live_document() { return answer_status().document; }
+
+    /// Has a source run a pass soon, and does not wait for it. not_found: no such source.
+    sdk::Status request_sync(const std::string& source, pipeline::SyncOptions options);
     /// Refers to the profile that is in use now, which stays.
     [[nodiscard]] access::Context context();
+
+    void announce(std::string_view text) { options_.announce(text); }
+
+private:
+    using Runners = std::vector<std::unique_ptr<SourceRunner>>;
 
     void serve(const std::stop_token& stop);
     void visit_witnesses(const std::stop_token& stop);
@@ -65,7 +80,6 @@ private:
     void apply_sources(const profile::Profile& next);
     [[nodiscard]] std::unique_ptr<SourceRunner> take(Runners& runners, std::string_view id);
 
-    Answer answer(const ControlRequest& request, const Tell& tell);
     Answer answer_status();
     Answer answer_sync(const ControlRequest& request, const Tell& tell);
     Answer answer_accept(const ControlRequest& request);

@@ -1,0 +1,548 @@
+#include "api/api.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+#include "api/items.hpp"
+#include "api/metrics.hpp"
+#include "api/openapi.hpp"
+#include "api/problem.hpp"
+#include "api/sign_in_guard.hpp"
+#include "archive/digest.hpp"
+#include "service/disposal_requests.hpp"
+#include "service/documents.hpp"
+#include "service/retention_requests.hpp"
+#include "service/status_document.hpp"
+
+namespace openarchiver::api {
+
+namespace json = boost::json;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+using sdk::Status;
+
+namespace {
+
+constexpr auto kEventsEvery = std::chrono::seconds(1);
+
+Response document(std::string text) {
+    return {.body = std::move(text)};
+}
+
+Response document(const json::value& value) {
+    return {.body = json::serialize(value)};
+}
+
+Response document(json::object members) {
+    return document(json::value(std::move(members)));
+}
+
+Response document(Result<std::string> text) {
+    return text ? document(std::move(*text)) : problem(text.error());
+}
+
+Response document(const Result<json::value>& value) {
+    return value ? document(*value) : problem(value.error());
+}
+
+Response of_answer(service::Answer answer) {
+    return answer.error ? problem(*answer.error) : document(std::move(answer.document));
+}
+
+json::value credential_value(const Credential& credential) {
+    return {{"name", credential.name},
+            {"role", to_string(credential.role)},
+            {"accounts", json::array(credential.accounts.begin(), credential.accounts.end())},
+            {"created_at", service::time_value(credential.created_at)}};
+}
+
+/// The members of a JSON body; what is missing or of another type is empty.
+class Body {
+public:
+    static Result<Body> parse(const std::string& text) {
+        boost::system::error_code broken;
+        json::value value = json::parse(text.empty() ? "{}" : text, broken);
+        if (broken || !value.is_object()) {
+            return Error{Errc::invalid_argument, "the body is not a JSON object"};
+        }
+        return Body(std::move(value.get_object()));
+    }
+
+    [[nodiscard]] std::string text(std::string_view name) const {
+        const auto* value = members_.if_contains(name);
+        return value != nullptr && value->is_string() ? std::string(value->get_string())
+                                                      : std::string();
+    }
+
+    [[nodiscard]] std::vector<std::string> texts(std::string_view name) const {
+        std::vector<std::string> values;
+        const auto* list = members_.if_contains(name);
+        if (list != nullptr && list->is_array()) {
+            for (const json::value& value : list->get_array()) {
+                if (value.is_string()) {
+                    values.emplace_back(value.get_string());
+                }
+            }
+        }
+        return values;
+    }
+
+    [[nodiscard]] bool flag(std::string_view name) const {
+        const auto* value = members_.if_contains(name);
+        return value != nullptr && value->is_bool() && value->get_bool();
+    }
+
+private:
+    explicit Body(json::object members) : members_(std::move(members)) {}
+
+    json::object members_;
+};
+
+/// What a path needs, and who answers it.
+struct Call {
+    const Request& request;
+    const std::vector<std::string>& names;  ///< of the path's {parts}
+    const Credential& caller;
+    std::stop_token stop;
+};
+
+struct Route {
+    std::string_view method;
+    std::vector<std::string_view> path;  ///< "{}" takes any segment
+    Right right;
+    std::function<Response(const Call&)> handle;
+};
+
+}  // namespace
+
+struct Api::State {
+    explicit State(service::Service& served)
+        : service(served),
+          log(served.context().log),
+          credentials(served.context().profile.archive.catalog_path) {}
+
+    service::Service& service;
+    std::shared_ptr<spdlog::logger> log;
+    Credentials credentials;
+    SignInGuard guard;
+    std::vector<Route> routes;
+    std::mutex mutex;  // guards setup_secret
+    std::string setup_secret;
+    std::unique_ptr<HttpServer> server;  // last: gone before what it uses
+
+    Result<std::unique_ptr<catalog::CatalogReader>> catalog() {
+        return catalog::CatalogReader::open(service.context().profile.archive.catalog_path);
+    }
+
+    Response by_verb(std::string verb, std::string options) {
+        return of_answer(service.answer({std::move(verb), std::move(options)},
+                                        [](std::string_view) { return true; }));
+    }
+
+    [[nodiscard]] Result<json::value> status() {
+        return service::status_document(service.context(), service.live_document(), {});
+    }
+
+    void add(std::string_view method, std::vector<std::string_view> path, Right right,
+             std::function<Response(const Call&)> handle) {
+        routes.push_back({method, std::move(path), right, std::move(handle)});
+    }
+
+    void describe() {
+        describe_sources();
+        describe_mail();
+        describe_keeping();
+        describe_credentials();
+    }
+
+    void describe_sources() {
+        add("GET", {"status"}, Right::observe, [this](const Call&) { return document(status()); });
+        add("GET", {"sources"}, Right::observe, [this](const Call&) {
+            const auto all = status();
+            return all ? document(json::object{{"sources", all->at("sources")}})
+                       : problem(all.error());
+        });
+        add("GET", {"sources", "{}"}, Right::observe, [this](const Call& call) {
+            const auto all = status();
+            if (!all) {
+                return problem(all.error());
+            }
+            for (const json::value& source : all->at("sources").as_array()) {
+                if (source.at("id") == json::value(call.names.at(0))) {
+                    return document(source);
+                }
+            }
+            return problem(404, "the profile has no source \"" + call.names.at(0) + "\"");
+        });
+        add("POST", {"sources", "{}", "sync"}, Right::operate, [this](const Call& call) {
+            const auto body = Body::parse(call.request.body);
+            if (!body) {
+                return problem(400, body.error().message);
+            }
+            const Status asked = service.request_sync(
+                call.names.at(0),
+                {.accounts = body->texts("accounts"), .reconcile = body->flag("reconcile")});
+            if (!asked) {
+                return problem(asked.error());
+            }
+            Response accepted = document(json::object{{"requested", true}});
+            accepted.status = 202;
+            return accepted;
+        });
+        add("GET", {"accounts"}, Right::observe, [this](const Call& call) {
+            return document([&]() -> Result<json::value> {
+                OPENARCHIVER_TRY(const auto reader, catalog());
+                const auto live = service::live_sources(service.live_document());
+                return service::accounts_document(*reader, call.request.values("source"), &live,
+                                                  service.context().clock);
+            }());
+        });
+        add("GET", {"folders"}, Right::observe, [this](const Call& call) {
+            return document([&]() -> Result<json::value> {
+                OPENARCHIVER_TRY(const auto reader, catalog());
+                const auto live = service::live_sources(service.live_document());
+                return service::folders_document(*reader,
+                                                 {.sources = call.request.values("source"),
+                                                  .accounts = call.request.values("account")},
+                                                 &live, service.context().clock);
+            }());
+        });
+        add("GET", {"failures"}, Right::observe, [this](const Call&) {
+            return document([&]() -> Result<json::value> {
+                OPENARCHIVER_TRY(const auto reader, catalog());
+                const auto live = service::live_sources(service.live_document());
+                return service::failures_document(*reader, &live);
+            }());
+        });
+        add("POST", {"failures", "accept"}, Right::operate, [this](const Call& call) {
+            const auto body = Body::parse(call.request.body);
+            if (!body) {
+                return problem(400, body.error().message);
+            }
+            const auto refs = body->texts("refs");
+            return by_verb(
+                "failures",
+                json::serialize(json::object{{"accept", json::array(refs.begin(), refs.end())}}));
+        });
+        add("GET", {"events"}, Right::observe, [this](const Call&) { return events(); });
+    }
+
+    void describe_mail() {
+        add("GET", {"items"}, Right::read_mail, [this](const Call& call) {
+            return list_items(service.context(), call.caller, call.request);
+        });
+        add("GET", {"items", "{}"}, Right::read_mail, [this](const Call& call) {
+            return show_item(service.context(), call.caller, call.names.at(0));
+        });
+        add("GET", {"items", "{}", "raw"}, Right::read_mail, [this](const Call& call) {
+            return raw_item(service.context(), call.caller, call.names.at(0), call.request,
+                            call.stop);
+        });
+    }
+
+    void describe_keeping() {
+        add("GET", {"holds"}, Right::observe, [this](const Call& call) {
+            return document([&]() -> Result<std::string> {
+                OPENARCHIVER_TRY(const auto reader, catalog());
+                return service::holds_document(*reader, call.request.value("all") == "true");
+            }());
+        });
+        add("POST", {"holds"}, Right::hold, [this](const Call& call) {
+            const auto body = Body::parse(call.request.body);
+            if (!body) {
+                return problem(400, body.error().message);
+            }
+            catalog::HoldPlaced hold{.id = {},
+                                     .matter = body->text("matter"),
+                                     .reason = body->text("reason"),
+                                     .scope = {.sources = body->texts("sources"),
+                                               .accounts = body->texts("accounts"),
+                                               .folders = body->texts("folders"),
+                                               .sender = body->text("sender")},
+                                     .by = "api:" + call.caller.name};
+            Response placed = by_verb("hold", service::to_json(service::HoldRequest(hold)));
+            placed.status = placed.status == 200 ? 201 : placed.status;
+            return placed;
+        });
+        add("POST", {"holds", "{}", "release"}, Right::hold, [this](const Call& call) {
+            const auto body = Body::parse(call.request.body);
+            if (!body) {
+                return problem(400, body.error().message);
+            }
+            return by_verb(
+                "hold", service::to_json(service::HoldRequest(catalog::HoldReleased{
+                            call.names.at(0), body->text("reason"), "api:" + call.caller.name})));
+        });
+        add("GET", {"retention"}, Right::observe, [this](const Call&) {
+            return document([&]() -> Result<std::string> {
+                OPENARCHIVER_TRY(const auto reader, catalog());
+                return service::retention_document(*reader,
+                                                   service.context().profile.archive.retention);
+            }());
+        });
+        add("POST", {"retention", "apply"}, Right::administer, [this](const Call& call) {
+            const auto body = Body::parse(call.request.body);
+            if (!body) {
+                return problem(400, body.error().message);
+            }
+            return by_verb("retention",
+                           service::to_json(disposal::ApplyRequest{
+                               .approve = body->text("approve"), .by = "api:" + call.caller.name}));
+        });
+    }
+
+    void describe_credentials() {
+        add("GET", {"credentials"}, Right::administer, [this](const Call&) {
+            const auto list = credentials.list();
+            if (!list) {
+                return problem(list.error());
+            }
+            json::array shown;
+            for (const Credential& one : *list) {
+                shown.push_back(credential_value(one));
+            }
+            return document(json::object{{"credentials", std::move(shown)}});
+        });
+        add("POST", {"credentials"}, Right::administer,
+            [this](const Call& call) { return add_credential(call); });
+        add("DELETE", {"credentials", "{}"}, Right::administer, [this](const Call& call) {
+            const Status removed = credentials.remove(call.names.at(0));
+            return removed ? document(json::object{{"removed", call.names.at(0)}})
+                           : problem(404, removed.error().message);
+        });
+    }
+
+    Response add_credential(const Call& call) {
+        const auto body = Body::parse(call.request.body);
+        if (!body) {
+            return problem(400, body.error().message);
+        }
+        const auto role = role_from(body->text("role"));
+        if (!role) {
+            return problem(422,
+                           "\"role\" is one of administrator, operator, auditor, account_holder");
+        }
+        Credential credential{.name = body->text("name"),
+                              .role = *role,
+                              .accounts = body->texts("accounts"),
+                              .created_at = std::chrono::time_point_cast<std::chrono::milliseconds>(
+                                  service.context().clock.now())};
+        auto secret = credentials.add(credential);
+        if (!secret) {
+            return problem(secret.error());
+        }
+        {
+            const std::lock_guard lock(mutex);
+            setup_secret.clear();
+        }
+        json::value value = credential_value(credential);
+        value.as_object()["secret"] = *secret;
+        Response added = document(value);
+        added.status = 201;
+        return added;
+    }
+
+    /// How the sources get on, each second, as server-sent events.
+    Response events() {
+        Response response{.content_type = "text/event-stream"};
+        response.stream = [this](sdk::ByteSink& sink, const std::stop_token& stop) -> Status {
+            std::mutex idle;
+            std::condition_variable_any wait;
+            while (!stop.stop_requested()) {
+                const std::string text =
+                    "event: sources\ndata: " + service.live_document() + "\n\n";
+                OPENARCHIVER_CHECK(sink.write(std::as_bytes(std::span(text))));
+                std::unique_lock lock(idle);
+                wait.wait_for(lock, stop, kEventsEvery, [] { return false; });
+            }
+            return {};
+        };
+        return response;
+    }
+
+    Response unauthenticated(std::string_view detail) {
+        Response response = problem(401, detail);
+        response.fields.emplace_back("WWW-Authenticate", "Bearer");
+        return response;
+    }
+
+    /// An empty name: the one-time setup credential.
+    Result<std::optional<Credential>> caller_of(const Request& request) {
+        constexpr std::string_view kScheme = "Bearer ";
+        if (!request.authorization.starts_with(kScheme)) {
+            return std::optional<Credential>();
+        }
+        const std::string secret = request.authorization.substr(kScheme.size());
+        {
+            const std::lock_guard lock(mutex);
+            if (!setup_secret.empty() && same_secret(secret, setup_secret)) {
+                return std::optional(Credential{.name = {}, .role = Role::administrator});
+            }
+        }
+        return credentials.find(secret);
+    }
+
+    static bool fits(const Route& route, const std::vector<std::string>& path,
+                     std::vector<std::string>& names) {
+        names.clear();
+        if (route.path.size() != path.size()) {
+            return false;
+        }
+        for (std::size_t i = 0; i < path.size(); ++i) {
+            if (route.path[i] == "{}") {
+                names.push_back(path[i]);
+            } else if (route.path[i] != path[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    Response answer(const Request& request, std::stop_token stop) {
+        const auto& path = request.segments;
+        if (path == std::vector<std::string>{"healthz"}) {
+            return document(json::object{{"status", "ok"}});
+        }
+        if (path == std::vector<std::string>{"readyz"}) {
+            const auto reader = catalog();
+            return reader ? document(json::object{{"status", "ready"}})
+                          : problem(503, reader.error().message);
+        }
+        if (path == std::vector<std::string>{"metrics"}) {
+            return authorised(
+                request, stop,
+                {"GET",
+                 {},
+                 Right::observe,
+                 [this](const Call&) {
+                     const auto all = status();
+                     return all ? Response{.content_type = "text/plain; version=0.0.4",
+                                           .body = to_metrics(*all)}
+                                : problem(all.error());
+                 }},
+                {});
+        }
+        if (path.size() < 3 || path[0] != "api" || path[1] != "v1") {
+            return problem(404,
+                           "there is nothing here; the API is below /api/v1, its description "
+                           "/api/v1/openapi.json");
+        }
+        const std::vector<std::string> below(path.begin() + 2, path.end());
+        if (below == std::vector<std::string>{"openapi.json"}) {
+            return document(std::string(openapi_document()));
+        }
+        std::vector<std::string> names;
+        std::string allowed;
+        for (const Route& route : routes) {
+            if (!fits(route, below, names)) {
+                continue;
+            }
+            if (route.method == request.method) {
+                return authorised(request, stop, route, names);
+            }
+            allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+        }
+        if (allowed.empty()) {
+            return problem(404, "the API has nothing at this address");
+        }
+        Response response = problem(405, "this address takes " + allowed);
+        response.fields.emplace_back("Allow", allowed);
+        return response;
+    }
+
+    Response authorised(const Request& request, const std::stop_token& stop, const Route& route,
+                        const std::vector<std::string>& names) {
+        const auto now = SignInGuard::Clock::now();
+        if (const auto wait = guard.wait(request.client, now)) {
+            Response response = problem(429, "too many wrong credentials from this address");
+            response.fields.emplace_back("Retry-After", std::to_string(wait->count()));
+            return response;
+        }
+        const auto caller = caller_of(request);
+        if (!caller) {
+            return problem(caller.error());
+        }
+        if (!*caller) {
+            if (request.authorization.empty()) {
+                return unauthenticated("give a credential: Authorization: Bearer SECRET");
+            }
+            guard.failed(request.client, now);
+            log->warn("api: wrong credential from {}", request.client);
+            return unauthenticated("nobody has this credential");
+        }
+        const bool setting_up = (*caller)->name.empty();
+        const bool makes_credential =
+            route.method == "POST" && route.path == std::vector<std::string_view>{"credentials"};
+        if (!may((*caller)->role, route.right) || (setting_up && !makes_credential)) {
+            return problem(403, setting_up ? "the setup credential is good for the first POST "
+                                             "/api/v1/credentials, and nothing else"
+                                           : "the role " + std::string(to_string((*caller)->role)) +
+                                                 " may not do this");
+        }
+        log->info("api: {} {} by {}", request.method, path_of(request),
+                  setting_up ? "setup" : (*caller)->name);
+        Response response = route.handle({request, names, **caller, stop});
+        return with_tag(request, std::move(response));
+    }
+
+    static std::string path_of(const Request& request) {
+        std::string path;
+        for (const auto& segment : request.segments) {
+            path += "/" + segment;
+        }
+        return path;
+    }
+
+    /// A document that is still the one that the client has is not sent again.
+    static Response with_tag(const Request& request, Response response) {
+        if (request.method != "GET" || response.status != 200 || response.stream) {
+            return response;
+        }
+        const std::string tag = "\"" + archive::to_hex(archive::sha256(response.body)) + "\"";
+        if (request.if_none_match == tag) {
+            response = {.status = 304, .content_type = response.content_type};
+        }
+        response.fields.emplace_back("ETag", tag);
+        return response;
+    }
+};
+
+Api::Api(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Api::~Api() {
+    state_->server.reset();
+}
+
+Result<std::unique_ptr<Api>> Api::open(service::Service& service) {
+    auto state = std::make_unique<State>(service);
+    state->describe();
+    OPENARCHIVER_TRY(const auto known, state->credentials.list());
+    const auto& where = service.context().profile.service;
+    State& answering = *state;
+    OPENARCHIVER_TRY(state->server,
+                     HttpServer::open({.host = where.host,
+                                       .port = where.port,
+                                       .certificate = where.certificate,
+                                       .key = where.key},
+                                      [&answering](const Request& request, std::stop_token stop) {
+                                          return answering.answer(request, std::move(stop));
+                                      }));
+    state->log->info("api: listening on {}:{}", where.host, state->server->port());
+    if (known.empty()) {
+        const std::lock_guard lock(state->mutex);
+        state->setup_secret = new_secret();
+        service.announce(
+            "The HTTP API has no credentials yet. To make the first one, once: POST "
+            "/api/v1/credentials with Authorization: Bearer " +
+            state->setup_secret + ", or `openarchiver credential add NAME --role administrator`.");
+    }
+    return std::unique_ptr<Api>(new Api(std::move(state)));
+}
+
+}  // namespace openarchiver::api

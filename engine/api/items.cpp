@@ -1,0 +1,210 @@
+#include "api/items.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <memory>
+
+#include "api/problem.hpp"
+#include "archive/digest.hpp"
+#include "archive/spool.hpp"
+#include "catalog/item_matcher.hpp"
+#include "export/time_filter.hpp"
+#include "service/documents.hpp"
+#include "service/item_document.hpp"
+
+namespace openarchiver::api {
+
+namespace json = boost::json;
+using sdk::Errc;
+using sdk::Error;
+using sdk::Result;
+using sdk::Status;
+
+namespace {
+
+constexpr std::uint64_t kLongestPage = 1000;
+constexpr std::uint64_t kPage = 100;
+constexpr std::uint64_t kSpoolInMemory = std::uint64_t{1} << 20;
+constexpr std::size_t kPiece = std::size_t{256} << 10;
+
+bool may_read(const Credential& caller, const catalog::VersionRecord& version) {
+    return caller.role != Role::account_holder ||
+           std::ranges::any_of(caller.accounts, [&](const std::string& name) {
+               return catalog::is_named(version.account, version.address, name);
+           });
+}
+
+std::optional<std::uint64_t> number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return status == std::errc{} && end == text.data() + text.size() ? std::optional(value)
+                                                                     : std::nullopt;
+}
+
+/// "ITEM.VERSION", as next_of() writes it.
+std::optional<catalog::VersionPosition> position_from(std::string_view text) {
+    const auto dot = text.find('.');
+    const auto item = number(text.substr(0, dot));
+    const auto version =
+        dot == std::string_view::npos ? std::nullopt : number(text.substr(dot + 1));
+    if (!item || !version) {
+        return std::nullopt;
+    }
+    return catalog::VersionPosition{static_cast<std::int64_t>(*item),
+                                    static_cast<std::int64_t>(*version)};
+}
+
+json::value item_value(const catalog::VersionRecord& r) {
+    return {{"ref", r.ref},
+            {"version", r.version},
+            {"source", r.source},
+            {"account", r.account},
+            {"address", r.address},
+            {"subject", r.subject},
+            {"from", r.from},
+            {"internet_message_id", r.message_id},
+            {"received_at", service::time_value(r.received_at)},
+            {"archived_at", service::time_value(r.archived_at)},
+            {"left_at", service::time_value(r.left_at)},
+            {"media_type", r.media_type},
+            {"size", r.size},
+            {"sha256", archive::to_hex(r.content)},
+            {"fidelity", r.fidelity == catalog::Fidelity::exact ? "exact" : "reconstructed"}};
+}
+
+Result<catalog::ItemFilter> filter_of(const Request& request, const Credential& caller) {
+    catalog::ItemFilter filter{.sources = request.values("source"),
+                               .accounts = request.values("account"),
+                               .folders = request.values("folder"),
+                               .sender = request.value("sender")};
+    if (caller.role == Role::account_holder && filter.accounts.empty()) {
+        filter.accounts = caller.accounts;
+    }
+    if (const std::string since = request.value("since"); !since.empty()) {
+        OPENARCHIVER_TRY(filter.since, exporter::parse_time(since));
+    }
+    if (const std::string until = request.value("until"); !until.empty()) {
+        OPENARCHIVER_TRY(filter.until, exporter::parse_time(until));
+    }
+    return filter;
+}
+
+/// Those of an item that the caller may read; not_found: none.
+Result<std::vector<catalog::VersionRecord>> versions_of(catalog::CatalogReader& catalog,
+                                                        const Credential& caller,
+                                                        const std::string& ref) {
+    OPENARCHIVER_TRY(auto versions, catalog.versions(ref));
+    if (!may_read(caller, versions.front())) {
+        return Error{Errc::not_found, "no archived item has the ref '" + ref + "'"};
+    }
+    return versions;
+}
+
+Result<std::string> page(const access::Context& context, const Credential& caller,
+                         const Request& request) {
+    OPENARCHIVER_TRY(const auto filter, filter_of(request, caller));
+    const std::string asked = request.value("limit");
+    const auto limit = asked.empty() ? std::optional(kPage) : number(asked);
+    const std::string after = request.value("after");
+    const auto start =
+        after.empty() ? std::optional(catalog::VersionPosition{}) : position_from(after);
+    if (!limit || *limit == 0 || *limit > kLongestPage || !start) {
+        return Error{
+            Errc::invalid_argument,
+            "\"limit\" is a number from 1 to 1000, \"after\" the \"next\" of a page before"};
+    }
+    OPENARCHIVER_TRY(const auto catalog,
+                     catalog::CatalogReader::open(context.profile.archive.catalog_path));
+    json::array items;
+    json::value next = nullptr;
+    catalog::VersionPosition last;
+    const Status visited = catalog->visit_versions(
+        filter,
+        [&](const catalog::VersionRecord& version) -> Status {
+            if (!may_read(caller, version)) {
+                return {};
+            }
+            if (items.size() == *limit) {
+                next = std::to_string(last.item) + "." + std::to_string(last.version);
+                return Error{Errc::cancelled, "the page is full"};
+            }
+            items.push_back(item_value(version));
+            last = {version.item_key, version.version};
+            return {};
+        },
+        *start);
+    if (!visited && next.is_null()) {
+        return visited.error();
+    }
+    return json::serialize(json::object{{"items", std::move(items)}, {"next", std::move(next)}});
+}
+
+}  // namespace
+
+Response list_items(const access::Context& context, const Credential& caller,
+                    const Request& request) {
+    auto document = page(context, caller, request);
+    return document ? Response{.body = std::move(*document)} : problem(document.error());
+}
+
+Response show_item(const access::Context& context, const Credential& caller,
+                   const std::string& ref) {
+    const auto document = [&]() -> Result<std::string> {
+        OPENARCHIVER_TRY(const auto catalog,
+                         catalog::CatalogReader::open(context.profile.archive.catalog_path));
+        OPENARCHIVER_CHECK(versions_of(*catalog, caller, ref));
+        OPENARCHIVER_TRY(const auto item, service::load_item(*catalog, ref));
+        return service::item_document(item);
+    }();
+    return document ? Response{.body = *document} : problem(document.error());
+}
+
+Response raw_item(const access::Context& context, const Credential& caller, const std::string& ref,
+                  const Request& request, std::stop_token stop) {
+    const auto spool =
+        std::make_shared<archive::Spool>(context.profile.archive.catalog_path / "spool",
+                                         kSpoolInMemory);  // shared with the answer, sent later
+    catalog::VersionRecord version;
+    const Status read = [&]() -> Status {
+        OPENARCHIVER_TRY(const auto catalog,
+                         catalog::CatalogReader::open(context.profile.archive.catalog_path));
+        OPENARCHIVER_TRY(const auto versions, versions_of(*catalog, caller, ref));
+        version = versions.back();
+        if (const std::string asked = request.value("version"); !asked.empty()) {
+            const auto wanted = number(asked);
+            const auto found = std::ranges::find_if(versions, [&](const auto& one) {
+                return wanted && static_cast<std::uint64_t>(one.version) == *wanted;
+            });
+            if (found == versions.end()) {
+                return Error{Errc::not_found, "the item has no version \"" + asked + "\""};
+            }
+            version = *found;
+        }
+        OPENARCHIVER_TRY(const auto reader, access::ArchiveReader::open(context, stop));
+        // Checked as a whole before the first byte goes out.
+        OPENARCHIVER_CHECK(reader->read(*catalog, version, *spool, stop));
+        return spool->rewind();
+    }();
+    if (!read) {
+        return problem(read.error());
+    }
+    Response response{.content_type = version.media_type};
+    response.fields.emplace_back("Content-Disposition", "attachment");
+    response.fields.emplace_back("ETag", "\"" + archive::to_hex(version.content) + "\"");
+    response.length = version.size;
+    response.stream = [spool](sdk::ByteSink& sink, const std::stop_token& stopped) -> Status {
+        std::vector<std::byte> piece(kPiece);
+        while (!stopped.stop_requested()) {
+            OPENARCHIVER_TRY(const std::size_t count, spool->read(piece));
+            if (count == 0) {
+                return {};
+            }
+            OPENARCHIVER_CHECK(sink.write(std::span<const std::byte>(piece).first(count)));
+        }
+        return Error{Errc::cancelled, "stopped"};
+    };
+    return response;
+}
+
+}  // namespace openarchiver::api

@@ -1,0 +1,156 @@
+#include "service/status_document.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "evidence/head.hpp"
+#include "service/archive_marker.hpp"
+#include "service/control_protocol.hpp"
+#include "service/head_witnesses.hpp"
+
+namespace openarchiver::service {
+
+namespace json = boost::json;
+using sdk::Result;
+
+namespace {
+
+json::value parsed(std::string_view text) {
+    boost::system::error_code broken;
+    json::value value =
+        text.empty() ? json::value() : json::parse({text.data(), text.size()}, broken);
+    return broken ? json::value() : value;
+}
+
+/// null where there is no archive yet.
+Result<json::value> archive_document(const access::Context& context,
+                                     catalog::CatalogReader* catalog, std::stop_token stop) {
+    const auto marker = read_archive_marker(context, std::move(stop));
+    if (!marker) {
+        if (marker.error().code == sdk::Errc::not_found) {
+            return json::value();
+        }
+        return marker.error();
+    }
+    catalog::Totals totals;
+    if (catalog != nullptr) {
+        OPENARCHIVER_TRY(totals, catalog->totals());
+    }
+    return json::value{
+        {"id", marker->archive_id},       {"format", marker->format},
+        {"encrypted", marker->encrypted}, {"created_at", time_value(marker->created_at)},
+        {"items", totals.items},          {"versions", totals.versions},
+        {"bytes", totals.version_bytes},  {"bytes_stored", totals.pack_bytes}};
+}
+
+json::value witness_document(const std::optional<WitnessState>& state) {
+    if (!state) {
+        return nullptr;
+    }
+    json::object document{{"head", nullptr},
+                          {"at", time_value(state->at)},
+                          {"failing_since", time_value(state->failing_since)},
+                          {"error", state->error}};
+    if (state->head != 0) {
+        document["head"] = state->head;
+    }
+    return document;
+}
+
+/// The newest head, and who vouches for heads.
+Result<json::value> evidence_document(const access::Context& context,
+                                      catalog::CatalogReader* catalog) {
+    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(context.clock.now());
+    json::value newest = nullptr;
+    json::array problems;
+    const auto note = catalog != nullptr ? catalog->newest_head()
+                                         : Result<std::optional<std::string>>(std::nullopt);
+    OPENARCHIVER_CHECK(note);
+    if (*note) {
+        OPENARCHIVER_TRY(const auto head, evidence::parse_head(**note));
+        OPENARCHIVER_TRY(auto positions, catalog->positions());
+        std::ranges::sort(positions, {}, &evidence::Positions::value_type::first);
+        if (positions != head.positions &&
+            now - head.time > 2 * context.profile.archive.evidence.head_every) {
+            problems.emplace_back(json::string(
+                "no head was written since " + iso_time(head.time) +
+                ", though there is something new: the engine's log says why, `openarchiver "
+                "verify` whether the archive is damaged"));
+        }
+        newest = {{"number", head.number}, {"time", time_value(head.time)}, {"leaves", head.size}};
+    }
+    const auto states = read_witness_states(context.profile);
+    for (const auto& problem : witness_problems(context.profile, states, now)) {
+        problems.emplace_back(json::string(problem));
+    }
+    return json::value{{"head", std::move(newest)},
+                       {"timestamp", witness_document(states.timestamp)},
+                       {"publication", witness_document(states.publication)},
+                       {"problems", std::move(problems)}};
+}
+
+json::value service_document(const json::value& own) {
+    json::object document{{"running", own.is_object()},
+                          {"pid", nullptr},
+                          {"host", nullptr},
+                          {"version", nullptr},
+                          {"started_at", nullptr}};
+    if (own.is_object()) {
+        for (const char* const name : {"pid", "host", "version", "started_at"}) {
+            document[name] = own.at(name);
+        }
+    }
+    return document;
+}
+
+}  // namespace
+
+LiveSources live_sources(std::string_view live_document) {
+    LiveSources live;
+    const json::value document = parsed(live_document);
+    if (!document.is_object()) {
+        return live;
+    }
+    for (const json::value& source : document.at("sources").as_array()) {
+        LiveSource one;
+        one.running = source.at("running").as_bool();
+        if (const json::value& next = source.at("next_run_at"); next.is_string()) {
+            one.next_run_at = next.as_string();
+        }
+        if (const json::value& error = source.at("error"); error.is_object()) {
+            one.error = sdk::Error{.code = errc_of(error.at("code").as_string()),
+                                   .message = std::string(error.at("message").as_string())};
+        }
+        if (const json::value& progress = source.at("progress"); progress.is_object()) {
+            one.progress = json::serialize(progress);
+        }
+        if (const json::value& metrics = source.at("metrics"); metrics.is_object()) {
+            one.metrics = json::serialize(metrics);
+        }
+        live.emplace(std::string(source.at("id").as_string()), std::move(one));
+    }
+    return live;
+}
+
+Result<json::value> status_document(const access::Context& context, std::string_view live_document,
+                                    std::stop_token stop) {
+    auto catalog = catalog::CatalogReader::open(context.profile.archive.catalog_path);
+    if (!catalog && catalog.error().code != sdk::Errc::not_found) {
+        return catalog.error();
+    }
+    catalog::CatalogReader* const reader = catalog ? catalog->get() : nullptr;
+    const LiveSources live = live_sources(live_document);
+    OPENARCHIVER_TRY(json::value document,
+                     sources_document(reader, context.profile,
+                                      live_document.empty() ? nullptr : &live, context.clock));
+    auto& members = document.as_object();
+    OPENARCHIVER_TRY(members["archive"], archive_document(context, reader, std::move(stop)));
+    OPENARCHIVER_TRY(members["evidence"], evidence_document(context, reader));
+    members["service"] = service_document(parsed(live_document));
+    return document;
+}
+
+}  // namespace openarchiver::service
