@@ -17,6 +17,10 @@ enum class Record : std::uint8_t { text = 0, decoded = 1, part = 2 };
 constexpr std::size_t kHeaderSize = 12;
 constexpr std::uint64_t kMaxDecoded = 64U << 10;
 
+// Room for the longest line that there may be, 65,532 characters, and its end.
+constexpr std::size_t kLineEnd = 2;
+constexpr std::size_t kEncodingRoom = (64U << 10) + 2 * kLineEnd;
+
 sdk::Error corrupt(std::string message) {
     return sdk::Error{.code = sdk::Errc::corrupt, .message = std::move(message)};
 }
@@ -34,7 +38,9 @@ std::array<std::byte, kHeaderSize> header(Record record, LineLayout layout, std:
 /// Encodes what is written to it, in lines.
 class EncodingSink final : public sdk::ByteSink {
 public:
-    EncodingSink(sdk::ByteSink& target, LineLayout layout) : target_(target), layout_(layout) {}
+    /// `room`: of kEncodingRoom bytes.
+    EncodingSink(sdk::ByteSink& target, LineLayout layout, std::span<std::byte> room)
+        : target_(target), layout_(layout), out_(room) {}
 
     sdk::Status write(std::span<const std::byte> bytes) override {
         while (!bytes.empty()) {
@@ -65,7 +71,6 @@ public:
 
 private:
     static constexpr std::size_t kPiece = 12U << 10;
-    static constexpr std::size_t kLineEnd = 2;
 
     // Groups of four never break where lines do: widths are multiples of four.
     sdk::Status encode(std::span<const std::byte> bytes) {
@@ -80,7 +85,7 @@ private:
             if (filled_ + size + kLineEnd > out_.size()) {
                 OPENARCHIVER_CHECK(flush());
             }
-            encode_base64(line, std::span(out_).subspan(filled_));
+            encode_base64(line, out_.subspan(filled_));
             filled_ += size;
             column_ += layout_.width == 0 ? 0 : size;
             bytes = bytes.subspan(line.size());
@@ -96,15 +101,14 @@ private:
         column_ = 0;
     }
 
-    sdk::Status flush() { return target_.write(std::span(out_).first(std::exchange(filled_, 0))); }
+    sdk::Status flush() { return target_.write(out_.first(std::exchange(filled_, 0))); }
 
     sdk::ByteSink& target_;
     const LineLayout layout_;
     std::array<std::byte, 3> group_{};
     std::size_t held_ = 0;
     std::size_t column_ = 0;
-    // Room for the longest line that there may be, 65,532 characters.
-    std::vector<std::byte> out_ = std::vector<std::byte>((64U << 10) + 2 * kLineEnd);
+    const std::span<std::byte> out_;
     std::size_t filled_ = 0;
 };
 
@@ -128,7 +132,7 @@ sdk::Status CompositionWriter::part(LineLayout layout, std::uint64_t size) {
 }
 
 Composer::Composer(sdk::ByteSink& content, ReadPart read_part)
-    : content_(content), read_part_(std::move(read_part)) {}
+    : content_(content), read_part_(std::move(read_part)), room_(kEncodingRoom) {}
 
 sdk::Status Composer::write(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
@@ -153,7 +157,7 @@ sdk::Status Composer::write(std::span<const std::byte> bytes) {
         }
         decoded_.insert(decoded_.end(), piece.begin(), piece.end());
         if (left_ == 0) {
-            EncodingSink encoding(content_, layout_);
+            EncodingSink encoding(content_, layout_, room_.span());
             OPENARCHIVER_CHECK(encoding.write(decoded_));
             OPENARCHIVER_CHECK(encoding.finish());
             decoded_.clear();
@@ -177,7 +181,7 @@ sdk::Status Composer::begin_record() {
         left_ = size;
         return {};
     }
-    EncodingSink encoding(content_, layout_);
+    EncodingSink encoding(content_, layout_, room_.span());
     OPENARCHIVER_CHECK(read_part_(parts_, size, encoding));
     ++parts_;
     return encoding.finish();

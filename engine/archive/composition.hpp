@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "archive/room.hpp"
+
 /// A content in which pieces of base64 were decoded (docs/archive-format.md, Composition): what is
 /// left of it, the small pieces decoded in their places, the large ones as parts elsewhere.
 namespace openarchiver::archive {
@@ -54,6 +56,7 @@ private:
 
     sdk::ByteSink& content_;
     ReadPart read_part_;
+    Room room_;                      // to encode in
     std::vector<std::byte> record_;  // the beginning of one, up to its bytes
     std::uint64_t left_ = 0;         // of the current record's bytes
     bool encoded_ = false;           // they are decoded ones

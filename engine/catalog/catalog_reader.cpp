@@ -173,6 +173,8 @@ struct CatalogReader::State {
                         " JOIN parts x ON x.part=cp.part JOIN held_parts h ON h.part=x.part"
                         " AND h.account=c.account JOIN packs p ON p.pack=x.pack"
                         " WHERE cp.content=? AND cp.position=?"};
+    Query<std::tuple<>> begin{session, "BEGIN"};
+    Query<std::tuple<>> commit{session, "COMMIT"};
     Query<std::tuple<Integer>, Blob> find_pack{session, "SELECT replaced FROM packs WHERE id=?"};
     Query<std::tuple<Blob, Integer, Integer, Integer>, Integer, Integer> frame{
         session, "SELECT key, offset, stored, raw FROM frames WHERE pack=? AND frame=?"};
@@ -705,18 +707,18 @@ Result<std::vector<std::int64_t>> CatalogReader::folders_of(std::int64_t item_ke
 Result<archive::StoredContent> CatalogReader::stored(std::int64_t content_key) {
     return state_->read([&]() -> Result<archive::StoredContent> {
         // One moment for all of it: packs are replaced while we read.
-        state_->session << "BEGIN", now;
+        state_->begin();
         struct End {
-            Poco::Data::Session& session;
+            Query<std::tuple<>>& commit;
 
             ~End() {
                 try {
-                    session << "COMMIT", now;
+                    commit();
                 } catch (const Poco::Exception&) {
                     // A snapshot is let go with its connection, too.
                 }
             }
-        } const end{state_->session};
+        } const end{state_->commit};
 
         return state_->stored(content_key);
     });
