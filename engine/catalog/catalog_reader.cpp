@@ -173,11 +173,30 @@ struct CatalogReader::State {
                         " JOIN parts x ON x.part=cp.part JOIN held_parts h ON h.part=x.part"
                         " AND h.account=c.account JOIN packs p ON p.pack=x.pack"
                         " WHERE cp.content=? AND cp.position=?"};
+    PreparedStatement folders_with{session,
+                                   "SELECT folder FROM placements WHERE item=? ORDER BY folder"};
+    PreparedStatement last_folder{
+        session, "SELECT folder FROM history WHERE item=? ORDER BY position DESC LIMIT 1"};
     Query<std::tuple<>> begin{session, "BEGIN"};
     Query<std::tuple<>> commit{session, "COMMIT"};
     Query<std::tuple<Integer>, Blob> find_pack{session, "SELECT replaced FROM packs WHERE id=?"};
     Query<std::tuple<Blob, Integer, Integer, Integer>, Integer, Integer> frame{
         session, "SELECT key, offset, stored, raw FROM frames WHERE pack=? AND frame=?"};
+
+    static std::vector<std::int64_t> folders(PreparedStatement& statement, Integer item) {
+        struct Reset {
+            PreparedStatement& statement;
+
+            ~Reset() { statement.reset(); }
+        } const reset{statement};
+
+        std::vector<std::int64_t> keys;
+        statement.bind(1, item);
+        while (statement.step()) {
+            statement.read(0, keys.emplace_back());
+        }
+        return keys;
+    }
 
     /// What is known of the frames that hold `size` bytes from a place on.
     archive::PackInfo some_frames(Integer pack, const Blob& id, Integer pack_size,
@@ -692,15 +711,11 @@ Result<std::vector<HistoryRecord>> CatalogReader::history(std::int64_t item_key)
 
 Result<std::vector<std::int64_t>> CatalogReader::folders_of(std::int64_t item_key) {
     return state_->read([&]() -> Result<std::vector<std::int64_t>> {
-        std::vector<Integer> keys;
-        state_->session << "SELECT folder FROM placements WHERE item=? ORDER BY folder",
-            bind(item_key), into(keys), now;
+        auto keys = state_->folders(state_->folders_with, item_key);
         if (keys.empty()) {
-            state_->session << "SELECT folder FROM history WHERE item=? ORDER BY position DESC"
-                               " LIMIT 1",
-                bind(item_key), into(keys), now;
+            keys = state_->folders(state_->last_folder, item_key);
         }
-        return std::vector<std::int64_t>(keys.begin(), keys.end());
+        return keys;
     });
 }
 
