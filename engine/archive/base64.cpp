@@ -69,6 +69,13 @@ std::size_t decode_base64(std::span<const std::byte> text, std::span<std::byte> 
     return static_cast<std::size_t>(to - target.data());
 }
 
+std::size_t base64_length(std::span<const std::byte> text) {
+    const auto end = std::ranges::find_if(text, [](std::byte character) {
+        return kValues[0][std::to_integer<std::size_t>(character)] >= kInvalid;
+    });
+    return static_cast<std::size_t>(end - text.begin());
+}
+
 std::size_t decode_base64_end(std::span<const std::byte> text, std::span<std::byte, 2> target) {
     if (text.size() < 4 || text[3] != kPadding) {
         return 0;

@@ -13,6 +13,9 @@ namespace openarchiver::archive {
 [[nodiscard]] std::size_t decode_base64(std::span<const std::byte> text,
                                         std::span<std::byte> target);
 
+/// How many characters of the alphabet `text` begins with.
+[[nodiscard]] std::size_t base64_length(std::span<const std::byte> text);
+
 /// Decodes a last group, the one with padding. Returns the bytes written, 1 or 2; 0 where `text`
 /// does not begin with such a group, or its unused bits are not zero.
 [[nodiscard]] std::size_t decode_base64_end(std::span<const std::byte> text,
