@@ -118,11 +118,13 @@ std::span<const std::byte> FrameEncoder::encode(const AccountKey& account, std::
         .key = account.id, .raw_size = static_cast<std::uint32_t>(raw.size()), .index = index};
     std::size_t size = raw.size();
     const bool probe = single_content && raw.size() > 2 * kProbeSize;
+    // Messages repeat each other; within one content, far away, little repeats.
+    const auto reach = single_content ? Compressor::Reach::near : Compressor::Reach::far;
     if (!raw.empty() &&
-        (!probe ||
-         compressor_.compress(raw.first(kProbeSize), room.first(kProbeSize - kProbeSize / 32)))) {
+        (!probe || compressor_.compress(raw.first(kProbeSize),
+                                        room.first(kProbeSize - kProbeSize / 32), reach))) {
         // To be worth decompressing, it has to be smaller.
-        if (const auto compressed = compressor_.compress(raw, room.first(raw.size() - 1))) {
+        if (const auto compressed = compressor_.compress(raw, room.first(raw.size() - 1), reach)) {
             size = *compressed;
             header.compression = Compression::zstd;
         }
