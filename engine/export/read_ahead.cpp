@@ -1,6 +1,5 @@
 #include "export/read_ahead.hpp"
 
-#include <algorithm>
 #include <openarchiver/sdk/exceptions.hpp>
 #include <utility>
 
@@ -15,7 +14,8 @@ constexpr std::uint64_t kMaxContent = 4U << 20;
 constexpr std::uint64_t kMaxMemory = 32U << 20;
 constexpr std::size_t kMaxEntries = 512;
 constexpr std::size_t kSpareBuffers = 16;
-constexpr unsigned kMaxThreads = 4;
+// Also where there are fewer processors: a store may be far away.
+constexpr unsigned kThreads = 4;
 
 class MemorySink final : public sdk::ByteSink {
 public:
@@ -33,8 +33,7 @@ private:
 }  // namespace
 
 ReadAhead::ReadAhead(Read read) : read_(std::move(read)) {
-    const unsigned count = std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads);
-    for (unsigned i = 0; i < count; ++i) {
+    for (unsigned i = 0; i < kThreads; ++i) {
         threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
     }
 }
