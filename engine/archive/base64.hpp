@@ -9,7 +9,7 @@ namespace openarchiver::archive {
 
 /// Decodes groups of four characters from the front of `text` until one is no full group of three
 /// bytes, or `target` has no room for three more. Returns the bytes written: each three stand for
-/// four characters.
+/// four characters. What `target` has behind them means nothing.
 [[nodiscard]] std::size_t decode_base64(std::span<const std::byte> text,
                                         std::span<std::byte> target);
 
