@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "archive/base64_blocks.hpp"
+
 namespace openarchiver::archive {
 
 namespace {
@@ -53,9 +55,11 @@ std::uint32_t group(const std::byte* text) {
 }  // namespace
 
 std::size_t decode_base64(std::span<const std::byte> text, std::span<std::byte> target) {
-    const std::byte* from = text.data();
-    std::byte* to = target.data();
-    for (std::size_t left = std::min(text.size() / 4, target.size() / 3); left > 0; --left) {
+    const std::size_t blocks = decode_base64_blocks(text, target);
+    const std::byte* from = text.data() + blocks / 3 * 4;
+    std::byte* to = target.data() + blocks;
+    for (std::size_t left = std::min(text.size() / 4, target.size() / 3) - blocks / 3; left > 0;
+         --left) {
         const std::uint32_t value = group(from);
         if (value >= kInvalid) {
             break;
@@ -67,6 +71,13 @@ std::size_t decode_base64(std::span<const std::byte> text, std::span<std::byte> 
         to += 3;
     }
     return static_cast<std::size_t>(to - target.data());
+}
+
+std::size_t base64_length(std::span<const std::byte> text) {
+    const auto end = std::ranges::find_if(text, [](std::byte character) {
+        return kValues[0][std::to_integer<std::size_t>(character)] >= kInvalid;
+    });
+    return static_cast<std::size_t>(end - text.begin());
 }
 
 std::size_t decode_base64_end(std::span<const std::byte> text, std::span<std::byte, 2> target) {
@@ -89,9 +100,10 @@ void encode_base64(std::span<const std::byte> bytes, std::span<std::byte> target
     const auto at = [](const std::byte* from, std::size_t i) {
         return std::to_integer<std::uint32_t>(from[i]);
     };
-    const std::byte* from = bytes.data();
-    std::byte* to = target.data();
-    for (std::size_t left = bytes.size() / 3; left > 0; --left) {
+    const std::size_t blocks = encode_base64_blocks(bytes, target);
+    const std::byte* from = bytes.data() + blocks;
+    std::byte* to = target.data() + blocks / 3 * 4;
+    for (std::size_t left = (bytes.size() - blocks) / 3; left > 0; --left) {
         const std::uint32_t value = (at(from, 0) << 16U) | (at(from, 1) << 8U) | at(from, 2);
         std::memcpy(to, kPairs[value >> 12U].data(), 2);
         std::memcpy(to + 2, kPairs[value & 0xFFFU].data(), 2);

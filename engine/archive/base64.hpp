@@ -9,9 +9,12 @@ namespace openarchiver::archive {
 
 /// Decodes groups of four characters from the front of `text` until one is no full group of three
 /// bytes, or `target` has no room for three more. Returns the bytes written: each three stand for
-/// four characters.
+/// four characters. What `target` has behind them means nothing.
 [[nodiscard]] std::size_t decode_base64(std::span<const std::byte> text,
                                         std::span<std::byte> target);
+
+/// How many characters of the alphabet `text` begins with.
+[[nodiscard]] std::size_t base64_length(std::span<const std::byte> text);
 
 /// Decodes a last group, the one with padding. Returns the bytes written, 1 or 2; 0 where `text`
 /// does not begin with such a group, or its unused bits are not zero.

@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "archive/room.hpp"
+
 /// A content in which pieces of base64 were decoded (docs/archive-format.md, Composition): what is
 /// left of it, the small pieces decoded in their places, the large ones as parts elsewhere.
 namespace openarchiver::archive {
@@ -20,12 +22,29 @@ struct LineLayout {
     bool operator==(const LineLayout&) const = default;
 };
 
+/// Lines of one width, one after another: for pieces whose lines are of different widths, or end
+/// differently. The last line of a piece has no end.
+struct LineRun {
+    std::uint32_t lines = 0;
+    std::uint16_t width = 0;  ///< 0: blank lines, a few
+    bool crlf = false;        ///< else LF
+
+    bool operator==(const LineRun&) const = default;
+};
+
+/// Of one piece.
+inline constexpr std::size_t kMaxLineRuns = 8192;
+/// Blank lines one after another.
+inline constexpr std::uint32_t kMaxBlankLines = 4;
+
 /// Writes the records of a composition.
 class CompositionWriter {
 public:
     explicit CompositionWriter(sdk::ByteSink& sink) : sink_(sink) {}
 
     sdk::Status text(std::span<const std::byte> bytes);
+    /// The lines of the piece that comes next, whose layout is to be {} then.
+    sdk::Status lines(std::span<const LineRun> runs);
     /// Bytes that were decoded and stay in the composition.
     sdk::Status decoded(LineLayout layout, std::span<const std::byte> bytes);
     /// The next part, of so many bytes.
@@ -50,15 +69,21 @@ public:
     sdk::Status finish();
 
 private:
+    enum class Bytes : std::uint8_t { text, decoded, lines };
+
     sdk::Status begin_record();
+    sdk::Status end_record();
+    sdk::Status read_lines();
 
     sdk::ByteSink& content_;
     ReadPart read_part_;
+    Room room_;                      // to encode in
     std::vector<std::byte> record_;  // the beginning of one, up to its bytes
     std::uint64_t left_ = 0;         // of the current record's bytes
-    bool encoded_ = false;           // they are decoded ones
+    Bytes kind_ = Bytes::text;       // what they are
     LineLayout layout_;
-    std::vector<std::byte> decoded_;
+    std::vector<LineRun> runs_;    // of the next piece; empty: as layout_ says
+    std::vector<std::byte> held_;  // decoded bytes or lines, until all are there
     std::size_t parts_ = 0;
 };
 

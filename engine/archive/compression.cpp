@@ -20,8 +20,6 @@ struct Compressor::Context {
             throw std::bad_alloc();
         }
         ZSTD_CCtx_setParameter(handle, ZSTD_c_compressionLevel, kLevel);
-        // Frames are larger than what level 3 looks back on. Costs nothing where nothing repeats.
-        ZSTD_CCtx_setParameter(handle, ZSTD_c_enableLongDistanceMatching, 1);
         // Authentication and SHA-256 say more than its checksum would.
         ZSTD_CCtx_setParameter(handle, ZSTD_c_checksumFlag, 0);
     }
@@ -39,7 +37,10 @@ Compressor& Compressor::operator=(Compressor&&) noexcept = default;
 Compressor::~Compressor() = default;
 
 std::optional<std::size_t> Compressor::compress(std::span<const std::byte> raw,
-                                                std::span<std::byte> target) {
+                                                std::span<std::byte> target, Reach reach) {
+    // Frames are larger than what level 3 looks back on by itself.
+    ZSTD_CCtx_setParameter(context_->handle, ZSTD_c_enableLongDistanceMatching,
+                           reach == Reach::far ? 1 : 0);
     const std::size_t size =
         ZSTD_compress2(context_->handle, target.data(), target.size(), raw.data(), raw.size());
     if (ZSTD_isError(size) != 0) {

@@ -18,9 +18,12 @@ public:
     Compressor& operator=(Compressor&&) noexcept;
     ~Compressor();
 
+    /// What repeats: near by, or also far away, which takes longer to find.
+    enum class Reach : std::uint8_t { near, far };
+
     /// The compressed size; nothing when it does not fit into `target`.
     [[nodiscard]] std::optional<std::size_t> compress(std::span<const std::byte> raw,
-                                                      std::span<std::byte> target);
+                                                      std::span<std::byte> target, Reach reach);
 
 private:
     struct Context;

@@ -26,7 +26,7 @@ struct SplitContent {
 /// Decoded pieces of base64 from this size on become parts.
 inline constexpr std::uint64_t kPartSize = 4U << 10;
 
-/// Finds the pieces of base64 in any bytes: where a line begins, as far as lines of one width go.
+/// Finds the pieces of base64 in any bytes: where a line begins, as far as lines of base64 go.
 /// Knows nothing of MIME, so no broken structure can mislead it. Proves the result by making the
 /// content again. Memory is bounded whatever the size; `spool_folder` takes what exceeds that.
 sdk::Result<SplitContent> split_content(Spool content, const std::filesystem::path& spool_folder);

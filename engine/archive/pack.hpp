@@ -102,11 +102,15 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Reads contents back, every frame authenticated. Keeps the last few decompressed frames, since
-/// neighbours are often read one after another. Safe for concurrent use.
+/// Reads contents back, every frame authenticated. Keeps the decompressed frames that it used last,
+/// since neighbours are often read one after another. Safe for concurrent use; threads that want
+/// the same frame open it once.
 class PackReader {
 public:
-    PackReader(sdk::ObjectStore& store, const Keyring& keyring, std::size_t cached_frames = 8);
+    static constexpr std::size_t kCachedBytes = 64U << 20;
+
+    PackReader(sdk::ObjectStore& store, const Keyring& keyring,
+               std::size_t cached_bytes = kCachedBytes);
     ~PackReader();
 
     /// Writes the `size` bytes at `placement` to `sink` and checks that they are what `content`
@@ -127,7 +131,8 @@ public:
 
     /// Reads the whole pack object and checks its name, its frames' headers, and that every frame
     /// opens whose key is in the keyring or among `part_keys`. `opened` is called for each of
-    /// these; what it was given counts only if all is well.
+    /// these; what it was given counts only if all is well. Without it the frames are kept, as far
+    /// as memory goes: what is read next is likely to be in them.
     sdk::Status verify(const PackInfo& pack, std::stop_token stop,
                        const std::map<KeyId, AccountKey>& part_keys = {},
                        const std::function<void(std::uint32_t index,

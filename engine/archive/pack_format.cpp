@@ -118,11 +118,13 @@ std::span<const std::byte> FrameEncoder::encode(const AccountKey& account, std::
         .key = account.id, .raw_size = static_cast<std::uint32_t>(raw.size()), .index = index};
     std::size_t size = raw.size();
     const bool probe = single_content && raw.size() > 2 * kProbeSize;
+    // Messages repeat each other; within one content, far away, little repeats.
+    const auto reach = single_content ? Compressor::Reach::near : Compressor::Reach::far;
     if (!raw.empty() &&
-        (!probe ||
-         compressor_.compress(raw.first(kProbeSize), room.first(kProbeSize - kProbeSize / 32)))) {
+        (!probe || compressor_.compress(raw.first(kProbeSize),
+                                        room.first(kProbeSize - kProbeSize / 32), reach))) {
         // To be worth decompressing, it has to be smaller.
-        if (const auto compressed = compressor_.compress(raw, room.first(raw.size() - 1))) {
+        if (const auto compressed = compressor_.compress(raw, room.first(raw.size() - 1), reach)) {
             size = *compressed;
             header.compression = Compression::zstd;
         }
@@ -146,9 +148,8 @@ std::span<const std::byte> FrameEncoder::encode(const AccountKey& account, std::
     return stored.first(kFrameHeaderSize + header.payload_size);
 }
 
-sdk::Result<std::vector<std::byte>> FrameDecoder::decode(const Frame& frame, std::uint32_t index,
-                                                         const AccountKey& key,
-                                                         std::span<std::byte> stored) {
+sdk::Result<Room> FrameDecoder::decode(const Frame& frame, std::uint32_t index,
+                                       const AccountKey& key, std::span<std::byte> stored) {
     OPENARCHIVER_TRY(const FrameHeader header, read_frame_header(stored));
     if (header.index != index || header.key != frame.key || header.raw_size != frame.raw_size ||
         kFrameHeaderSize + std::uint64_t{header.payload_size} != frame.stored_size ||
@@ -169,13 +170,12 @@ sdk::Result<std::vector<std::byte>> FrameDecoder::decode(const Frame& frame, std
             return corrupt("it does not authenticate: its bytes are not those that were written");
         }
     }
-    std::vector<std::byte> raw;
+    Room raw(header.raw_size);
     if (header.compression == Compression::none) {
-        raw.assign(payload.begin(), payload.end());
+        std::ranges::copy(payload, raw.span().begin());  // as many: read_frame_header() says so
         return raw;
     }
-    raw.resize(header.raw_size);
-    if (!decompressor_.decompress(payload, raw)) {
+    if (!decompressor_.decompress(payload, raw.span())) {
         return corrupt("it does not decompress to the " + std::to_string(header.raw_size) +
                        " bytes that its header promises");
     }

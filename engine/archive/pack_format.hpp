@@ -11,6 +11,7 @@
 
 #include "archive/compression.hpp"
 #include "archive/pack.hpp"
+#include "archive/room.hpp"
 #include "archive/seal.hpp"
 
 /// The bytes of packs and frames (docs/archive-format.md).
@@ -59,10 +60,8 @@ class FrameDecoder {
 public:
     /// `stored` (destroyed by it) is the frame that `frame` describes, `key` the key that it names.
     /// corrupt, without the names of pack and frame.
-    [[nodiscard]] sdk::Result<std::vector<std::byte>> decode(const Frame& frame,
-                                                             std::uint32_t index,
-                                                             const AccountKey& key,
-                                                             std::span<std::byte> stored);
+    [[nodiscard]] sdk::Result<Room> decode(const Frame& frame, std::uint32_t index,
+                                           const AccountKey& key, std::span<std::byte> stored);
 
 private:
     Decompressor decompressor_;

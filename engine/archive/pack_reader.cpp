@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <condition_variable>
 #include <numeric>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -11,7 +13,8 @@ namespace openarchiver::archive {
 
 namespace {
 
-using Bytes = std::vector<std::byte>;
+// Of frames. One is as large as what zstd needs to decompress.
+constexpr std::size_t kSpareDecoders = 8;
 
 std::string pack_name(const PackInfo& pack) {
     return "pack " + pack_key(pack.id);
@@ -65,15 +68,16 @@ private:
 
 struct PackReader::State {
     using CacheKey = std::pair<Digest, std::uint32_t>;
+    // Shared by the cache and by the readers that are in the middle of it.
+    using SharedFrame = std::shared_ptr<const Room>;
 
     struct CachedFrame {
         CacheKey key;
-        // Shared by the cache and by the readers that are in the middle of it.
-        std::shared_ptr<const Bytes> bytes;
+        SharedFrame bytes;
     };
 
     State(sdk::ObjectStore& object_store, const Keyring& keys, std::size_t capacity)
-        : store(object_store), keyring(keys), cached_frames(capacity) {}
+        : store(object_store), keyring(keys), cached_bytes(capacity) {}
 
     std::unique_ptr<FrameDecoder> take_decoder() {
         const std::lock_guard lock(mutex);
@@ -87,35 +91,59 @@ struct PackReader::State {
 
     void give_back(std::unique_ptr<FrameDecoder> decoder) {
         const std::lock_guard lock(mutex);
-        if (decoders.size() < cached_frames) {
+        if (decoders.size() < kSpareDecoders) {
             decoders.push_back(std::move(decoder));
         }
     }
 
-    std::shared_ptr<const Bytes> find(const CacheKey& key) {
-        const std::lock_guard lock(mutex);
-        const auto found = std::find_if(cache.begin(), cache.end(),
-                                        [&](const CachedFrame& frame) { return frame.key == key; });
-        if (found == cache.end()) {
-            return nullptr;
+    /// The frame, if it is in memory, once no other thread is opening it. Otherwise it is for the
+    /// caller to open it, and to say so with opened().
+    SharedFrame find_or_claim(const CacheKey& key, std::uint64_t raw_size) {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [&] { return !claimed.contains(key); });
+        if (const auto found = by_key.find(key);
+            found != by_key.end() && found->second->bytes->size() == raw_size) {
+            cache.splice(cache.begin(), cache, found->second);
+            return found->second->bytes;
         }
-        cache.splice(cache.begin(), cache, found);
-        return found->bytes;
+        claimed.insert(key);
+        return nullptr;
     }
 
-    void keep(const CacheKey& key, std::shared_ptr<const Bytes> bytes) {
-        const std::lock_guard lock(mutex);
-        cache.remove_if([&](const CachedFrame& frame) { return frame.key == key; });
-        cache.push_front({key, std::move(bytes)});
-        while (cache.size() > cached_frames) {
-            cache.pop_back();
+    /// `bytes`: to be kept in memory, or null.
+    void opened(const CacheKey& key, const SharedFrame& bytes) {
+        {
+            const std::lock_guard lock(mutex);
+            claimed.erase(key);
+            if (bytes) {
+                keep(key, bytes);
+            }
+        }
+        changed.notify_all();
+    }
+
+    void keep(const CacheKey& key, const SharedFrame& bytes) {
+        if (const auto found = by_key.find(key); found != by_key.end()) {
+            drop(found->second);
+        }
+        cache.push_front({key, bytes});
+        by_key.emplace(key, cache.begin());
+        used += bytes->size();
+        while (used > cached_bytes) {
+            drop(std::prev(cache.end()));
         }
     }
 
-    /// `part_key`: the key of the part that the frame is of; otherwise the keyring has it.
-    sdk::Result<std::shared_ptr<const Bytes>> frame(const PackInfo& pack, std::uint32_t index,
-                                                    const AccountKey* part_key,
-                                                    std::stop_token stop) {
+    void drop(std::list<CachedFrame>::iterator frame) {
+        used -= frame->bytes->size();
+        by_key.erase(frame->key);
+        cache.erase(frame);
+    }
+
+    /// `part_key`: the key of the part that the frame is of; otherwise the keyring has it. `keep`:
+    /// it is likely to be read again.
+    sdk::Result<SharedFrame> frame(const PackInfo& pack, std::uint32_t index,
+                                   const AccountKey* part_key, bool keep, std::stop_token stop) {
         const Frame& wanted = frame_of(pack, index);
         OPENARCHIVER_CHECK(check_sizes(pack, index));
         // Asked each time, so that nothing of a forgotten account is served from memory.
@@ -124,11 +152,33 @@ struct PackReader::State {
             return in_frame(std::move(key.error()), pack, index);
         }
         const CacheKey cache_key(pack.id, index);
-        if (auto cached = find(cache_key); cached && cached->size() == wanted.raw_size) {
+        if (auto cached = find_or_claim(cache_key, wanted.raw_size)) {
             return cached;
         }
-        Bytes stored(static_cast<std::size_t>(wanted.stored_size));
-        FrameSink sink(stored);
+
+        struct Claim {
+            State& state;
+            const CacheKey& key;
+            SharedFrame bytes;
+
+            ~Claim() { state.opened(key, bytes); }
+        } claim{*this, cache_key, nullptr};
+
+        sdk::Result<Room> raw = open(pack, index, *key, std::move(stop));
+        wipe_key(*key);
+        OPENARCHIVER_CHECK(raw);
+        auto bytes = std::make_shared<const Room>(*std::move(raw));
+        if (keep) {
+            claim.bytes = bytes;
+        }
+        return bytes;
+    }
+
+    sdk::Result<Room> open(const PackInfo& pack, std::uint32_t index, const AccountKey& key,
+                           std::stop_token stop) {
+        const Frame& wanted = frame_of(pack, index);
+        Room stored(static_cast<std::size_t>(wanted.stored_size));
+        FrameSink sink(stored.span());
         if (sdk::Status got =
                 store.get(pack_key(pack.id),
                           sdk::Range{.offset = wanted.offset, .length = wanted.stored_size}, sink,
@@ -147,13 +197,12 @@ struct PackReader::State {
             return in_frame(corrupt("the store gave fewer bytes than were asked for"), pack, index);
         }
         auto decoder = take_decoder();
-        sdk::Result<Bytes> raw = decoder->decode(wanted, index, *key, stored);
+        sdk::Result<Room> raw = decoder->decode(wanted, index, key, stored.span());
         give_back(std::move(decoder));
-        wipe_key(*key);
         if (!raw) {
             return in_frame(std::move(raw.error()), pack, index);
         }
-        return std::make_shared<const Bytes>(*std::move(raw));
+        return raw;
     }
 
     sdk::Status read(const PackInfo& pack, const Placement& placement, std::uint64_t size,
@@ -170,14 +219,11 @@ struct PackReader::State {
                 return in_frame(corrupt("a content is said to begin behind its end"), pack, index);
             }
             const auto take = static_cast<std::size_t>(std::min(left, raw_size - offset));
-            OPENARCHIVER_TRY(const std::shared_ptr<const Bytes> bytes,
-                             frame(pack, index, part_key, stop));
+            // A frame that is used up has no neighbours to be read next.
+            OPENARCHIVER_TRY(const SharedFrame bytes,
+                             frame(pack, index, part_key, take < raw_size, stop));
             OPENARCHIVER_CHECK(
-                sink.write(std::span(*bytes).subspan(static_cast<std::size_t>(offset), take)));
-            // A frame that was used up has no neighbours to be read next.
-            if (take < raw_size) {
-                keep({pack.id, index}, bytes);
-            }
+                sink.write(bytes->span().subspan(static_cast<std::size_t>(offset), take)));
             left -= take;
             offset = 0;
         }
@@ -195,14 +241,18 @@ struct PackReader::State {
 
     sdk::ObjectStore& store;
     const Keyring& keyring;
-    const std::size_t cached_frames;
-    std::mutex mutex;              // guards everything below
+    const std::size_t cached_bytes;
+    std::mutex mutex;  // guards everything below
+    std::condition_variable changed;
+    std::set<CacheKey> claimed;    // being opened
     std::list<CachedFrame> cache;  // the last used one first
+    std::map<CacheKey, std::list<CachedFrame>::iterator> by_key;
+    std::size_t used = 0;  // bytes in the cache
     std::vector<std::unique_ptr<FrameDecoder>> decoders;
 };
 
-PackReader::PackReader(sdk::ObjectStore& store, const Keyring& keyring, std::size_t cached_frames)
-    : state_(std::make_unique<State>(store, keyring, cached_frames)) {}
+PackReader::PackReader(sdk::ObjectStore& store, const Keyring& keyring, std::size_t cached_bytes)
+    : state_(std::make_unique<State>(store, keyring, cached_bytes)) {}
 
 PackReader::~PackReader() = default;
 
@@ -278,35 +328,35 @@ namespace {
 // Takes a pack in order, frame by frame, so that it never lies in memory whole.
 class PackVerifier final : public sdk::ByteSink {
 public:
+    using Opened = std::function<void(std::uint32_t index, Room raw)>;
+
     PackVerifier(const PackInfo& pack, const Keyring& keyring,
-                 const std::map<KeyId, AccountKey>& part_keys,
-                 const std::function<void(std::uint32_t, std::span<const std::byte>)>& opened,
-                 FrameDecoder& decoder)
+                 const std::map<KeyId, AccountKey>& part_keys, Opened opened, FrameDecoder& decoder)
         : pack_(pack),
           keyring_(keyring),
           part_keys_(part_keys),
-          opened_(opened),
+          opened_(std::move(opened)),
           decoder_(decoder),
           order_(pack.frames.size()) {
         std::iota(order_.begin(), order_.end(), 0U);
         std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
             return pack.frames[a].offset < pack.frames[b].offset;
         });
-        part_.resize(kPackHeaderSize);
+        expect(kPackHeaderSize);
     }
 
     sdk::Status write(std::span<const std::byte> bytes) override {
         digest_.update(bytes);
         size_ += bytes.size();
         while (!bytes.empty()) {
-            const std::size_t take = std::min(bytes.size(), part_.size() - filled_);
+            const std::size_t take = std::min(bytes.size(), expected_ - filled_);
             if (take == 0) {
                 return {};  // behind the last frame: the size and the digest tell
             }
-            std::copy_n(bytes.begin(), take, part_.begin() + static_cast<std::ptrdiff_t>(filled_));
+            std::copy_n(bytes.begin(), take, room_.span().subspan(filled_).begin());
             filled_ += take;
             bytes = bytes.subspan(take);
-            if (filled_ == part_.size()) {
+            if (filled_ == expected_) {
                 part_complete();
             }
         }
@@ -336,21 +386,29 @@ public:
     }
 
 private:
+    void expect(std::size_t size) {
+        if (room_.size() < size) {
+            room_ = Room(size);
+        }
+        expected_ = size;
+        filled_ = 0;
+    }
+
     void part_complete() {
+        const auto part = room_.span().first(expected_);
         if (!header_seen_) {
             header_seen_ = true;
-            if (sdk::Status header = check_pack_header(part_); !header) {
+            if (sdk::Status header = check_pack_header(part); !header) {
                 header.error().message = pack_name(pack_) + ": " + header.error().message;
                 fail(std::move(header.error()));
             }
             end_ = kPackHeaderSize;
         } else {
-            check_frame(order_[next_]);
-            end_ += part_.size();
+            check_frame(order_[next_], part);
+            end_ += part.size();
             ++next_;
         }
-        filled_ = 0;
-        part_.clear();
+        expect(0);
         if (next_ == order_.size()) {
             return;
         }
@@ -362,11 +420,11 @@ private:
             fail(std::move(sizes.error()));
         }
         if (!failure_) {
-            part_.resize(static_cast<std::size_t>(pack_.frames[index].stored_size));
+            expect(static_cast<std::size_t>(pack_.frames[index].stored_size));
         }
     }
 
-    void check_frame(std::uint32_t index) {
+    void check_frame(std::uint32_t index, std::span<std::byte> stored) {
         const Frame& frame = pack_.frames[index];
         const auto part = part_keys_.find(frame.key);
         sdk::Result<AccountKey> key =
@@ -374,11 +432,11 @@ private:
         if (!key) {
             return;  // forgotten: its bytes are what they were, which is all that can be told
         }
-        sdk::Result<Bytes> raw = decoder_.decode(frame, index, *key, part_);
+        sdk::Result<Room> raw = decoder_.decode(frame, index, *key, stored);
         if (!raw) {
             fail(in_frame(std::move(raw.error()), pack_, index));
-        } else if (opened_) {
-            opened_(index, *raw);
+        } else {
+            opened_(index, *std::move(raw));
         }
         wipe_key(*key);
     }
@@ -392,12 +450,13 @@ private:
     const PackInfo& pack_;
     const Keyring& keyring_;
     const std::map<KeyId, AccountKey>& part_keys_;
-    const std::function<void(std::uint32_t, std::span<const std::byte>)>& opened_;
+    const Opened opened_;
     FrameDecoder& decoder_;
     std::vector<std::uint32_t> order_;  // the frames' indices by their place in the pack
     std::size_t next_ = 0;
     bool header_seen_ = false;
-    Bytes part_;  // the header or frame that is coming in
+    Room room_;                 // for the header or frame that is coming in
+    std::size_t expected_ = 0;  // bytes of it
     std::size_t filled_ = 0;
     std::uint64_t end_ = 0;  // of what was checked
     std::uint64_t size_ = 0;
@@ -411,7 +470,14 @@ sdk::Status PackReader::verify(
     const PackInfo& pack, std::stop_token stop, const std::map<KeyId, AccountKey>& part_keys,
     const std::function<void(std::uint32_t index, std::span<const std::byte> raw)>& opened) {
     auto decoder = state_->take_decoder();
-    PackVerifier verifier(pack, state_->keyring, part_keys, opened, *decoder);
+    const auto take = [&](std::uint32_t index, Room raw) {
+        if (opened) {
+            opened(index, raw.span());
+        } else {
+            state_->opened({pack.id, index}, std::make_shared<const Room>(std::move(raw)));
+        }
+    };
+    PackVerifier verifier(pack, state_->keyring, part_keys, take, *decoder);
     sdk::Status got = state_->store.get(pack_key(pack.id), sdk::Range{}, verifier, std::move(stop));
     sdk::Status result = got ? verifier.result() : std::move(got);
     if (!result && result.error().code == sdk::Errc::not_found) {

@@ -54,7 +54,8 @@ sdk::Status append_block(const EventBlock& block, std::uint32_t index, Compresso
     std::size_t size = events.size();
     auto compression = Compression::none;
     if (!events.empty()) {
-        if (const auto compressed = compressor.compress(events, room.first(events.size() - 1))) {
+        if (const auto compressed = compressor.compress(events, room.first(events.size() - 1),
+                                                        Compressor::Reach::far)) {
             size = *compressed;
             compression = Compression::zstd;
         }

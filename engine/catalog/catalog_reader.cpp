@@ -173,9 +173,30 @@ struct CatalogReader::State {
                         " JOIN parts x ON x.part=cp.part JOIN held_parts h ON h.part=x.part"
                         " AND h.account=c.account JOIN packs p ON p.pack=x.pack"
                         " WHERE cp.content=? AND cp.position=?"};
+    PreparedStatement folders_with{session,
+                                   "SELECT folder FROM placements WHERE item=? ORDER BY folder"};
+    PreparedStatement last_folder{
+        session, "SELECT folder FROM history WHERE item=? ORDER BY position DESC LIMIT 1"};
+    Query<std::tuple<>> begin{session, "BEGIN"};
+    Query<std::tuple<>> commit{session, "COMMIT"};
     Query<std::tuple<Integer>, Blob> find_pack{session, "SELECT replaced FROM packs WHERE id=?"};
     Query<std::tuple<Blob, Integer, Integer, Integer>, Integer, Integer> frame{
         session, "SELECT key, offset, stored, raw FROM frames WHERE pack=? AND frame=?"};
+
+    static std::vector<std::int64_t> folders(PreparedStatement& statement, Integer item) {
+        struct Reset {
+            PreparedStatement& statement;
+
+            ~Reset() { statement.reset(); }
+        } const reset{statement};
+
+        std::vector<std::int64_t> keys;
+        statement.bind(1, item);
+        while (statement.step()) {
+            statement.read(0, keys.emplace_back());
+        }
+        return keys;
+    }
 
     /// What is known of the frames that hold `size` bytes from a place on.
     archive::PackInfo some_frames(Integer pack, const Blob& id, Integer pack_size,
@@ -688,33 +709,29 @@ Result<std::vector<HistoryRecord>> CatalogReader::history(std::int64_t item_key)
 
 Result<std::vector<std::int64_t>> CatalogReader::folders_of(std::int64_t item_key) {
     return state_->read([&]() -> Result<std::vector<std::int64_t>> {
-        std::vector<Integer> keys;
-        state_->session << "SELECT folder FROM placements WHERE item=? ORDER BY folder",
-            bind(item_key), into(keys), now;
+        auto keys = state_->folders(state_->folders_with, item_key);
         if (keys.empty()) {
-            state_->session << "SELECT folder FROM history WHERE item=? ORDER BY position DESC"
-                               " LIMIT 1",
-                bind(item_key), into(keys), now;
+            keys = state_->folders(state_->last_folder, item_key);
         }
-        return std::vector<std::int64_t>(keys.begin(), keys.end());
+        return keys;
     });
 }
 
 Result<archive::StoredContent> CatalogReader::stored(std::int64_t content_key) {
     return state_->read([&]() -> Result<archive::StoredContent> {
         // One moment for all of it: packs are replaced while we read.
-        state_->session << "BEGIN", now;
+        state_->begin();
         struct End {
-            Poco::Data::Session& session;
+            Query<std::tuple<>>& commit;
 
             ~End() {
                 try {
-                    session << "COMMIT", now;
+                    commit();
                 } catch (const Poco::Exception&) {
                     // A snapshot is let go with its connection, too.
                 }
             }
-        } const end{state_->session};
+        } const end{state_->commit};
 
         return state_->stored(content_key);
     });

@@ -31,9 +31,11 @@ Poco::Data::Session open_session(const std::filesystem::path& file, Access acces
     } else {
         session << "PRAGMA query_only=1", now;
     }
-    // KiB. Filling touches pages all over the indexes.
-    session << "PRAGMA cache_size=-" + std::string(access == Access::fill ? "262144" : "16384"),
-        now;
+    // KiB. Writing touches pages all over the indexes, filling ever more of them at once.
+    const char* const cache = access == Access::fill    ? "262144"
+                              : access == Access::write ? "40960"
+                                                        : "16384";
+    session << "PRAGMA cache_size=-" + std::string(cache), now;
     if (access != Access::fill) {  // where an index of all items is sorted
         session << "PRAGMA temp_store=MEMORY", now;
     }

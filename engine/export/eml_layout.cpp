@@ -50,13 +50,14 @@ Layout::Stored store_file(const OutputFolder& output, const std::string& path,
                                   : Layout::Stored{.damage = done.error()};
         }
     }
-    if (auto made = make_folders(target.parent_path()); !made) {
-        return {.failure = made.error()};
+    auto renamed = rename_file(output.temporary(), target);
+    if (!renamed && renamed.error().code == sdk::Errc::not_found) {
+        if (auto made = make_folders(target.parent_path()); !made) {
+            return {.failure = made.error()};
+        }
+        renamed = rename_file(output.temporary(), target);
     }
-    if (auto renamed = rename_file(output.temporary(), target); !renamed) {
-        return {.failure = renamed.error()};
-    }
-    return {};
+    return renamed ? Layout::Stored{} : Layout::Stored{.failure = renamed.error()};
 }
 
 std::unique_ptr<Layout> make_eml_layout(const OutputFolder& output) {

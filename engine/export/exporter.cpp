@@ -5,6 +5,7 @@
 #include "archive/archive.hpp"
 #include "export/layout.hpp"
 #include "export/manifest.hpp"
+#include "export/read_ahead.hpp"
 
 namespace openarchiver::exporter {
 
@@ -33,7 +34,10 @@ public:
           layout_(layout),
           progress_(progress),
           stop_(std::move(stop)),
-          tree_(catalog) {}
+          tree_(catalog),
+          ahead_([this](const catalog::VersionRecord& version, sdk::ByteSink& sink) {
+              return reader_.read(catalog_, version, sink, stop_);
+          }) {}
 
     Result<Summary> everything() {
         const auto visited = catalog_.visit_versions(
@@ -41,10 +45,14 @@ public:
                 if (!selected(version)) {
                     return complete_ ? Status(Error{.code = Errc::cancelled}) : Status();
                 }
-                return export_version(version);
+                ahead_.add(version, !resuming_);
+                return ahead_.full() ? export_some() : Status();
             });
         if (!visited && !complete_) {
             return visited.error();
+        }
+        while (!ahead_.empty()) {
+            OPENARCHIVER_CHECK(export_first());
         }
         OPENARCHIVER_CHECK(layout_.finish());
         return std::move(summary_);
@@ -56,7 +64,6 @@ private:
         if (version.item_key != item_) {
             item_ = version.item_key;
             ++seen_items_;
-            item_exported_ = false;
         }
         if (seen_items_ <= options_.offset) {
             return false;
@@ -68,6 +75,19 @@ private:
         return true;
     }
 
+    Status export_some() {
+        while (ahead_.half_full()) {
+            OPENARCHIVER_CHECK(export_first());
+        }
+        return {};
+    }
+
+    Status export_first() {
+        OPENARCHIVER_CHECK(export_version(ahead_.first()));
+        ahead_.drop_first();
+        return {};
+    }
+
     Status export_version(const catalog::VersionRecord& version) {
         if (stop_.stop_requested()) {
             return Error{.code = Errc::cancelled};
@@ -76,12 +96,13 @@ private:
         const std::string path = layout_.path_of(version, places.front());
         OPENARCHIVER_CHECK(output_.announce(path));
         OPENARCHIVER_TRY(const bool there, layout_.has(version, path));
+        // Of an earlier run's export nothing has to be read up to where it ended.
+        resuming_ = there;
         if (there) {
             ++summary_.kept;
         } else {
-            auto stored = layout_.store(version, path, [&](sdk::ByteSink& sink) {
-                return reader_.read(catalog_, version, sink, stop_);
-            });
+            auto stored = layout_.store(
+                version, path, [&](sdk::ByteSink& sink) { return ahead_.read_first(sink); });
             if (stored.failure) {
                 return std::move(*stored.failure);
             }
@@ -96,7 +117,7 @@ private:
             }
         }
         OPENARCHIVER_CHECK(output_.add(manifest_line(version, folders, path), path));
-        if (!std::exchange(item_exported_, true)) {
+        if (std::exchange(exported_item_, version.item_key) != version.item_key) {
             ++summary_.items;
         }
         ++summary_.versions;
@@ -131,8 +152,10 @@ private:
     Summary summary_;
     std::int64_t item_ = -1;
     std::uint64_t seen_items_ = 0;
-    bool item_exported_ = false;
+    std::int64_t exported_item_ = -1;
     bool complete_ = false;
+    bool resuming_ = false;
+    ReadAhead ahead_;
 };
 
 std::unique_ptr<Layout> make_layout(Format format, const OutputFolder& output) {

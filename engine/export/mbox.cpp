@@ -9,6 +9,7 @@ namespace openarchiver::exporter {
 namespace {
 
 constexpr std::string_view kFrom = "From ";
+constexpr std::string_view kQuotedFrom = ">From ";
 constexpr std::size_t kMaxSender = 254;
 
 std::string_view text_of(std::span<const std::byte> bytes) {
@@ -56,46 +57,53 @@ std::string mbox_from_line(std::string_view from, sdk::Timestamp time) {
 }
 
 sdk::Status MboxQuoter::write(std::span<const std::byte> bytes) {
-    auto text = text_of(bytes);
+    const auto text = text_of(bytes);
     if (!text.empty()) {
         line_ended_ = text.back() == '\n';
     }
-    out_.clear();
-    while (!text.empty()) {
+    std::size_t from = 0;         // what is before it was passed on
+    std::size_t held = matched_;  // of what was matched, bytes that came in earlier calls
+    const auto pass_on = [&](std::size_t end) {
+        const auto piece = bytes.subspan(from, end - from);
+        from = end;
+        return piece.empty() ? sdk::Status() : target_.write(piece);
+    };
+    for (std::size_t at = 0; at < text.size();) {
         if (!in_prefix_) {
-            const auto end = text.find('\n');
-            const auto take = end == std::string_view::npos ? text.size() : end + 1;
-            out_ += text.substr(0, take);
-            text.remove_prefix(take);
+            const auto end = text.find('\n', at);
             in_prefix_ = end != std::string_view::npos;
+            at = in_prefix_ ? end + 1 : text.size();
             continue;
         }
-        const char c = text.front();
+        const char c = text[at];
         if (matched_ == 0 && c == '>') {
-            out_ += c;
-            text.remove_prefix(1);
+            ++at;
         } else if (c == kFrom[matched_]) {
-            text.remove_prefix(1);
+            ++at;
             if (++matched_ == kFrom.size()) {
-                out_ += '>';
-                out_ += kFrom;
+                OPENARCHIVER_CHECK(pass_on(at - (matched_ - held)));
+                OPENARCHIVER_CHECK(target_.write(bytes_of(kQuotedFrom)));
+                from = at;
+                held = 0;
                 matched_ = 0;
                 in_prefix_ = false;
             }
         } else {
             // `c` may be the end of the line: it is looked at again.
-            out_ += kFrom.substr(0, matched_);
+            if (held > 0) {
+                OPENARCHIVER_CHECK(target_.write(bytes_of(kFrom.substr(0, held))));
+                held = 0;
+            }
             matched_ = 0;
             in_prefix_ = false;
         }
     }
-    return target_.write(bytes_of(out_));
+    return pass_on(text.size() - (matched_ - held));
 }
 
 sdk::Status MboxQuoter::finish() {
-    out_ = kFrom.substr(0, matched_);
-    out_ += line_ended_ ? "\n" : "\n\n";
-    return target_.write(bytes_of(out_));
+    const std::string end = std::string(kFrom.substr(0, matched_)) + (line_ended_ ? "\n" : "\n\n");
+    return target_.write(bytes_of(end));
 }
 
 void MboxUnquoter::put(std::string_view bytes) {

@@ -16,8 +16,8 @@ namespace openarchiver::exporter {
 /// that can stand there, and the time in UTC.
 [[nodiscard]] std::string mbox_from_line(std::string_view from, sdk::Timestamp time);
 
-/// Quotes the bytes of one message on their way to `target`. Holds a few of them back until
-/// finish().
+/// Quotes the bytes of one message on their way to `target`, which gets them as they came, but for
+/// what has to be put between. Holds a few of them back until finish().
 class MboxQuoter final : public sdk::ByteSink {
 public:
     explicit MboxQuoter(sdk::ByteSink& target) : target_(target) {}
@@ -29,7 +29,6 @@ public:
 
 private:
     sdk::ByteSink& target_;
-    std::string out_;
     bool in_prefix_ = true;    // only '>' since the beginning of the line
     std::size_t matched_ = 0;  // how much of "From " followed, held back
     bool line_ended_ = true;

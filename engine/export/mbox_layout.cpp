@@ -17,6 +17,38 @@ namespace {
 
 constexpr std::size_t kBufferSize = 64U << 10;
 
+/// Passes a message on in pieces of some size: of a small one all of it at once.
+class GatheringSink final : public sdk::ByteSink {
+public:
+    explicit GatheringSink(sdk::ByteSink& target) : target_(target) {}
+
+    Status write(std::span<const std::byte> bytes) override {
+        size_ += bytes.size();
+        if (gathered_.size() + bytes.size() > kBufferSize) {
+            OPENARCHIVER_CHECK(flush());
+            if (bytes.size() >= kBufferSize) {
+                return target_.write(bytes);
+            }
+        }
+        gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());
+        return {};
+    }
+
+    Status flush() {
+        const Status written = target_.write(gathered_);
+        gathered_.clear();
+        return written;
+    }
+
+    /// How much was written to it.
+    [[nodiscard]] std::uint64_t size() const { return size_; }
+
+private:
+    sdk::ByteSink& target_;
+    std::vector<std::byte> gathered_;
+    std::uint64_t size_ = 0;
+};
+
 /// SOURCE/ACCOUNT/FOLDER/....mbox, one file for a folder. Versions come in the same order at every
 /// run, so what an earlier run wrote is compared message by message and cut off where it differs.
 class MboxLayout final : public Layout {
@@ -37,6 +69,9 @@ public:
 
     Result<bool> has(const catalog::VersionRecord& version, const std::string& path) override {
         OPENARCHIVER_CHECK(open(path));
+        if (at_end_) {
+            return false;
+        }
         OPENARCHIVER_TRY(const auto end, end_of_message(version, *end_));
         if (end) {
             *end_ = *end;
@@ -46,12 +81,18 @@ public:
 
     Stored store(const catalog::VersionRecord& version, const std::string& path,
                  const Read& read) override {
-        if (auto done = start(version, path); !done) {
+        if (auto done = start(path); !done) {
             return {.failure = done.error()};
         }
+        at_end_ = false;
         FileSink sink(*file_);
-        MboxQuoter quoter(sink);
-        auto done = read(quoter);
+        GatheringSink gathering(sink);
+        MboxQuoter quoter(gathering);
+        const std::string from_line = mbox_from_line(version.from, time_of(version));
+        auto done = gathering.write(std::as_bytes(std::span(from_line)));
+        if (done) {
+            done = read(quoter);
+        }
         if (!done && !sink.failure()) {
             if (auto cut = file_->truncate(*end_); !cut) {
                 return {.failure = cut.error()};
@@ -61,14 +102,14 @@ public:
         if (done) {
             done = quoter.finish();
         }
+        if (done) {
+            done = gathering.flush();
+        }
         if (!done) {
             return {.failure = sink.failure()};
         }
-        const auto size = file_->size();
-        if (!size) {
-            return {.failure = size.error()};
-        }
-        *end_ = *size;
+        *end_ += gathering.size();
+        at_end_ = true;
         return {};
     }
 
@@ -97,15 +138,18 @@ private:
         OPENARCHIVER_TRY(file_, File::open(target, File::Mode::update));
         path_ = path;
         end_ = &ends_[path];
+        at_end_ = false;
         return {};
     }
 
-    /// Makes the file end where the last good message ends, and begins the next one.
-    Status start(const catalog::VersionRecord& version, const std::string& path) {
+    /// Makes the file end where the last good message ends, and goes there.
+    Status start(const std::string& path) {
         OPENARCHIVER_CHECK(open(path));
+        if (at_end_) {
+            return {};
+        }
         OPENARCHIVER_CHECK(file_->truncate(*end_));
-        OPENARCHIVER_CHECK(file_->seek(*end_));
-        return file_->write(mbox_from_line(version.from, time_of(version)));
+        return file_->seek(*end_);
     }
 
     /// Whether the bytes at `offset` are `text`.
@@ -153,6 +197,7 @@ private:
     std::optional<File> file_;
     std::string path_;
     std::uint64_t* end_ = nullptr;  // the open file's
+    bool at_end_ = false;           // it ends there, and the next write goes there
 };
 
 }  // namespace

@@ -9,9 +9,11 @@
 #include <string>
 
 #include "archive/digest.hpp"
+#include "archive/random.hpp"
 #include "catalog/catalog_reader.hpp"
 #include "catalog/database.hpp"
 #include "catalog/schema.hpp"
+#include "verify/row_sum.hpp"
 
 namespace openarchiver::verify {
 
@@ -144,8 +146,16 @@ Result<std::unique_ptr<ReplayedCatalog>> ReplayedCatalog::make(const std::filesy
                                 error.message() + "; check the rights on it, or use --quick"};
     }
     auto replayed = std::unique_ptr<ReplayedCatalog>(new ReplayedCatalog(folder));
-    OPENARCHIVER_TRY(replayed->writer_, catalog::CatalogWriter::open(folder, archive_id));
+    OPENARCHIVER_TRY(replayed->writer_,
+                     catalog::CatalogWriter::fill_file(catalog::catalog_file(folder), archive_id));
     return replayed;
+}
+
+Status ReplayedCatalog::filled(std::string_view archive_id) {
+    OPENARCHIVER_CHECK(writer_->finish());
+    writer_.reset();
+    OPENARCHIVER_TRY(writer_, catalog::CatalogWriter::open(folder_, archive_id));
+    return {};
 }
 
 ReplayedCatalog::~ReplayedCatalog() {
@@ -242,9 +252,15 @@ Status LiveCatalog::attach(const ReplayedCatalog& replayed) {
 Status LiveCatalog::compare(const ReplayedCatalog& replayed, std::vector<Finding>& findings) {
     return translated("comparing the catalog with the log", [&]() -> Status {
         OPENARCHIVER_CHECK(attach(replayed));
+        const auto key = archive::random_bytes<16>();
         for (const auto& rows : kRows) {
             const std::string here = in("live", rows.sql);
             const std::string there = in("replayed", rows.sql);
+            // Which rows differ takes sorting whole tables; whether any do does not.
+            if (sum_of_rows(state_->session, here, key) ==
+                sum_of_rows(state_->session, there, key)) {
+                continue;
+            }
             const std::string lacking = "SELECT * FROM (" + there + ") EXCEPT " + here;
             const std::string added = "SELECT * FROM (" + here + ") EXCEPT " + there;
             const Integer lacks = state_->count(lacking);

@@ -23,6 +23,9 @@ public:
     ReplayedCatalog(const ReplayedCatalog&) = delete;
     ReplayedCatalog& operator=(const ReplayedCatalog&) = delete;
 
+    /// Most of the log was written: from now on others may read it, too.
+    sdk::Status filled(std::string_view archive_id);
+
     /// Null after close().
     [[nodiscard]] catalog::CatalogWriter* writer() { return writer_.get(); }
 

@@ -1,17 +1,23 @@
 #include "verify/content_check.hpp"
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
 #include <map>
+#include <mutex>
+#include <openarchiver/sdk/exceptions.hpp>
+#include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "archive/digest.hpp"
-#include "archive/part_key.hpp"
 #include "catalog/catalog_reader.hpp"
 #include "catalog/database.hpp"
 #include "catalog/schema.hpp"
+#include "verify/pack_check.hpp"
 
 namespace openarchiver::verify {
 
@@ -27,26 +33,6 @@ using sdk::Status;
 
 namespace {
 
-/// PackReader checks; nothing is to be done with the bytes.
-class Discard final : public sdk::ByteSink {
-public:
-    Status write(std::span<const std::byte>) override { return {}; }
-};
-
-struct Content {
-    Integer key = 0;
-    std::uint64_t size = 0;
-    std::uint32_t frame = 0;
-};
-
-/// A part as one of its holders can read it.
-struct HeldPart {
-    Integer key = 0;
-    Digest id{};
-    archive::StoredPart stored;
-    archive::AccountKey account;
-};
-
 class Hashing final : public sdk::ByteSink {
 public:
     Status write(std::span<const std::byte> bytes) override {
@@ -60,11 +46,47 @@ private:
     archive::Sha256 digest_;
 };
 
-/// Whether an error says that what is stored is damaged; others end the verify.
-bool is_damage(Errc code) {
-    return code == Errc::corrupt || code == Errc::not_found || code == Errc::invalid_argument ||
-           code == Errc::unsupported;
-}
+constexpr unsigned kMaxThreads = 4;
+
+/// Packs on their way to the threads that read them.
+class PackQueue {
+public:
+    explicit PackQueue(std::size_t room) : room_(room) {}
+
+    /// Waits for room.
+    void put(archive::PackInfo pack) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return packs_.size() < room_; });
+        packs_.push_back(std::move(pack));
+        changed_.notify_all();
+    }
+
+    /// Waits for a pack; none once the queue is closed and empty.
+    std::optional<archive::PackInfo> take() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return closed_ || !packs_.empty(); });
+        if (packs_.empty()) {
+            return std::nullopt;
+        }
+        std::optional pack = std::move(packs_.front());
+        packs_.pop_front();
+        changed_.notify_all();
+        return pack;
+    }
+
+    void close() {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        changed_.notify_all();
+    }
+
+private:
+    const std::size_t room_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<archive::PackInfo> packs_;
+    bool closed_ = false;
+};
 
 std::string restore_hint() {
     return "; bring the object back from a copy of the archive";
@@ -98,53 +120,19 @@ struct ContentCheck::State {
     Report& report;
     Poco::Data::Session session;
     std::unique_ptr<catalog::CatalogReader> catalog;
-    std::vector<Digest> named;  // sorted
-    Discard discard;
+    std::unique_ptr<PackCheck> check;                   // of the thread that judges
+    std::vector<std::unique_ptr<PackCheck>> by_thread;  // of those that read
+    std::vector<Digest> named;                          // sorted
 
-    /// The contents of a pack, in their order in it.
-    Result<std::vector<Content>> contents(const Digest& pack) {
-        return translated("reading the replayed catalog", [&]() -> Result<std::vector<Content>> {
-            std::vector<Integer> keys, sizes, frames;
-            session << "SELECT c.content, c.size, c.frame FROM packs p JOIN contents c"
-                       " ON c.pack=p.pack WHERE p.id=x'" +
-                           archive::to_hex(pack) + "' ORDER BY c.frame, c.offset",
-                into(keys), into(sizes), into(frames), now;
-            std::vector<Content> contents(keys.size());
-            for (std::size_t i = 0; i < keys.size(); ++i) {
-                contents[i] = {.key = keys[i],
-                               .size = static_cast<std::uint64_t>(sizes[i]),
-                               .frame = static_cast<std::uint32_t>(frames[i])};
-            }
-            return contents;
-        });
-    }
+    std::mutex mutex;              // guards the report and what follows while packs are read
+    std::optional<Error> failure;  // that ends the verify
+    std::map<Digest, PackResult> results;  // that are not clean
 
     /// Of a finding: refs, and their accounts.
     struct Items {
         std::set<std::string> refs;
         std::set<std::string> accounts;
     };
-
-    /// The parts in a pack that somebody can still read.
-    Result<std::vector<HeldPart>> parts(const archive::PackInfo& pack) {
-        OPENARCHIVER_TRY(const auto records, catalog->parts_in(pack.id));
-        std::vector<HeldPart> parts;
-        for (const auto& record : records) {
-            const auto account = archive.keyring().find(record.source, record.account);
-            if (!account || (!parts.empty() && parts.back().key == record.key)) {
-                continue;
-            }
-            parts.push_back({.key = record.key,
-                             .id = record.held.id,
-                             .stored = {.pack = pack,
-                                        .frame = record.held.frame,
-                                        .size = record.held.size,
-                                        .key = record.held.key,
-                                        .wrapped = record.held.wrapped},
-                             .account = *account});
-        }
-        return parts;
-    }
 
     Status add_items(const std::string& where, Integer key, Items& items) {
         return translated("reading the replayed catalog", [&]() -> Status {
@@ -181,11 +169,6 @@ struct ContentCheck::State {
         });
     }
 
-    [[nodiscard]] bool forgotten(const archive::PackInfo& pack, const Content& content) const {
-        return content.frame < pack.frames.size() &&
-               !archive.keyring().find(pack.frames[content.frame].key).has_value();
-    }
-
     Status find_named() {
         return translated("reading the replayed catalog", [&]() -> Status {
             std::vector<std::string> ids;
@@ -204,39 +187,51 @@ struct ContentCheck::State {
         bool present = true;
     };
 
-    /// The pack as an object, and the parts in it.
-    Status check_pack(const archive::PackInfo& pack, std::stop_token stop) {
-        OPENARCHIVER_TRY(const auto held, parts(pack));
-        std::map<archive::KeyId, archive::AccountKey> keys;
-        for (const auto& part : held) {
-            if (const auto key =
-                    archive::unwrap_part_key(part.account, part.stored.key, part.stored.wrapped)) {
-                keys.emplace(part.stored.key, *key);
+    /// Visits the packs that belong to the report's part.
+    Status each_pack(const std::function<Status(const archive::PackInfo&)>& visit,
+                     const std::stop_token& stop);
+
+    /// Reads these packs on several threads. What is not clean is left in `results`.
+    Status read_all(const std::function<void()>& progress, const std::stop_token& stop);
+
+    void add(const Digest& pack, Result<PackResult> result, const std::function<void()>& progress) {
+        const std::lock_guard lock(mutex);
+        if (!result) {
+            if (!failure) {
+                failure = std::move(result.error());
             }
+            return;
+        }
+        report.contents_checked += result->contents;
+        report.contents_forgotten += result->forgotten;
+        report.bytes_checked += result->bytes;
+        ++report.packs_checked;
+        if (!result->clean()) {
+            results.emplace(pack, *std::move(result));
+        }
+        progress();
+    }
+
+    /// Of a pack that is not clean: the object, and the parts in it.
+    Status judge_pack(const archive::PackInfo& pack, std::stop_token stop) {
+        const PackResult& result = results.at(pack.id);
+        if (result.present && result.object) {
+            return {};
         }
         Problem problem{.finding = {.kind = FindingKind::pack_missing,
                                     .object = archive::pack_key(pack.id),
                                     .message = "the pack is missing" + restore_hint()},
                         .items = {},
-                        .present = false};
-        if (inventory.find(pack.id) != nullptr) {
-            const auto verified = archive.packs().verify(pack, stop, keys);
-            if (verified) {
-                return {};
-            }
-            if (!is_damage(verified.error().code)) {
-                return verified.error();
-            }
-            if (verified.error().code != Errc::not_found) {
-                problem.present = true;
-                problem.finding.kind = FindingKind::pack_damaged;
-                problem.finding.message = verified.error().message + restore_hint();
-            }
+                        .present = result.present};
+        if (problem.present) {
+            problem.finding.kind = FindingKind::pack_damaged;
+            problem.finding.message = result.object.error().message + restore_hint();
         }
         const bool moved = !problem.present && replaced_meanwhile(pack.id);
         if (moved) {
             moved_packs.insert(pack.id);
         }
+        OPENARCHIVER_TRY(const auto held, check->parts(pack));
         for (const auto& part : held) {
             if (problem.present) {
                 Hashing hashing;
@@ -257,35 +252,20 @@ struct ContentCheck::State {
         return {};
     }
 
-    /// Every content of the pack, its parts included.
-    Status check_contents(const archive::PackInfo& pack, std::stop_token stop) {
+    /// ... and the contents that did not come back, once it is known which parts are damaged.
+    Status judge_contents(const archive::PackInfo& pack) {
         if (moved_packs.contains(pack.id)) {
             return {};
         }
-        OPENARCHIVER_TRY(const auto all, contents(pack.id));
-        const auto known = problems.find(pack.id);
-        for (const auto& content : all) {
-            if (forgotten(pack, content)) {
-                ++report.contents_forgotten;
-                continue;
-            }
-            if (known != problems.end() && !known->second.present) {
-                OPENARCHIVER_CHECK(add_items(content.key, known->second.items));
-                continue;
-            }
-            OPENARCHIVER_TRY(const auto stored, catalog->stored(content.key));
-            const auto read = archive.packs().read(stored, discard, stop);
-            if (read) {
-                ++report.contents_checked;
-                report.bytes_checked += content.size;
-                continue;
-            }
-            if (!is_damage(read.error().code)) {
-                return read.error();
-            }
-            OPENARCHIVER_TRY(const bool elsewhere, has_damaged_part(content.key));
+        const PackResult& result = results.at(pack.id);
+        if (!result.present) {
+            return judge_missing(pack);
+        }
+        for (const auto& [content, error] : result.failed) {
+            OPENARCHIVER_TRY(const bool elsewhere, has_damaged_part(content));
+            OPENARCHIVER_TRY(const auto stored, catalog->stored(content));
             const bool moved =
-                read.error().code == Errc::not_found &&
+                error.code == Errc::not_found &&
                 (replaced_meanwhile(pack.id) ||
                  std::ranges::any_of(stored.parts, [&](const archive::StoredPart& part) {
                      return replaced_meanwhile(part.pack.id);
@@ -297,9 +277,23 @@ struct ContentCheck::State {
             if (added) {
                 problem->second.finding = {.kind = FindingKind::content_damaged,
                                            .object = archive::pack_key(pack.id),
-                                           .message = read.error().message};
+                                           .message = error.message};
             }
-            OPENARCHIVER_CHECK(add_items(content.key, problem->second.items));
+            OPENARCHIVER_CHECK(add_items(content, problem->second.items));
+        }
+        return {};
+    }
+
+    /// Everything in a missing pack is lost.
+    Status judge_missing(const archive::PackInfo& pack) {
+        auto& items = problems.at(pack.id).items;
+        OPENARCHIVER_TRY(const auto all, check->contents(pack.id));
+        for (const auto& content : all) {
+            if (check->forgotten(pack, content)) {
+                ++report.contents_forgotten;
+            } else {
+                OPENARCHIVER_CHECK(add_items(content.key, items));
+            }
         }
         return {};
     }
@@ -343,6 +337,12 @@ Result<std::unique_ptr<ContentCheck>> ContentCheck::open(archive::Archive& archi
             state->session << "CREATE INDEX versions_by_content ON versions(content)", now;
             state->session << "CREATE INDEX contents_by_part ON content_parts(part)", now;
             OPENARCHIVER_TRY(state->catalog, catalog::CatalogReader::open(catalog.folder()));
+            OPENARCHIVER_TRY(state->check, PackCheck::open(archive, catalog, inventory));
+            const auto threads = std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads);
+            for (unsigned i = 0; i < threads; ++i) {
+                OPENARCHIVER_TRY(auto check, PackCheck::open(archive, catalog, inventory));
+                state->by_thread.push_back(std::move(check));
+            }
             return std::unique_ptr<ContentCheck>(new ContentCheck(std::move(state)));
         });
 }
@@ -355,30 +355,63 @@ Result<std::uint64_t> ContentCheck::count() {
     });
 }
 
+Status ContentCheck::State::each_pack(const std::function<Status(const archive::PackInfo&)>& visit,
+                                      const std::stop_token& stop) {
+    return catalog->visit_packs([&](const archive::PackInfo& pack) -> Status {
+        if (stop.stop_requested()) {
+            return Error{.code = Errc::cancelled};
+        }
+        // Without frames: the segment that described it is damaged, a finding of its own.
+        return pack.frames.empty() || !belongs_to(report.part, pack.id) ? Status() : visit(pack);
+    });
+}
+
+Status ContentCheck::State::read_all(const std::function<void()>& progress,
+                                     const std::stop_token& stop) {
+    PackQueue queue(by_thread.size());
+    std::vector<std::jthread> threads;
+    for (auto& own : by_thread) {
+        threads.emplace_back([this, &queue, &progress, &stop, &reading = *own] {
+            while (const auto pack = queue.take()) {
+                add(pack->id,
+                    sdk::without_exceptions("reading a pack back",
+                                            [&] { return reading.check(*pack, stop); }),
+                    progress);
+            }
+        });
+    }
+    const Status visited = each_pack(
+        [&](const archive::PackInfo& pack) -> Status {
+            queue.put(pack);
+            const std::lock_guard lock(mutex);
+            return failure ? Status(*failure) : Status();
+        },
+        stop);
+    queue.close();
+    threads.clear();
+    OPENARCHIVER_CHECK(visited);
+    return failure ? Status(*failure) : Status();
+}
+
 Status ContentCheck::run(const std::function<void()>& progress, std::stop_token stop) {
     auto& state = *state_;
-    const auto each_pack = [&](const std::function<Status(const archive::PackInfo&)>& check) {
-        return state.catalog->visit_packs([&](const archive::PackInfo& pack) -> Status {
-            if (stop.stop_requested()) {
-                return Error{.code = Errc::cancelled};
-            }
-            // Without frames: the segment that described it is damaged, a finding of its own.
-            return pack.frames.empty() || !belongs_to(state.report.part, pack.id) ? Status()
-                                                                                  : check(pack);
-        });
+    OPENARCHIVER_CHECK(state.read_all(progress, stop));
+    // What was found is judged in the order of the packs, whichever thread read them.
+    const auto each_unclean = [&](const std::function<Status(const archive::PackInfo&)>& judge) {
+        if (state.results.empty()) {
+            return Status();
+        }
+        return state.each_pack(
+            [&](const archive::PackInfo& pack) {
+                return state.results.contains(pack.id) ? judge(pack) : Status();
+            },
+            stop);
     };
     // All packs first: a part that several contents share is reported once, where it is.
-    OPENARCHIVER_CHECK(each_pack([&](const archive::PackInfo& pack) {
-        const Status checked = state.check_pack(pack, stop);
-        ++state.report.packs_checked;
-        progress();
-        return checked;
-    }));
-    OPENARCHIVER_CHECK(each_pack([&](const archive::PackInfo& pack) {
-        const Status checked = state.check_contents(pack, stop);
-        progress();
-        return checked;
-    }));
+    OPENARCHIVER_CHECK(
+        each_unclean([&](const archive::PackInfo& pack) { return state.judge_pack(pack, stop); }));
+    OPENARCHIVER_CHECK(
+        each_unclean([&](const archive::PackInfo& pack) { return state.judge_contents(pack); }));
     state.report_problems();
     return state.find_named();
 }

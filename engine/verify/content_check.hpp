@@ -17,7 +17,9 @@ namespace openarchiver::verify {
 /// and it may have been removed.
 using ReplacedMeanwhile = std::function<bool(const archive::Digest& pack)>;
 
-/// Reads every content back that a replayed catalog names, in the order in which they lie in packs.
+/// Reads every content back that a replayed catalog names, in the order in which they lie in packs,
+/// on as many threads as there are processors (four at most). The findings are the same whichever
+/// thread read what.
 class ContentCheck {
 public:
     /// The replayed catalog must be closed. All references outlive the object.
@@ -32,7 +34,8 @@ public:
 
     /// How many packs the log names.
     sdk::Result<std::uint64_t> count();
-    /// Checks the packs that belong to the report's part; `progress` is called now and then.
+    /// Checks the packs that belong to the report's part; `progress` is called now and then, by one
+    /// thread at a time.
     sdk::Status run(const std::function<void()>& progress, std::stop_token stop);
     /// Whether the log names this pack.
     [[nodiscard]] bool names(const archive::Digest& pack) const;

@@ -59,7 +59,10 @@ public:
             heads_, HeadCheck::open(*archive_, options_.kept_head,
                                     live_ ? live_->newest_head() : std::nullopt, report_, stop_));
         OPENARCHIVER_CHECK(open_logs());
-        OPENARCHIVER_CHECK(read_logs(Until::catalog));
+        OPENARCHIVER_CHECK(read_logs(live_ ? Until::catalog : Until::end));
+        if (replayed_) {
+            OPENARCHIVER_CHECK(replayed_->filled(report_.archive_id));
+        }
         OPENARCHIVER_CHECK(compare());
         OPENARCHIVER_CHECK(read_logs(Until::end));
         check_ends();

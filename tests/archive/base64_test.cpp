@@ -58,3 +58,23 @@ TEST_CASE("Whatever decodes, encodes again to the same characters") {
         CHECK(back == bytes);
     }
 }
+
+TEST_CASE("Decoding ends before the first character that is none, wherever it is") {
+    const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const std::string text = alphabet + alphabet;
+    const std::string bytes = decoded(text);
+    REQUIRE(bytes.size() == text.size() / 4 * 3);
+    CHECK(encoded(bytes) == text);
+    for (std::size_t at = 0; at < 80; ++at) {
+        for (int character = 0; character < 256; ++character) {
+            std::string changed = text;
+            changed[at] = static_cast<char>(character);
+            const std::string back = decoded(changed);
+            if (alphabet.find(changed[at]) == std::string::npos) {
+                REQUIRE(back == bytes.substr(0, at / 4 * 3));
+            } else {
+                REQUIRE(encoded(back) == changed);
+            }
+        }
+    }
+}

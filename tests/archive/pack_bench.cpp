@@ -77,7 +77,7 @@ TEST_CASE("Speed of reading contents of 10 KB of text", "[.bench]") {
     for (const std::string& text : bench.texts) {
         digests.push_back(archive::sha256(text));
     }
-    archive::PackReader reader(bench.store, bench.keyring, 16);
+    archive::PackReader reader(bench.store, bench.keyring);
     auto begin = std::clock();
     std::size_t index = 0;
     for (const auto& [pack, placed] : bench.packs) {

@@ -149,17 +149,23 @@ class OpenArchiver:
             yield process(self.archive.command("show", entry["ref"], "--raw"))
 
 
+LABELS = {"ingest": "import", "verify": "verify", "files": "export to files",
+          "stream": "export to one stream"}
+
+
 def figures_of(tool, mail, folder):
     """What every tool is asked for. The mail's pages are in memory."""
-    found = {"ingest": tool.ingest(mail), "verify": tool.verify(),
-             "files": tool.files(folder / "files"), "stream": tool.stream(folder / "stream"),
-             "size": tool.size()}
-    for what in ("ingest", "verify", "files", "stream"):
+    return {"ingest": tool.ingest(mail), "verify": tool.verify(),
+            "files": tool.files(folder / "files"), "stream": tool.stream(folder / "stream"),
+            "size": tool.size()}
+
+
+def show(corpus, tool, found):
+    case = f"{corpus}: {tool.name}"
+    for what, label in LABELS.items():
         wall, cpu, peak = found[what]
-        label = {"files": "export to files", "stream": "export to one stream"}.get(what, what)
-        row(tool.name, f"{label}: wall, CPU s, peak MB", f"{wall:.1f}, {cpu:.1f}, {peak:.0f}")
-    row(tool.name, "stored MB", f"{found['size'] / 1e6:.1f}")
-    return found
+        row(case, f"{label}: wall, CPU s, peak MB", f"{wall:.1f}, {cpu:.1f}, {peak:.0f}")
+    row(case, "stored MB", f"{found['size'] / 1e6:.1f}")
 
 
 def start_gateway(folder):
@@ -172,17 +178,46 @@ def start_gateway(folder):
     return BucketObjects
 
 
+def corpora(folder):
+    """What is measured with: a name, a folder of mail, and which share of restic's size is allowed.
+    With OPENARCHIVER_TEST_CORPUS, a folder of real mail that has a generator of mailboxes, those
+    mailboxes (S) and that mail (R')."""
+    corpus = os.environ.get("OPENARCHIVER_TEST_CORPUS")
+    if os.environ.get("OPENARCHIVER_BENCH_MAIL") or not corpus:
+        yield "mail", mail_folder(folder, 6_000), None
+        return
+    corpus = pathlib.Path(corpus)
+    generator = corpus / "generate.py"
+    if generator.exists():
+        subprocess.run([sys.executable, generator, "--n", "12000", "--seed", "1", "--out",
+                        folder / "S"], check=True, stdout=subprocess.DEVNULL)
+        yield "S", folder / "S", 0.62
+        shutil.rmtree(folder / "S")
+    # As files that every side takes.
+    real = folder / "R"
+    sources = [p for name in ("spamassassin", "torture") for p in (corpus / name).rglob("*")]
+    for number, path in enumerate(sorted(p for p in sources if p.is_file())):
+        target = real / f"{number // 1000:03d}" / f"{number}.eml"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    yield "R'", real, 0.71
+
+
 def store(folder):
-    """One run, one after another, on the same mail."""
-    mail = mail_folder(folder, 6_000)
-    size_of(mail)
-    for path in pathlib.Path(mail).rglob("*"):
-        if path.is_file():
-            path.read_bytes()  # into memory
-    total = size_of(mail)
-    files = [p for p in pathlib.Path(mail).rglob("*") if p.is_file()]
-    row("the mail", "messages, MB", f"{len(files)}, {total / 1e6:.0f}")
-    results = {}
+    """Each side after the other, on the same mail."""
+    for name, mail, share in corpora(folder):
+        place = folder / "sides"
+        place.mkdir()
+        sides(name, pathlib.Path(mail), share, place)
+        shutil.rmtree(place)
+
+
+def sides(corpus, mail, share, folder):
+    files = [p for p in mail.rglob("*") if p.is_file()]
+    total = sum(len(p.read_bytes()) for p in files)  # into memory
+    row(corpus, "messages, MB", f"{len(files)}, {total / 1e6:.0f}")
+    if shutil.which("restic"):
+        compare(corpus, mail, share, folder)
     for kind in (Restic, Borg, TarZstd):
         command = kind.name.split(" ")[0]
         if not shutil.which(command):
@@ -191,10 +226,11 @@ def store(folder):
         place = folder / command
         place.mkdir()
         tool = kind(place)
-        results[kind.name] = figures_of(tool, mail, place)
+        show(corpus, tool, figures_of(tool, mail, place))
         if hasattr(tool, "read"):
             chosen = random.Random(1).sample(files, min(10, len(files)))
-            row(kind.name, "one message: p50, p99", quantiles([tool.read(p)[0] for p in chosen]))
+            row(f"{corpus}: {tool.name}", "one message: p50, p99",
+                quantiles([tool.read(p)[0] for p in chosen]))
         shutil.rmtree(place)
     gateway = start_gateway(folder / "rgw")
     try:
@@ -207,37 +243,57 @@ def store(folder):
                                     lambda b=bucket: sum(len(b.get(key)) for key in b.keys()))
             else:
                 tool = OpenArchiver(place, backend)
-            found = figures_of(tool, mail, place)
-            row(tool.name, "one message: p50, p99", quantiles(
+            show(corpus, tool, figures_of(tool, mail, place))
+            case = f"{corpus}: {tool.name}"
+            row(case, "one message: p50, p99", quantiles(
                 [wall for wall, _, _ in tool.reads(place / "files" / "manifest.jsonl", READS)]))
             wall, cpu, peak = tool.rebuild()
-            row(tool.name, "rebuild: wall, CPU s, peak MB", f"{wall:.1f}, {cpu:.1f}, {peak:.0f}")
-            if backend == "filesystem" and "restic" in results:
-                compare(found, results["restic"])
+            row(case, "rebuild: wall, CPU s, peak MB", f"{wall:.1f}, {cpu:.1f}, {peak:.0f}")
             shutil.rmtree(place)
     finally:
         if gateway:
             subprocess.run([GATEWAY, "stop", folder / "rgw"], check=True)
 
 
-def compare(ours, restic):
-    """CPU seconds count on a busy machine, wall seconds on a quiet one."""
-    case = "filesystem, compared with restic"
+def compare(corpus, mail, share, folder):
+    """The filesystem backend and restic in turn, OPENARCHIVER_BENCH_ROUNDS times. Speed is wall
+    time, as a user waits for it: the median of the rounds' ratios is held against the target.
+    What the processors did is told beside it, and has a target of its own for the import."""
+    case = f"{corpus}: against restic"
+    rounds = []
+    for _ in range(int(os.environ.get("OPENARCHIVER_BENCH_ROUNDS", "3"))):
+        pair = []
+        for name in ("restic", "filesystem"):
+            place = folder / "pair"
+            (place / "site").mkdir(parents=True)
+            tool = Restic(place) if name == "restic" else OpenArchiver(place, name)
+            pair.append(figures_of(tool, mail, place))
+            if name == "restic":
+                pair[0]["start"] = tool.run("cat", "config")
+            shutil.rmtree(place)
+        rounds.append(pair)
+
+    def ratios(what, figure, without=0):
+        return statistics.median(
+            (restic[what][figure] - without * restic["start"][figure]) / ours[what][figure]
+            for restic, ours in rounds)
 
     def times(what, limit):
-        wall = restic[what][0] / ours[what][0]
-        cpu = restic[what][1] / ours[what][1]
-        row(case, f"{what}: as fast, by wall and by CPU", f"{wall:.1f}, {cpu:.1f}",
-            f">= {limit}", max(wall, cpu) >= limit)
+        wall = ratios(what, 0)
+        row(case, f"{LABELS[what]}: times as fast", f"{wall:.1f}", f">= {limit}", wall >= limit)
+        row(case, f"{LABELS[what]}: net of its start; by CPU",
+            f"{ratios(what, 0, 1):.1f}; {ratios(what, 1):.1f}")
 
     times("ingest", 1.7)
-    share = ours["ingest"][1] / restic["ingest"][1]
-    row(case, "ingest: share of the CPU", f"{share:.2f}", "<= 0.7", share <= 0.7)
+    cpu = 1 / ratios("ingest", 1)
+    row(case, "import: share of the CPU", f"{cpu:.2f}", "<= 0.7", cpu <= 0.7)
     times("verify", 2.5)
     times("files", 1.5)
     times("stream", 5)
-    # Mail like the large generated corpus; 0.71 for mail with few attachments.
-    row(case, "share of the size", f"{ours['size'] / restic['size']:.2f}", "<= 0.62-0.71")
+    restic, ours = rounds[0]
+    size = ours["size"] / restic["size"]
+    row(case, "share of the size", f"{size:.2f}", f"<= {share}" if share else "",
+        size <= share if share else None)
 
 
 def small_mail(folder, first, count):
