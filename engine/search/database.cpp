@@ -10,7 +10,6 @@
 
 #include "archive/digest.hpp"
 #include "catalog/schema.hpp"
-#include "search/tokenizer.hpp"
 #include "search/words.hpp"
 
 namespace openarchiver::search {
@@ -29,10 +28,10 @@ std::filesystem::path index_file(const std::filesystem::path& catalog_folder) {
     return catalog_folder / "search.db";
 }
 
-Poco::Data::Session open_index(const std::filesystem::path& catalog_folder,
-                               catalog::Access access) {
+Poco::Data::Session open_index(const std::filesystem::path& catalog_folder, catalog::Access access,
+                               SeenWords* seen) {
     auto session = catalog::open_session(index_file(catalog_folder), access);
-    register_tokenizer(Poco::Data::SQLite::Utility::dbHandle(session));
+    register_tokenizer(Poco::Data::SQLite::Utility::dbHandle(session), seen);
     if (access == catalog::Access::write) {
         session << "PRAGMA secure_delete=OFF", now;  // a purge rewrites the whole file instead
         session << "PRAGMA cache_size=-65536", now;

@@ -9,6 +9,7 @@
 
 #include "catalog/database.hpp"
 #include "search/document.hpp"
+#include "search/tokenizer.hpp"
 
 /// The index's file. Only for .cpp files: Poco's headers are heavy.
 namespace openarchiver::search {
@@ -26,10 +27,10 @@ inline constexpr int kIndexVersion = 1;
 /// that going through them downwards gives the newest first.
 inline constexpr Integer kPerSecond = 64;
 
-/// Opens an index with the catalog beside it attached as `catalog`, which is only read. Throws
-/// Poco::Exception.
+/// Opens an index with the catalog beside it attached as `catalog`, which is only read. `seen` gets
+/// the words of what is added, and outlives the session. Throws Poco::Exception.
 [[nodiscard]] Poco::Data::Session open_index(const std::filesystem::path& catalog_folder,
-                                             catalog::Access access);
+                                             catalog::Access access, SeenWords* seen = nullptr);
 
 /// What a Poco exception means for the caller.
 [[nodiscard]] sdk::Error translate(const Poco::Exception& exception, const char* doing);

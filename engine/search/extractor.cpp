@@ -35,16 +35,6 @@ constexpr std::size_t kMaxGaps = 100;
 constexpr std::size_t kMaxName = 200;
 constexpr std::size_t kMaxId = 998;
 
-/// UTF-8 in which nothing passes for a word of the engine's own.
-std::string without_tags(std::string_view text) {
-    std::string result(text);
-    for (auto at = result.find(kTagMark); at != std::string::npos; at = result.find(kTagMark, at)) {
-        result.replace(at, kTagMark.size(), kTagMark.size(), ' ');
-    }
-    std::ranges::replace(result, '\0', ' ');
-    return result;
-}
-
 }  // namespace
 
 Result<std::filesystem::path> extractor_program() {
@@ -155,21 +145,21 @@ Status Extractor::run(const std::string& message, Attempt& attempt, const ReadPa
                 if (field >= kFields) {
                     return Error{Errc::corrupt, "the extractor named a field that there is not"};
                 }
-                document.fields.at(field) += without_tags(bytes.substr(1));
+                document.fields.at(field) += plain_utf8(bytes.substr(1));
                 break;
             }
             case wire::Kind::attachment:
                 attempt.attachments = document[Field::attachment];
                 attempt.gaps = document.gaps;
                 attempt.current = wire::decode_number(bytes);
-                attempt.name = without_tags(bytes.substr(std::min<std::size_t>(4, bytes.size())));
+                attempt.name = plain_utf8(bytes.substr(std::min<std::size_t>(4, bytes.size())));
                 deadline = wire::now() + kTime;
                 break;
             case wire::Kind::gap:
                 if (!bytes.empty() && static_cast<unsigned char>(bytes[0]) <= 4 &&
                     document.gaps.size() < kMaxGaps) {
-                    document.gaps.push_back({static_cast<GapReason>(bytes[0]),
-                                             without_tags(bytes.substr(1, kMaxName))});
+                    document.gaps.push_back(
+                        {static_cast<GapReason>(bytes[0]), plain_utf8(bytes.substr(1, kMaxName))});
                 }
                 break;
             case wire::Kind::need: {

@@ -30,6 +30,8 @@ constexpr const char* kTables[] = {
     ("CREATE TABLE docs(doc INTEGER PRIMARY KEY, item INTEGER NOT NULL, version INTEGER NOT NULL,"
      " segment INTEGER NOT NULL, account INTEGER NOT NULL, at INTEGER NOT NULL,"
      " size INTEGER NOT NULL, message INTEGER NOT NULL)"),
+    // Every word of the index, to find those that begin in some way.
+    "CREATE TABLE terms(term TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE UNIQUE INDEX docs_by_item ON docs(item, version)",
     "CREATE TABLE texts(doc INTEGER PRIMARY KEY, fields BLOB NOT NULL)",
     ("CREATE TABLE links(id INTEGER NOT NULL, doc INTEGER NOT NULL, PRIMARY KEY(id, doc))"
@@ -49,6 +51,7 @@ constexpr const char* kTables[] = {
 
 constexpr std::size_t kRemovedAtOnce = 500;
 constexpr int kMergePages = 2000;
+constexpr std::size_t kKnownTerms = 300'000;
 
 Integer time_of(const catalog::VersionRecord& version) {
     const auto at =
@@ -61,7 +64,7 @@ Integer time_of(const catalog::VersionRecord& version) {
 
 struct IndexWriter::State {
     explicit State(const std::filesystem::path& folder)
-        : session(open_index(folder, catalog::Access::write)) {}
+        : session(open_index(folder, catalog::Access::write, &seen)) {}
 
     std::string meta(const std::string& key) {
         std::string value;
@@ -225,6 +228,7 @@ struct IndexWriter::State {
               add_coverage(s,
                            "INSERT INTO coverage VALUES(?,?,?) ON CONFLICT(account, reason)"
                            " DO UPDATE SET documents=documents+excluded.documents"),
+              put_term(s, "INSERT OR IGNORE INTO terms VALUES(?)"),
               put_text(s, "INSERT INTO texts VALUES(?,?)"),
               get_text(s, "SELECT fields FROM texts WHERE doc=?"),
               has_tag(s, "SELECT count(*) FROM words WHERE words MATCH ? AND rowid=?"),
@@ -244,6 +248,7 @@ struct IndexWriter::State {
         Query<None, Integer, Integer> put_link;
         Query<None, Integer, Integer, Integer, Text> put_gap;
         Query<None, Integer, Integer, Integer> add_coverage;
+        Query<None, Text> put_term;
         Query<None, Integer, Blob> put_text;
         Query<std::tuple<Blob>, Integer> get_text;
         Query<One, Text, Integer> has_tag;
@@ -285,6 +290,21 @@ struct IndexWriter::State {
         bool open_ = false;
     };
 
+    void put_terms() {
+        for (const auto& term : seen) {
+            // Most words were there before; a list of what was asked for lately spares looking.
+            if (known_terms.insert(term).second) {
+                statements->put_term(term);
+            }
+        }
+        seen.clear();
+        if (known_terms.size() > kKnownTerms) {
+            known_terms.clear();
+        }
+    }
+
+    SeenWords seen;  // since the last transaction
+    SeenWords known_terms;
     Poco::Data::Session session;
     VersionMark mark;
     Integer spill = 0;  // the most seconds by which a number is later than its time
@@ -358,6 +378,7 @@ Status IndexWriter::add(std::vector<Entry> entries, const VersionMark& mark) {
             state.put_words(doc, *packed.first, nullptr);
             state.statements->put_text(doc, packed.second);
         }
+        state.put_terms();
         state.set_meta("mark", std::to_string(mark.segment) + " " + std::to_string(mark.item_key) +
                                    " " + std::to_string(mark.version));
         state.set_meta("spill", std::to_string(state.spill));
@@ -407,6 +428,16 @@ Status IndexWriter::scrub(std::stop_token stop) {
             }
             pages = kMergePages;
         }
+        state_->session << "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, row)",
+            now;
+        {
+            State::Transaction transaction(*state_);
+            state_->session << "DELETE FROM terms", now;
+            state_->session << "INSERT INTO terms SELECT term FROM vocabulary", now;
+            transaction.commit();
+        }
+        state_->session << "DROP TABLE temp.vocabulary", now;
+        state_->known_terms.clear();
         state_->statements.reset();
         state_->session << "VACUUM main", now;
         state_->set_meta("scrub", "0");

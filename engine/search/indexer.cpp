@@ -31,10 +31,10 @@ namespace {
 constexpr int kNice = 10;
 constexpr std::size_t kPage = 256;           // versions asked of the catalog at once
 constexpr std::size_t kAhead = 1024;         // versions on their way
-constexpr std::size_t kWaiting = 64U << 20;  // bytes of text that were read and not added yet
+constexpr std::size_t kWaiting = 16U << 20;  // bytes of text that were read and not added yet
 // A transaction: the larger, the fewer segments FTS5 has to merge.
-constexpr std::size_t kTransactionBytes = 24U << 20;
-constexpr std::size_t kTransactionItems = 8192;
+constexpr std::size_t kTransactionBytes = 12U << 20;
+constexpr std::size_t kTransactionItems = 4096;
 constexpr std::size_t kMaxContent = 49U << 20;
 
 /// Bytes up to a limit; what comes after is not taken, which ends the transfer.

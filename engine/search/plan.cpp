@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, kFields> kColumns{
     "sender", "recipient", "cc", "bcc", "subject", "body", "filename", "attachment"};
 
 constexpr std::size_t kMaxFolders = 50'000;
+constexpr Integer kMaxCompletions = 250;
 
 std::string in_quotes(std::string_view word) {
     return '"' + std::string(word) + '"';  // a folded word has no quotes
@@ -136,7 +137,26 @@ private:
         return Piece{};
     }
 
-    static std::string words(const Query& query) {
+    /// The words of the index that begin with the given one; nothing where there are too many: FTS5
+    /// merges what it has of all of them before it gives the first document.
+    std::vector<std::string> completions(const std::string& beginning) const {
+        PreparedStatement statement(context_.session,
+                                    "SELECT term FROM terms WHERE term>=?1 AND term<?2 LIMIT ?3");
+        const std::string end = beginning + "\xF4\x8F\xBF\xBF";  // the last character there is
+        statement.bind(1, beginning);
+        statement.bind(2, end);
+        statement.bind(3, kMaxCompletions + 1);
+        std::vector<std::string> terms;
+        while (statement.step()) {
+            statement.read(0, terms.emplace_back());
+        }
+        if (terms.size() > static_cast<std::size_t>(kMaxCompletions)) {
+            terms.clear();
+        }
+        return terms;
+    }
+
+    std::string words(const Query& query) const {
         std::string match;
         if (!query.fields.empty()) {
             match = "{";
@@ -146,10 +166,23 @@ private:
             match.back() = '}';
             match += " : ";
         }
-        for (std::size_t i = 0; i < query.words.size(); ++i) {
-            match += (i == 0 ? "" : " + ") + in_quotes(query.words[i]);
+        std::string phrase;
+        for (std::size_t i = 0; i + 1 < query.words.size(); ++i) {
+            phrase += in_quotes(query.words[i]) + " + ";
         }
-        return match + (query.prefix ? " *" : "");
+        const std::string& last = query.words.back();
+        if (!query.prefix) {
+            return match + phrase + in_quotes(last);
+        }
+        const auto terms = completions(last);
+        if (terms.empty()) {
+            return match + phrase + in_quotes(last) + " *";
+        }
+        match += "(";
+        for (const auto& term : terms) {
+            match += (term == terms.front() ? "" : " OR ") + phrase + in_quotes(term);
+        }
+        return match + ")";
     }
 
     static Piece number(const char* where, std::int64_t value) {

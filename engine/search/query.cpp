@@ -391,6 +391,10 @@ private:
                                        ? "something to search for has to follow the colon at once"
                                        : "\"" + text + "\" has neither letters nor digits");
         }
+        // One letter would be the beginning of a good part of all words.
+        if (prefix && query.words.back().size() < 2) {
+            return error(value_at, "at least two letters or digits have to stand before the '*'");
+        }
         query.position = position(begin);
         return query;
     }

@@ -264,6 +264,20 @@ void for_each_word(std::string_view text, WordsOf what,
     Words(what, visit).visit(text);
 }
 
+std::string plain_utf8(std::string_view text) {
+    std::string plain(text);
+    const char* at = plain.data();
+    const char* const end = at + plain.size();
+    while (g_utf8_validate(at, end - at, &at) == FALSE) {
+        plain[static_cast<std::size_t>(at - plain.data())] = ' ';  // a NUL as well
+    }
+    for (auto mark = plain.find(kTagMark); mark != std::string::npos;
+         mark = plain.find(kTagMark, mark)) {
+        plain.replace(mark, kTagMark.size(), kTagMark.size(), ' ');
+    }
+    return plain;
+}
+
 std::vector<std::string> words_of(std::string_view text, WordsOf what) {
     std::vector<std::string> words;
     for_each_word(text, what, [&](const Word& word) {

@@ -42,6 +42,9 @@ inline constexpr std::string_view kTagMark = "\xEE\x80\x80";  // U+E000, private
 void for_each_word(std::string_view text, WordsOf what,
                    const std::function<bool(const Word&)>& visit);
 
+/// Text as the index takes it: valid UTF-8 in which nothing passes for kTagMark.
+[[nodiscard]] std::string plain_utf8(std::string_view text);
+
 [[nodiscard]] std::vector<std::string> words_of(std::string_view text, WordsOf what);
 
 }  // namespace openarchiver::search

@@ -126,7 +126,7 @@ class SearchTest(ArchiverTest):
                 else:
                     self.assert_found(archive, query, *names)
         for query, position in (("fro:x", 1), ("fox (lunch", 5), ("fox)", 4), ("fox OR", 7), ("OR fox", 1), ('é "open', 3),
-                                ("a before:yesterday", 10), ("larger:much", 8), ("subject: x", 9), ("fox +++", 5), ("fox - lunch", 5)):
+                                ("a before:yesterday", 10), ("larger:much", 8), ("subject: x", 9), ("fox +++", 5), ("fox b*", 5), ("fox - lunch", 5)):
             with self.subTest(query=query):
                 error = json.loads(archive.run("--json", "search", query, expect=2).stdout)["error"]["message"]
                 self.assertIn(f"at character {position}:", error)
