@@ -3,6 +3,7 @@
 import email.message
 import email.policy
 import glob
+import io
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import time
 import unittest
+import zipfile
 
 from harness import CORPUS, Archive, ArchiverTest, Simulator, running, wait_until
 
@@ -26,6 +28,43 @@ def raw(subject="", body="", sender="Ada <ada@example.org>", to="bob@example.org
         message[name] = value
     message.set_content(body, **content)
     return message
+
+
+def package(entries):
+    """A zip file, as office programs write them."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def pdf_of(objects):
+    content = b"%PDF-1.4\n"
+    for number, body in enumerate(objects, 1):
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    return content + b"trailer\n<</Root 1 0 R/Size %d>>\n%%%%EOF\n" % (len(objects) + 1)
+
+
+def stream(content, extra=b""):
+    return b"<</Length %d%s>>stream\n%s\nendstream" % (len(content), extra, content)
+
+
+def pdf(text):
+    return pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+                   b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 500 500]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+                   stream(b"BT /F 20 Tf 50 250 Td (%s) Tj ET" % text.encode() if text else b""),
+                   b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"])
+
+
+def looping_pdf():
+    """A form draws another one twenty times, which draws another one twenty times, ..."""
+    forms = [stream(b"/X Do " * 20, b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X %d 0 R>>>>" % (number + 1))
+             for number in range(5, 17)]
+    last = stream(b"BT ET", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]")
+    return pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+                   b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 500 500]/Contents 4 0 R/Resources<</XObject<</X 5 0 R>>>>>>",
+                   stream(b"/X Do"), *forms, last])
 
 
 class SearchTest(ArchiverTest):
@@ -193,6 +232,81 @@ class SearchTest(ArchiverTest):
         lines, summary = self.lines(archive, "--unsearched")
         self.assertEqual([line["gaps"] for line in lines], [[{"reason": "encrypted", "name": "locked.docx"}]])
         self.assertEqual(summary["coverage"]["encrypted"], 1)
+
+    def attached(self, name, content, words="", **parameters):
+        message = raw(f"about {name}", f"bodyof{words or name.split('.')[0]}")
+        message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name, **parameters)
+        self.put(name, message)
+
+    def test_text_of_attachments(self):
+        self.attached("letter.docx", package({"word/document.xml":
+            "<w:document xmlns:w='w'><w:p><w:r><w:t>split</w:t></w:r><w:r><w:t>word</w:t></w:r></w:p><w:p><w:t>second</w:t></w:p>"
+            "</w:document>", "word/media/image.xml": "<x>notindexed</x>"}))
+        self.attached("table.xlsx", package({"xl/sharedStrings.xml": "<sst><si><t>sharedtext</t></si></sst>", "xl/worksheets/sheet1.xml":
+            "<worksheet><row><c t='s'><v>4711</v></c><c><v>1234567</v></c></row></worksheet>"}))
+        self.attached("slides.pptx", package({"ppt/slides/slide1.xml": "<p:sld xmlns:a='a' xmlns:p='p'><a:p><a:t>slidetext</a:t></a:p></p:sld>"}))
+        self.attached("text.odt", package({"content.xml": "<o xmlns:text='t'><text:p>open<text:s/>document</text:p></o>"}))
+        self.attached("page.html", b"<p>htmltext</p><script>hidden()</script>")
+        self.attached("list.csv", "größe;csvtext".encode())
+        self.attached("paper.pdf", pdf("pdftext inside"))
+        self.attached("scan.pdf", pdf(""))
+        self.attached("broken.pdf", b"%PDF-1.4 nothing of the kind")
+        self.attached("locked.xlsx", b"\xd0\xcf\x11\xe0" + b"\0" * 600)
+        self.attached("locked.odt", package({"content.xml": "\x01\x02", "META-INF/manifest.xml": "<m><encryption-data/></m>"}))
+        self.attached("old.doc", b"\xd0\xcf\x11\xe0")
+        archive = self.synced()
+        for query, name in (("splitword", "letter.docx"), ("second", "letter.docx"), ("sharedtext", "table.xlsx"), ("1234567", "table.xlsx"),
+                            ("slidetext", "slides.pptx"), ('"open document"', "text.odt"), ("htmltext", "page.html"),
+                            ("grosse", "list.csv"), ('"pdftext inside"', "paper.pdf")):
+            with self.subTest(query=query):
+                self.assert_found(archive, query, name)
+        for query in ("notindexed", "hidden", "4711"):
+            self.assert_found(archive, query)
+        lines, summary = self.lines(archive, "--unsearched")
+        gaps = {gap["name"]: gap["reason"] for line in lines for gap in line["gaps"]}
+        self.assertEqual(gaps, {"scan.pdf": "no_text", "broken.pdf": "extraction_failed", "locked.xlsx": "encrypted",
+                                "locked.odt": "encrypted", "old.doc": "unsupported"})
+        self.assertEqual(summary["coverage"], {"not_yet_indexed": 0, "encrypted": 2, "no_text": 1, "extraction_failed": 1,
+                                               "unsupported": 1, "too_large": 0})
+        # Without attachments their names are found, and nothing is read.
+        without = self.synced("without", search={"attachments": False})
+        self.assert_found(without, "sharedtext")
+        self.assert_found(without, "filename:table", "table.xlsx")
+
+    def test_hostile_content(self):
+        zeros = b"<d xmlns:w='w'>" + b"<w:p>bomb</w:p>" * 8_000_000  # 120 MB of 120 KB
+        self.attached("bomb.docx", package({"word/document.xml": zeros}))
+        entities = '<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa">' + "".join(
+            f'<!ENTITY {chr(98 + n)} "{("&" + chr(97 + n) + ";") * 10}">' for n in range(12)) + "]><d><p>&m;</p></d>"
+        self.attached("laughs.docx", package({"word/document.xml": entities}))
+        self.attached("loop.pdf", looping_pdf())
+        self.attached("after.csv", b"stillhere")
+        both = raw("two", "bodytwo")
+        both.add_attachment(b"firstpart", maintype="text", subtype="csv", filename="first.csv")
+        both.add_attachment(looping_pdf(), maintype="application", subtype="pdf", filename="second.pdf")
+        both.add_attachment(b"thirdpart", maintype="text", subtype="csv", filename="third.csv")
+        self.put("two", both)
+        nested = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(20_000))
+        self.put("deep", b"From: a@b\r\nSubject: deepsubject\r\n" + nested + b"\r\nbottom")
+        within = b"".join(b"Subject: level\r\nContent-Type: message/rfc822\r\n\r\n" for _ in range(5_000))
+        self.put("within", b"From: a@b\r\nMIME-Version: 1.0\r\n" + within + b"Subject: x\r\n\r\nbottom")
+        self.put("header", b"From: a@b\r\nSubject: longsubject " + b"word " * 2_000_000 + b"\r\n\r\nbody")
+        self.put("many", b"From: a@b\r\nSubject: manyparts\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
+                 b"--b\r\nContent-Type: application/x; name=n\r\n\r\nx\r\n" * 50_000)
+        self.put("nul", b"From: a@b\r\nSubject: nul\r\n\r\nbefore\0after \xee\x80\x80e \xff\xfe")
+        self.put("ids", b"From: a@b\r\nSubject: ids\r\nReferences: " + b"<x@y> " * 100_000 + b"\r\n\r\nbody")
+        archive = self.synced()
+        for query, name in (("stillhere", "after.csv"), ("firstpart", "two"), ("thirdpart", "two"), ("bodytwo", "two"),
+                            ("bodyofbomb", "bomb.docx"), ("bodyofloop", "loop.pdf"), ("deepsubject", "deep"),
+                            ("longsubject", "header"), ("manyparts", "many"), ("before after", "nul"), ("subject:ids", "ids")):
+            with self.subTest(query=query):
+                self.assert_found(archive, query, name)
+        lines, summary = self.lines(archive, "--unsearched")
+        gaps = {(gap["name"], gap["reason"]) for line in lines for gap in line["gaps"]}
+        self.assertIn(("loop.pdf", "extraction_failed"), gaps)
+        self.assertIn(("second.pdf", "extraction_failed"), gaps)
+        self.assertIn("bomb.docx", {name for name, _ in gaps})
+        self.assertEqual(summary["coverage"]["not_yet_indexed"], 0)
 
     def test_a_forgotten_account_leaves_nothing(self):
         with Simulator("--users", 3, "--messages", 40) as simulator:

@@ -33,18 +33,15 @@ std::string converted(std::string_view bytes, iconv_t converter) {
     return text;
 }
 
+/// A NUL is no text, but it is no reason to take it for another charset.
 bool is_utf8(std::string_view bytes) {
-    // A NUL is no text, but it is no reason to take it for another charset.
-    const char* end = bytes.data();
-    const char* const last = bytes.data() + bytes.size();
-    while (end < last) {
-        if (g_utf8_validate(end, last - end, &end) != FALSE) {
-            return true;
+    const char* at = bytes.data();
+    const char* const end = bytes.data() + bytes.size();
+    while (g_utf8_validate(at, end - at, &at) == FALSE) {
+        if (*at != '\0') {
+            return false;
         }
-        if (end < last && *end != '\0') {
-            return last - end < 4;  // cut off within a character
-        }
-        ++end;
+        ++at;
     }
     return true;
 }
