@@ -125,6 +125,15 @@ public:
     /// name the part's pack.
     sdk::Status read(const StoredContent& content, sdk::ByteSink& sink, std::stop_token stop);
 
+    /// The content with what `stand_in` says in place of the bytes of each part: for readers that
+    /// care for few of them. The frames are authenticated; no SHA-256 is there to compare with.
+    sdk::Status read_outline(const StoredContent& content,
+                             const std::function<std::string(std::uint32_t part)>& stand_in,
+                             sdk::ByteSink& sink, std::stop_token stop);
+    /// A part of the content; its SHA-256 is the caller's to check.
+    sdk::Status read_part(const StoredContent& content, std::uint32_t part, sdk::ByteSink& sink,
+                          std::stop_token stop);
+
     /// The bytes of a part, for the account that holds it; their SHA-256 is the caller's to check.
     sdk::Status read(const StoredPart& part, const AccountKey& account, sdk::ByteSink& sink,
                      std::stop_token stop);

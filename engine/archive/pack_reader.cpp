@@ -318,6 +318,33 @@ sdk::Status PackReader::read(const StoredContent& content, sdk::ByteSink& sink,
     return hashing.expect(content.pack, content.placement, content.id);
 }
 
+sdk::Status PackReader::read_outline(const StoredContent& content,
+                                     const std::function<std::string(std::uint32_t part)>& stand_in,
+                                     sdk::ByteSink& sink, std::stop_token stop) {
+    if (content.composition_size == 0) {
+        return read(content.pack, content.placement, content.size, content.id, sink,
+                    std::move(stop));
+    }
+    Composer composer(sink, [&](std::size_t index, std::uint64_t, sdk::ByteSink& target) {
+        const std::string text = stand_in(static_cast<std::uint32_t>(index));
+        return target.write(std::as_bytes(std::span(text)));
+    });
+    OPENARCHIVER_CHECK(state_->read(content.pack, content.placement, content.composition_size,
+                                    nullptr, composer, std::move(stop)));
+    return composer.finish();
+}
+
+sdk::Status PackReader::read_part(const StoredContent& content, std::uint32_t part,
+                                  sdk::ByteSink& sink, std::stop_token stop) {
+    if (part >= content.parts.size() || content.pack.frames.empty()) {
+        return corrupt(pack_name(content.pack) + ": a content has no part " + std::to_string(part));
+    }
+    OPENARCHIVER_TRY(AccountKey account, state_->keyring.find(content.pack.frames.front().key));
+    sdk::Status read = state_->read(content.parts[part], account, sink, std::move(stop));
+    wipe_key(account);
+    return read;
+}
+
 sdk::Status PackReader::read(const StoredPart& part, const AccountKey& account, sdk::ByteSink& sink,
                              std::stop_token stop) {
     return state_->read(part, account, sink, std::move(stop));

@@ -70,14 +70,14 @@ Fidelity fidelity_of(Integer value) {
 constexpr const char* kVersionColumns =
     "SELECT v.item, v.version, i.ref, s.id, a.account, a.id, a.address, i.id, i.left_at, c.digest,"
     " c.size, c.content, v.tag, v.media_type, v.received_at, v.archived_at,"
-    " v.message_id, v.subject, v.sender, v.fidelity"
+    " v.message_id, v.subject, v.sender, v.fidelity, v.segment"
     " FROM versions v JOIN items i ON i.item=v.item JOIN accounts a ON a.account=i.account"
     " JOIN sources s ON s.source=a.source JOIN contents c ON c.content=v.content";
 
 /// The row of kVersionColumns.
 struct VersionRow {
     Integer item = 0, version = 0, account = 0, left_at = 0, size = 0, content = 0, received_at = 0,
-            archived_at = 0, fidelity = 0;
+            archived_at = 0, fidelity = 0, segment = 0;
     std::string ref, source, account_id, address, id, tag, media_type, message_id, subject, sender;
     Blob digest;
 
@@ -85,7 +85,7 @@ struct VersionRow {
     void each(Poco::Data::Statement& statement, Visit&& visit) {
         each_row(statement, std::forward<Visit>(visit), item, version, ref, source, account,
                  account_id, address, id, left_at, digest, size, content, tag, media_type,
-                 received_at, archived_at, message_id, subject, sender, fidelity);
+                 received_at, archived_at, message_id, subject, sender, fidelity, segment);
     }
 
     [[nodiscard]] VersionRecord record() const {
@@ -110,6 +110,7 @@ struct VersionRow {
         r.subject = subject;
         r.from = sender;
         r.fidelity = fidelity_of(fidelity);
+        r.segment = segment;
         return r;
     }
 };
@@ -343,6 +344,14 @@ Result<std::string> CatalogReader::archive_id() {
     return state_->read([&]() -> Result<std::string> {
         std::string id;
         state_->session << "SELECT value FROM meta WHERE key='archive'", into(id), now;
+        return id;
+    });
+}
+
+Result<std::string> CatalogReader::catalog_id() {
+    return state_->read([&]() -> Result<std::string> {
+        std::string id;
+        state_->session << "SELECT value FROM meta WHERE key='writer'", into(id), now;
         return id;
     });
 }
@@ -603,6 +612,57 @@ Status CatalogReader::visit_versions(const ItemFilter& filter,
         }
         after = {page.back().item_key, page.back().version};
     }
+}
+
+Result<std::vector<VersionRecord>> CatalogReader::versions_after(const VersionMark& mark,
+                                                                 std::size_t limit) {
+    return state_->read([&]() -> Result<std::vector<VersionRecord>> {
+        std::vector<VersionRecord> records;
+        Poco::Data::Statement statement(state_->session);
+        Integer segment = mark.segment;
+        Integer item = mark.item_key;
+        Integer version = mark.version;
+        statement << std::string(kVersionColumns) +
+                         " WHERE (v.segment, v.item, v.version) > (?, ?, ?)"
+                         " ORDER BY v.segment, v.item, v.version LIMIT " +
+                         std::to_string(limit),
+            use(segment), use(item), use(version);
+        VersionRow row;
+        row.each(statement, [&] { records.push_back(row.record()); });
+        return records;
+    });
+}
+
+Result<std::uint64_t> CatalogReader::count_after(const VersionMark& mark,
+                                                 const std::vector<std::int64_t>& account_keys) {
+    return state_->read([&]() -> Result<std::uint64_t> {
+        std::string sql =
+            "SELECT count(*) FROM versions v JOIN items i ON i.item=v.item"
+            " WHERE (v.segment, v.item, v.version) > (?, ?, ?)";
+        if (!account_keys.empty()) {
+            std::string keys;
+            for (const auto key : account_keys) {
+                keys += (keys.empty() ? "" : ",") + std::to_string(key);
+            }
+            sql += " AND i.account IN (" + keys + ")";
+        }
+        Query<std::tuple<Integer>, Integer, Integer, Integer> query(state_->session, sql.c_str());
+        query(mark.segment, mark.item_key, mark.version);
+        return static_cast<std::uint64_t>(query.get<0>());
+    });
+}
+
+Result<std::optional<VersionRecord>> CatalogReader::find_version(std::int64_t item_key,
+                                                                 std::int64_t version) {
+    return state_->read([&]() -> Result<std::optional<VersionRecord>> {
+        std::optional<VersionRecord> record;
+        Poco::Data::Statement statement(state_->session);
+        statement << std::string(kVersionColumns) + " WHERE v.item=? AND v.version=?",
+            bind(item_key), bind(version);
+        VersionRow row;
+        row.each(statement, [&] { record = row.record(); });
+        return record;
+    });
 }
 
 Result<std::vector<VersionRecord>> CatalogReader::versions(std::string_view ref) {

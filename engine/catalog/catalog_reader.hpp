@@ -25,6 +25,8 @@ public:
     ~CatalogReader();
 
     sdk::Result<std::string> archive_id();
+    /// Of this very catalog: one that was made anew has another.
+    sdk::Result<std::string> catalog_id();
     /// Every writer whose segments were applied, and how far.
     sdk::Result<std::vector<std::pair<std::string, archive::LogPosition>>> positions();
 
@@ -58,6 +60,15 @@ public:
     sdk::Status visit_versions(const ItemFilter& filter,
                                const std::function<sdk::Status(const VersionRecord&)>& visit,
                                VersionPosition after = {});
+    /// The next versions in the order in which they came into the catalog, up to `limit`.
+    sdk::Result<std::vector<VersionRecord>> versions_after(const VersionMark& mark,
+                                                           std::size_t limit);
+    /// Of these accounts (empty: of all).
+    sdk::Result<std::uint64_t> count_after(const VersionMark& mark,
+                                           const std::vector<std::int64_t>& account_keys);
+    /// Nothing: there is none, or not any more.
+    sdk::Result<std::optional<VersionRecord>> find_version(std::int64_t item_key,
+                                                           std::int64_t version);
     /// The versions of one item, oldest first; not_found where there is no such ref, or none any
     /// more: the message says by what it was disposed of.
     sdk::Result<std::vector<VersionRecord>> versions(std::string_view ref);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <openarchiver/sdk/model.hpp>
 #include <optional>
@@ -116,6 +117,16 @@ struct VersionRecord {
     std::string subject;
     std::string from;
     Fidelity fidelity = Fidelity::exact;
+    std::int64_t segment = 0;  ///< of VersionMark
+};
+
+/// A place in the order in which versions came into a catalog; good for this catalog file only.
+struct VersionMark {
+    std::int64_t segment = 0;
+    std::int64_t item_key = 0;
+    std::int64_t version = 0;
+
+    auto operator<=>(const VersionMark&) const = default;
 };
 
 /// A place among all versions, in the order in which items were archived.

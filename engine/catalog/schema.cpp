@@ -17,6 +17,8 @@ namespace {
 // (SQLite binds an empty blob as NULL). Ids of services compare byte by byte.
 constexpr const char* kItemsByRef = "CREATE UNIQUE INDEX items_by_ref ON items(ref)";
 
+constexpr const char* kVersionsBySegment = "CREATE INDEX versions_by_segment ON versions(segment)";
+
 constexpr const char* kVersion1[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE writers(writer TEXT PRIMARY KEY, sequence INTEGER NOT NULL,"
@@ -137,6 +139,9 @@ constexpr const char* kVersion6[] = {
     "CREATE INDEX packs_to_rewrite ON packs(rewrite_by) WHERE rewrite_by>0",
 };
 
+// The order in which versions came into the catalog, for who follows it.
+constexpr const char* kVersion7[] = {kVersionsBySegment};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
@@ -195,16 +200,21 @@ Status migrate(const std::filesystem::path& file) {
         if (version < 6) {
             step(session, kVersion6, 6);
         }
+        if (version < 7) {
+            step(session, kVersion7, 7);
+        }
         return {};
     });
 }
 
 void drop_late_indexes(Poco::Data::Session& session) {
     session << "DROP INDEX items_by_ref", now;
+    session << "DROP INDEX versions_by_segment", now;
 }
 
 void make_late_indexes(Poco::Data::Session& session) {
     session << kItemsByRef, now;
+    session << kVersionsBySegment, now;
 }
 
 Status check_schema(const std::filesystem::path& file) {

@@ -10,6 +10,7 @@
 #include "cli/verbs.hpp"
 #include "export/exporter.hpp"
 #include "export/time_filter.hpp"
+#include "search/search.hpp"
 #include "service/sync_request.hpp"
 
 namespace openarchiver::cli {
@@ -20,6 +21,9 @@ namespace json = boost::json;
 
 struct Options {
     catalog::ItemFilter filter;
+    std::string query;
+    std::string recipient;
+    bool has_attachment = false;
     std::optional<std::string> since;
     std::optional<std::string> until;
     std::optional<std::uint64_t> limit;
@@ -42,6 +46,18 @@ exporter::Format format_of(const std::string& name) {
                                : exporter::Format::eml;
 }
 
+/// null where nothing was searched for.
+json::value coverage(const exporter::Options& options) {
+    if (!options.found) {
+        return nullptr;
+    }
+    json::object value;
+    for (const auto& [reason, number] : options.found->unsearched) {
+        value[reason] = number;
+    }
+    return value;
+}
+
 std::string document(const exporter::Options& options, const exporter::Summary& summary) {
     json::array exceptions;
     for (const auto& exception : summary.exceptions) {
@@ -58,7 +74,8 @@ std::string document(const exporter::Options& options, const exporter::Summary& 
                                         {"versions", summary.versions},
                                         {"bytes", summary.bytes},
                                         {"kept", summary.kept},
-                                        {"exceptions", std::move(exceptions)}});
+                                        {"exceptions", std::move(exceptions)},
+                                        {"coverage", coverage(options)}});
 }
 
 void print_summary(Command& command, const exporter::Options& options,
@@ -68,6 +85,13 @@ void print_summary(Command& command, const exporter::Options& options,
                   ") to " + options.output.string() + "\n");
     if (summary.kept > 0) {
         command.print(count_text(summary.kept) + " of them were there already\n");
+    }
+    if (options.found) {
+        for (const auto& [reason, number] : options.found->unsearched) {
+            if (number > 0) {
+                command.print("not wholly searched: " + reason + " " + count_text(number) + "\n");
+            }
+        }
     }
     for (const auto& exception : summary.exceptions) {
         command.print("not exported: " + exception.ref + " version " +
@@ -89,6 +113,33 @@ Outcome check_sources(Command& command, catalog::CatalogReader& catalog,
     return ExitCode::done;
 }
 
+/// What the options ask of the search index, if anything.
+sdk::Result<std::optional<exporter::Found>> find(Command& command, catalog::CatalogReader& catalog,
+                                                 const Options& given) {
+    if (given.query.empty() && given.recipient.empty() && !given.has_attachment) {
+        return std::optional<exporter::Found>();
+    }
+    const search::Request request{.query = given.query,
+                                  .filter = given.filter,
+                                  .recipient = given.recipient,
+                                  .has_attachment = given.has_attachment};
+    OPENARCHIVER_TRY(const auto search, search::Search::open(command.profile().archive.catalog_path,
+                                                             catalog, request));
+    exporter::Found found{
+        .query = given.query, .recipient = given.recipient, .has_attachment = given.has_attachment};
+    OPENARCHIVER_TRY(const auto versions, search->versions(command.stop()));
+    for (const auto& key : versions) {
+        found.versions.emplace_back(key.item_key, key.version);
+    }
+    std::ranges::sort(found.versions);
+    OPENARCHIVER_TRY(const auto coverage, search->coverage());
+    found.unsearched.emplace_back("not_yet_indexed", coverage.not_yet_indexed);
+    for (const auto& [reason, number] : coverage.gaps) {
+        found.unsearched.emplace_back(search::to_string(reason), number);
+    }
+    return std::optional(std::move(found));
+}
+
 Outcome run_export(Command& command, Options& given) {
     exporter::Options options;
     options.output = std::filesystem::absolute(given.output).lexically_normal();
@@ -102,6 +153,12 @@ Outcome run_export(Command& command, Options& given) {
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
     if (auto known = check_sources(command, *catalog, options.filter.sources); known.error) {
         return known;
+    }
+    if (auto found = find(command, *catalog, given)) {
+        options.found = std::move(*found);
+    } else {
+        const bool usage = found.error().code == sdk::Errc::invalid_argument;
+        return {usage ? Origin::profile : Origin::archive, std::move(found.error())};
     }
     OPENARCHIVER_TRY(const auto reader, command.open_reader());
     std::atomic<std::uint64_t> versions = 0;
@@ -146,6 +203,11 @@ void register_export(Verb& program) {
                 "only this folder and those below it, as Inbox/Projects; may be repeated");
     verb.option("--sender", options->filter.sender, "TEXT",
                 "only messages with this in their From header");
+    verb.option("--query", options->query, "QUERY",
+                "only what `search QUERY` finds (docs/search.md)");
+    verb.option("--recipient", options->recipient, "TEXT",
+                "only messages with these words in their To, Cc or Bcc header");
+    verb.flag("--has-attachment", options->has_attachment, "only messages with attachments");
     verb.option("--since", options->since, "TIME",
                 "only messages received at or after this day or time (UTC)");
     verb.option("--until", options->until, "TIME",

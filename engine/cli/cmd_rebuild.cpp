@@ -7,6 +7,7 @@
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
 #include "service/control_client.hpp"
+#include "service/index_filling.hpp"
 #include "service/rebuild.hpp"
 
 namespace openarchiver::cli {
@@ -54,13 +55,23 @@ Outcome run_rebuild(Command& command) {
         service::rebuild(
             command.context(), [&](std::uint64_t count) { segments = count; }, command.stop()));
     shown.reset();
+    std::atomic<std::uint64_t> versions = 0;
+    shown = command.show_progress([&](std::size_t columns) {
+        return fit("filling the search index: " + count_text(versions) + " versions", columns);
+    });
+    OPENARCHIVER_CHECK(service::fill_index(
+        command.context(), *rebuilt.writer, [&](std::uint64_t count) { versions = count; },
+        command.stop()));
+    shown.reset();
     return finish(command, rebuilt.document);
 }
 
 }  // namespace
 
 void register_rebuild(Verb& program) {
-    Verb verb = program.verb("rebuild", "Makes the catalog anew from the storage backend alone.");
+    Verb verb = program.verb("rebuild",
+                             "Makes the catalog and the search index anew from the storage backend "
+                             "alone.");
     verb.action([](Command& command) { return run_rebuild(command); });
 }
 

@@ -41,6 +41,7 @@ void describe(Verb& program) {
     register_hold(program);
     register_status(program);
     register_failures(program);
+    register_search(program);
     register_show(program);
     register_credential(program);
     register_export(program);

@@ -19,6 +19,7 @@ void register_profile(Verb& program);
 void register_prove(Verb& program);
 void register_rebuild(Verb& program);
 void register_retention(Verb& program);
+void register_search(Verb& program);
 void register_serve(Verb& program);
 void register_show(Verb& program);
 void register_source(Verb& program);

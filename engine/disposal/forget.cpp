@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "disposal/hold.hpp"
+#include "search/index_writer.hpp"
 
 namespace openarchiver::disposal {
 
@@ -94,6 +95,7 @@ Result<Forgotten> forget(const access::Context& context, const ForgetRequest& re
                          std::stop_token stop) {
     OPENARCHIVER_CHECK(check_given(request.reason, "--reason", "why the account is forgotten"));
     Forgotten forgotten;
+    Status purged;
     {
         OPENARCHIVER_TRY(const auto archive, access::ArchiveWriter::open(context, announce, stop));
         if (!archive->archive().keyring().archive_key().key) {
@@ -116,10 +118,18 @@ Result<Forgotten> forget(const access::Context& context, const ForgetRequest& re
         }
         OPENARCHIVER_CHECK(archive->drop_forgotten_keys(stop));
         OPENARCHIVER_CHECK(archive->catalog().truncate_log());
+        purged = search::purge(archive->catalog_folder(), stop);
         context.log->info("account forgotten: source={} account={} items={}", account.source,
                           account.id, forgotten.plan.items);
     }
     replace_master_key(context, forgotten, stop);
+    if (!purged) {
+        purged.error().message =
+            "the account was forgotten, but its words are still in the search "
+            "index, until the next sync: " +
+            purged.error().message;
+        return std::move(purged.error());
+    }
     return forgotten;
 }
 

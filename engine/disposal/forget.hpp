@@ -44,8 +44,9 @@ struct Forgotten {
 };
 
 /// In this order, each durable before the next: the log says it, the catalog has purged it, the key
-/// is gone from the keyring, the keyring has a new master key. A crash in between is made up for
-/// when the archive is opened next, but for the master key. Opens and closes the archive itself.
+/// is gone from the keyring, the search index has purged it, the keyring has a new master key. A
+/// crash in between is made up for when the archive is opened next (by the search index when it is
+/// filled next), but for the master key. Opens and closes the archive itself.
 /// already_exists: another engine has it open; permission_denied: a hold is in force;
 /// unsupported: the archive is not encrypted, so there is no key to destroy.
 sdk::Result<Forgotten> forget(const access::Context& context, const ForgetRequest& request,

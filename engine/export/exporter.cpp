@@ -1,5 +1,6 @@
 #include "export/exporter.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "archive/archive.hpp"
@@ -42,6 +43,9 @@ public:
     Result<Summary> everything() {
         const auto visited = catalog_.visit_versions(
             options_.filter, [this](const catalog::VersionRecord& version) -> Status {
+                if (!was_found(version)) {
+                    return {};
+                }
                 if (!selected(version)) {
                     return complete_ ? Status(Error{.code = Errc::cancelled}) : Status();
                 }
@@ -59,6 +63,12 @@ public:
     }
 
 private:
+    [[nodiscard]] bool was_found(const catalog::VersionRecord& version) const {
+        return !options_.found ||
+               std::ranges::binary_search(options_.found->versions,
+                                          std::pair(version.item_key, version.version));
+    }
+
     /// Counts items; sets `complete_` after the last one wanted.
     bool selected(const catalog::VersionRecord& version) {
         if (version.item_key != item_) {

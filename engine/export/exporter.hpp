@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "access/access.hpp"
@@ -21,10 +22,22 @@ enum class Format : std::uint8_t { eml, mbox, maildir };
 
 [[nodiscard]] std::string_view to_string(Format format) noexcept;
 
+/// What a search let through, and what it was asked for.
+struct Found {
+    std::string query;
+    std::string recipient;
+    bool has_attachment = false;
+    /// Key and version of each, in order.
+    std::vector<std::pair<std::int64_t, std::int64_t>> versions = {};
+    /// How many versions in its scope could not be searched wholly, by reason.
+    std::vector<std::pair<std::string, std::uint64_t>> unsearched = {};
+};
+
 struct Options {
     std::filesystem::path output;
     Format format = Format::eml;
     catalog::ItemFilter filter;
+    std::optional<Found> found;
     /// Items to leave out at the beginning, and how many to export then; all versions of an item
     /// go together.
     std::uint64_t offset = 0;

@@ -44,6 +44,11 @@ json::object filters_of(const Options& options) {
     filters["until"] = filter.until ? json::value(iso_time(*filter.until)) : json::value(nullptr);
     filters["offset"] = options.offset;
     filters["limit"] = options.limit ? json::value(*options.limit) : json::value(nullptr);
+    if (options.found) {
+        filters["query"] = text(options.found->query);
+        filters["recipient"] = text(options.found->recipient);
+        filters["has_attachment"] = options.found->has_attachment;
+    }
     return filters;
 }
 
@@ -174,6 +179,13 @@ std::string export_document(const ExportDocument& document, const Options& optio
     object["counts"] = std::move(counts);
     object["exceptions"] = std::move(exceptions);
     object["archive"] = std::move(archive);
+    if (options.found) {
+        json::object coverage;
+        for (const auto& [reason, number] : options.found->unsearched) {
+            coverage[reason] = number;
+        }
+        object["coverage"] = std::move(coverage);
+    }
     return json::serialize(object) + "\n";
 }
 

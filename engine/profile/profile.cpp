@@ -206,6 +206,14 @@ private:
                 retention(policy.get_object());
             }
         }
+        if (const json::object* given = object_at(section, "search")) {
+            if (const json::value* enabled = given->if_contains("enabled")) {
+                archive.search.enabled = enabled->get_bool();
+            }
+            if (const json::value* attachments = given->if_contains("attachments")) {
+                archive.search.attachments = attachments->get_bool();
+            }
+        }
         if (const json::value* floor = section.if_contains("free_space_floor")) {
             archive.free_space_floor = size_of(*floor);
         }

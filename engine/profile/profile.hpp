@@ -79,12 +79,19 @@ struct RetentionPolicy {
     From counted_from = From::received;
 };
 
+/// What the search index gets.
+struct Search {
+    bool enabled = true;
+    bool attachments = true;  ///< text of attachments
+};
+
 struct Archive {
     Storage storage;
     std::filesystem::path catalog_path;
     Encryption encryption;
     Evidence evidence;
     std::vector<RetentionPolicy> retention;
+    Search search;
     /// Archiving stops before less than this is free.
     std::uint64_t free_space_floor = std::uint64_t{1} << 30;
 };

@@ -55,6 +55,10 @@ std::vector<std::string> reasons_to_restart(const profile::Profile& current,
     if (!same_evidence(current.archive.evidence, next.archive.evidence)) {
         reasons.emplace_back("/archive/evidence has changed");
     }
+    if (current.archive.search.enabled != next.archive.search.enabled ||
+        current.archive.search.attachments != next.archive.search.attachments) {
+        reasons.emplace_back("/archive/search has changed");
+    }
     if (current.plugin_path != next.plugin_path) {
         reasons.emplace_back("/plugins/path has changed");
     }

@@ -13,6 +13,7 @@
 #include "service/accept_failures.hpp"
 #include "service/disposal_requests.hpp"
 #include "service/head_witnesses.hpp"
+#include "service/index_filling.hpp"
 #include "service/rebuild.hpp"
 #include "service/reload.hpp"
 #include "service/retention_requests.hpp"
@@ -112,6 +113,8 @@ Status Service::run(std::stop_token stop) {
     {
         const std::jthread witnesses([this](const std::stop_token& own) { visit_witnesses(own); });
         const std::jthread disposal([this](const std::stop_token& own) { dispose_daily(own); });
+        const std::jthread index(
+            [this](const std::stop_token& own) { follow_catalog(context(), writer_, own); });
         serve(stop);
     }
     log.info("stopping");

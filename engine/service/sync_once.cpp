@@ -10,6 +10,7 @@
 #include "pipeline/committer.hpp"
 #include "service/forwarding_vault.hpp"
 #include "service/head_witnesses.hpp"
+#include "service/index_filling.hpp"
 #include "service/stop_deadline.hpp"
 
 namespace openarchiver::service {
@@ -112,6 +113,7 @@ sdk::Result<SyncResult> SyncOnce::run(std::stop_token stop) {
     });
     OPENARCHIVER_TRY(const auto writer, access::ArchiveWriter::open(context, announce, stop));
     vault.attach(&writer->secrets());
+    IndexFilling index(context, *writer, stop);
     std::vector<pipeline::SyncReport> reports(sources.size());
     std::optional<Error> failure;
     {
@@ -144,6 +146,7 @@ sdk::Result<SyncResult> SyncOnce::run(std::stop_token stop) {
     if (!failure) {
         HeadWitnesses(context).visit(writer->archive(), stop);
     }
+    index.finish();
     if (!failure && !request.accounts.empty() && !stop.stop_requested()) {
         OPENARCHIVER_TRY(const auto catalog,
                          catalog::CatalogReader::open(writer->catalog_folder()));

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <openarchiver/sdk/result.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What engine and extractor say to each other over a pair of sockets: records of a kind, a length
+/// (32 bits, little endian) and so many bytes.
+namespace openarchiver::search::wire {
+
+enum class Kind : std::uint8_t {
+    // to the extractor
+    message = 1,  ///< Request, then the message; large base64 parts replaced by part_mark()
+    part = 2,     ///< answers `need`
+    // from it
+    text = 3,        ///< a Field, then UTF-8 that goes on where the field ended
+    attachment = 4,  ///< number and name of the one that is read from now on
+    gap = 5,         ///< a GapReason, then the attachment's name
+    need = 6,        ///< the number of a part
+    message_id = 7,
+    reference = 8,
+    has_attachment = 9,
+    end = 10,
+};
+
+struct Request {
+    bool attachments = true;             ///< their text, too
+    std::uint32_t first_attachment = 0;  ///< those before it are left out
+};
+
+inline constexpr std::size_t kRequestSize = 5;
+
+/// Longer ones are not sent and not believed.
+inline constexpr std::size_t kMaxRecord = std::size_t{64} << 20;
+
+/// Stands in a message in place of a part's bytes.
+[[nodiscard]] std::string part_mark(std::uint32_t index);
+/// The part that the decoded bytes of a MIME part stand for; -1: they stand for themselves.
+[[nodiscard]] std::int64_t marked_part(std::string_view bytes);
+
+[[nodiscard]] std::string encode(const Request& request);
+[[nodiscard]] Request decode_request(std::string_view bytes);
+[[nodiscard]] std::string encode(std::uint32_t number);
+[[nodiscard]] std::uint32_t decode_number(std::string_view bytes);
+
+/// Writes a record whose bytes are those of `first` and `second`. `deadline` in milliseconds of
+/// CLOCK_MONOTONIC, 0: none. unavailable: the other end is gone; timed_out.
+sdk::Status send(int socket, Kind kind, std::string_view first, std::string_view second = {},
+                 std::int64_t deadline = 0);
+
+struct Record {
+    Kind kind = Kind::end;
+    std::string bytes;
+};
+
+sdk::Result<Record> receive(int socket, std::int64_t deadline = 0);
+
+/// Milliseconds of CLOCK_MONOTONIC.
+[[nodiscard]] std::int64_t now();
+
+}  // namespace openarchiver::search::wire
