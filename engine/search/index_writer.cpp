@@ -277,9 +277,9 @@ struct IndexWriter::State {
             // later is found here by who purges.
             state_.set_meta("locked", "1");
             // Somebody else may have rewritten the list of words.
-            if (const auto scrubs = state_.meta("scrubs"); scrubs != state_.scrubs) {
+            if (const auto times = state_.meta("scrubs"); times != state_.scrubs) {
                 state_.known_terms.clear();
-                state_.scrubs = scrubs;
+                state_.scrubs = times;
             }
         }
 
