@@ -4,6 +4,7 @@
 
 #include "disposal/hold.hpp"
 #include "disposal/item_disposal.hpp"
+#include "search/index_writer.hpp"
 
 namespace openarchiver::disposal {
 
@@ -45,6 +46,7 @@ Result<ForgetItemPlan> forget_item(const ForgetItemRequest& request,
     OPENARCHIVER_CHECK(disposal.finish(stop));
     OPENARCHIVER_CHECK(committer.tidy(stop));
     OPENARCHIVER_CHECK(committer.write_head(stop));
+    OPENARCHIVER_CHECK(search::purge(archive.catalog_folder(), stop));
     return plan;
 }
 

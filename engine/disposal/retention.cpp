@@ -8,6 +8,7 @@
 #include "archive/digest.hpp"
 #include "catalog/item_matcher.hpp"
 #include "disposal/hold.hpp"
+#include "search/index_writer.hpp"
 
 namespace openarchiver::disposal {
 
@@ -233,6 +234,10 @@ Result<RetentionEffect> apply_retention(const Policies& policies, const ApplyReq
     }
     OPENARCHIVER_CHECK(committer.tidy(stop));
     OPENARCHIVER_CHECK(committer.write_head(stop));
+    if (std::ranges::any_of(effect.policies,
+                            [](const auto& policy) { return policy.due_items > 0; })) {
+        OPENARCHIVER_CHECK(search::purge(archive.catalog_folder(), stop));
+    }
     return effect;
 }
 

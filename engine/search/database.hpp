@@ -9,6 +9,7 @@
 
 #include "catalog/database.hpp"
 #include "search/document.hpp"
+#include "search/index_writer.hpp"
 #include "search/tokenizer.hpp"
 
 /// The index's file. Only for .cpp files: Poco's headers are heavy.
@@ -17,8 +18,6 @@ namespace openarchiver::search {
 using catalog::Blob;
 using catalog::Integer;
 using catalog::PreparedStatement;
-
-[[nodiscard]] std::filesystem::path index_file(const std::filesystem::path& catalog_folder);
 
 /// The version of the index's tables; an index of another one is made anew.
 inline constexpr int kIndexVersion = 1;

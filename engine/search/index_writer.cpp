@@ -93,6 +93,7 @@ struct IndexWriter::State {
         set_meta("mark", "0 0 0");
         set_meta("spill", "0");
         set_meta("scrub", "0");
+        set_meta("scrubs", "0");
         session << "PRAGMA user_version=" + std::to_string(kIndexVersion), now;
         session << "COMMIT", now;
     }
@@ -173,6 +174,16 @@ struct IndexWriter::State {
         Integer doc = 0;
         Integer account = 0;
     };
+
+    /// Then there is nothing stale: each document was in the catalog when it was added.
+    bool as_many_as_the_catalog() {
+        Query<std::tuple<Integer>, Integer, Integer, Integer> more(
+            session,
+            "SELECT (SELECT count(*) FROM docs) - (SELECT count(*) FROM catalog.versions"
+            " WHERE (segment, item, version) <= (?,?,?))");
+        more(mark.segment, mark.item_key, mark.version);
+        return more.get<0>() == 0;
+    }
 
     std::vector<Stale> stale() {
         std::vector<Stale> found;
@@ -265,6 +276,11 @@ struct IndexWriter::State {
             // Takes the lock before anything is looked up in the catalog: what is purged from there
             // later is found here by who purges.
             state_.set_meta("locked", "1");
+            // Somebody else may have rewritten the list of words.
+            if (const auto times = state_.meta("scrubs"); times != state_.scrubs) {
+                state_.known_terms.clear();
+                state_.scrubs = times;
+            }
         }
 
         Transaction(const Transaction&) = delete;
@@ -305,6 +321,7 @@ struct IndexWriter::State {
 
     SeenWords seen;  // since the last transaction
     SeenWords known_terms;
+    std::string scrubs;  // how often it was scrubbed, when known_terms was begun
     Poco::Data::Session session;
     VersionMark mark;
     Integer spill = 0;  // the most seconds by which a number is later than its time
@@ -390,7 +407,8 @@ Status IndexWriter::add(std::vector<Entry> entries, const VersionMark& mark) {
 
 Result<bool> IndexWriter::remove_stale(std::stop_token stop) {
     return translated("purging the search index", [&]() -> Result<bool> {
-        const auto stale = state_->stale();
+        const auto stale =
+            state_->as_many_as_the_catalog() ? std::vector<State::Stale>() : state_->stale();
         for (std::size_t at = 0; at < stale.size(); at += kRemovedAtOnce) {
             if (stop.stop_requested()) {
                 return Error{Errc::cancelled, "stopped while the search index was purged"};
@@ -432,6 +450,8 @@ Status IndexWriter::scrub(std::stop_token stop) {
             now;
         {
             State::Transaction transaction(*state_);
+            state_->set_meta("scrubs",
+                             std::to_string(std::strtoll(state_->scrubs.c_str(), nullptr, 10) + 1));
             state_->session << "DELETE FROM terms", now;
             state_->session << "INSERT INTO terms SELECT term FROM vocabulary", now;
             transaction.commit();

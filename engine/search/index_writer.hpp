@@ -17,6 +17,8 @@ struct Entry {
     Document document;
 };
 
+[[nodiscard]] std::filesystem::path index_file(const std::filesystem::path& catalog_folder);
+
 /// Writes the search index, a file of its own beside the catalog: `search.db`. One at a time, by
 /// who has the catalog's lock; never within a transaction of the catalog.
 class IndexWriter {

@@ -78,10 +78,10 @@ struct Indexer::State {
         bool done = false;
     };
 
-    /// Opens catalog and index, where that is not done, or the catalog was made anew.
+    /// Opens catalog and index, where that is not done, or one of them was made anew.
     Status open(std::stop_token stop) {
         const auto inode = inode_of(catalog::catalog_file(folder));
-        if (index && inode == catalog_inode) {
+        if (index && inode == catalog_inode && inode_of(index_file(folder)) == index_inode) {
             return {};
         }
         index.reset();
@@ -94,6 +94,7 @@ struct Indexer::State {
         }
         index = std::move(opened);
         catalog_inode = inode;
+        index_inode = inode_of(index_file(folder));
         return {};
     }
 
@@ -240,6 +241,7 @@ struct Indexer::State {
     std::unique_ptr<catalog::CatalogReader> catalog;
     std::unique_ptr<IndexWriter> index;
     ino_t catalog_inode = 0;
+    ino_t index_inode = 0;
 
     std::mutex mutex;  // guards everything below
     std::condition_variable_any changed;

@@ -544,7 +544,7 @@ TEST_CASE("a catalog of the version before is brought up to date, by who reads a
         session << "ALTER TABLE folders DROP COLUMN unexplained", now;
         for (const char* const later :
              {"DROP TABLE segments", "DROP TABLE tiles", "DROP TABLE heads",
-              "ALTER TABLE versions DROP COLUMN segment",
+              "DROP INDEX versions_by_segment", "ALTER TABLE versions DROP COLUMN segment",
               "ALTER TABLE versions DROP COLUMN leaf"}) {
             session << later, now;
         }

@@ -341,6 +341,22 @@ class SearchTest(ArchiverTest):
         self.assert_found(archive, "zanzibarword")
         self.assert_found(archive, "quixoticword", "second")
 
+    def test_the_words_of_a_forgotten_item_are_out_of_the_file(self):
+        self.put("kept", raw("x", "quixoticword mutualword"))
+        self.put("gone", raw("x", "zanzibarword mutualword"))
+        archive = self.synced()
+        ref = self.lines(archive, "zanzibarword")[0][0]["ref"]
+        archive.run("forget", ref, "--reason", "test")
+        files = glob.glob(str(archive.folder / "catalog" / "search.db") + "*")
+        content = b"".join(pathlib.Path(f).read_bytes() for f in files)
+        self.assertNotIn(b"zanzibarwor", content)
+        self.assertIn(b"quixoticwor", content)
+        self.assert_found(archive, "mutualword", "kept")
+        self.assert_found(archive, "zanz*")
+        self.put("again", raw("x", "zanzibarword"))
+        archive.run("sync")
+        self.assert_found(archive, "zanz*", "again")
+
     def test_the_index_catches_up_after_kills(self):
         for number in range(600):
             self.put(f"m{number}", raw(f"number {number}", f"common word{number} " + "filler " * 2000))
