@@ -72,6 +72,8 @@ void register_plugin(Verb& program) {
     Verb plugin = program.verb("plugin", "The plugins of this program.");
     plugin.verb("list", "Lists what is loaded, and what was refused and why.")
         .without_profile(list);
+    register_plugin_verify(plugin);
+    register_plugin_new(plugin);
 }
 
 }  // namespace openarchiver::cli

@@ -137,6 +137,12 @@ public:
         profile_.folder = folder_of(file);
     }
 
+    PluginConfig plugin_config(const json::object& owner) {
+        PluginConfig config;
+        configuration(owner, "/config", config);
+        return config;
+    }
+
     Profile convert(const json::object& document, bool with_config) {
         with_config_ = with_config;
         archive(document.at("archive").get_object());
@@ -400,6 +406,30 @@ ProfileResult load_profile(const fs::path& file, const plugin::PluginHost* plugi
                           .convert(document->get_object(), plugins != nullptr);
     if (!has_errors(problems)) {
         result.profile = std::move(profile);
+    }
+    return result;
+}
+
+PluginConfigResult read_plugin_config(const fs::path& file, const plugin::LoadedPlugin& loaded,
+                                      std::string_view schema) {
+    PluginConfigResult result;
+    std::vector<Problem>& problems = result.problems;
+    const auto text = read_text(file, problems);
+    const auto config = text ? parse_json(*text, problems) : std::nullopt;
+    if (!config) {
+        return result;
+    }
+    const json::object owner{{"config", *config}};
+    json::object wanted = owner_schema(loaded, schema);
+    wanted["type"] = "object";
+    Findings findings = check_document(wanted, owner, nullptr);
+    std::ranges::move(findings.problems, std::back_inserter(problems));
+    if (!has_errors(problems)) {
+        std::ranges::move(arbitrate(wanted, owner), std::back_inserter(problems));
+    }
+    if (!has_errors(problems)) {
+        result.config =
+            Conversion(file, std::move(findings.secrets), problems).plugin_config(owner);
     }
     return result;
 }

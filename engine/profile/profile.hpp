@@ -141,6 +141,19 @@ struct ProfileResult {
 [[nodiscard]] ProfileResult load_profile(const std::filesystem::path& file,
                                          const plugin::PluginHost* plugins);
 
+struct PluginConfigResult {
+    /// Absent exactly when there is a problem of severity `error`.
+    std::optional<PluginConfig> config;
+    /// Pointers begin with "/config".
+    std::vector<Problem> problems;
+};
+
+/// Reads a plugin's configuration from a file of its own, as it would stand in a profile of that
+/// folder. `schema` is the plugin's, and `loaded` is for messages.
+[[nodiscard]] PluginConfigResult read_plugin_config(const std::filesystem::path& file,
+                                                    const plugin::LoadedPlugin& loaded,
+                                                    std::string_view schema);
+
 /// `plugins.path` of a profile that is not validated yet, because its plugins must be loaded first.
 /// Empty where the file can't be read as JSON; load_profile() reports that.
 [[nodiscard]] std::vector<std::filesystem::path> read_plugin_path(

@@ -150,10 +150,10 @@ bool passes(const std::string& words) {
             return std::make_unique<Store>(objects);
         }});
     std::erase_if(checks, [&](const testkit::ConformanceCheck& check) {
-        return check.name.find(words) == std::string::npos;
+        return check.promise.name.find(words) == std::string::npos;
     });
     REQUIRE(checks.size() == 1);
-    return checks.front().run().passed;
+    return checks.front().run().passed();
 }
 
 }  // namespace

@@ -168,15 +168,34 @@ void secrecy(const ProviderFixture& fixture, Findings& findings) {
 }  // namespace
 
 void add_content_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks) {
-    checks.push_back(check(fixture, "an item's bytes are the same at each reading", same_bytes));
     checks.push_back(
-        check(fixture, "a reconstruction is the same at each reading", reconstructions));
-    checks.push_back({.name = "unknown ids are not found",
+        check(fixture,
+              {"an item's bytes are the same at each reading",
+               "provider.hpp, ProviderSession::open_content(); bytes.hpp, ByteReader::read()",
+               "hand over the bytes as the service has them; fill any buffer, however small, and "
+               "return 0 at the end only"},
+              same_bytes));
+    checks.push_back(
+        check(fixture,
+              {"a reconstruction is the same at each reading",
+               "provider.hpp, ProviderSession::reconstruct_content()",
+               "put nothing into it that differs between two calls: no time, no random boundary"},
+              reconstructions));
+    checks.push_back({.promise = {"unknown ids are not found",
+                                  "provider.hpp, open_content(), sync_folder() and list_folders()",
+                                  "answer Errc::not_found where the service says that there is no "
+                                  "such thing, and for nothing else"},
                       .body = [fixture](Findings& findings) { unknown_ids(fixture, findings); }});
-    checks.push_back(check(fixture, "items can be read while a sync is blocked in its sink",
+    checks.push_back(check(fixture,
+                           {"items can be read while a sync is blocked in its sink",
+                            "provider.hpp, \"A sink call may block\"",
+                            "call the sink holding no lock, no permit and no open response"},
                            read_while_blocked));
-    checks.push_back({.name = "no secret appears in the log or in an error",
-                      .body = [fixture](Findings& findings) { secrecy(fixture, findings); }});
+    checks.push_back(
+        {.promise = {"no secret appears in the log or in an error",
+                     "host.hpp, LogField; error.hpp, Error::message",
+                     "log ids, codes and counts; never the text of a request with its credentials"},
+         .body = [fixture](Findings& findings) { secrecy(fixture, findings); }});
 }
 
 }  // namespace openarchiver::testkit::provider

@@ -133,12 +133,15 @@ sdk::Status Replica::sync(sdk::ProviderSession& session) {
         FolderState& folder = next[place];
         folder = folders_[place];
         ItemCollector sink;
-        sink.items = folder.items;
+        if (folder.cursor) {
+            sink.items = folder.items;
+        }
         sdk::Status status =
             session.sync_folder(place.account_id, place.folder_id, folder.cursor, sink, {});
         ItemCollector anew;
         const bool expired = failed_with(status, sdk::Errc::cursor_expired);
         if (expired) {
+            ++expired_;
             status = session.sync_folder(place.account_id, place.folder_id, std::nullopt, anew, {});
         }
         OPENARCHIVER_CHECK(status);

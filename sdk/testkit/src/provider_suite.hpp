@@ -14,7 +14,7 @@ namespace openarchiver::testkit::provider {
 using Body = std::function<void(sdk::ProviderSession&, Findings&)>;
 
 /// A check on a session that is opened for it.
-ConformanceCheck check(const ProviderFixture& fixture, std::string name, Body body);
+ConformanceCheck check(const ProviderFixture& fixture, Promise promise, Body body);
 
 class AccountCollector final : public sdk::AccountSink {
 public:
@@ -95,6 +95,10 @@ public:
 
     /// Item ids and tags by folder.
     [[nodiscard]] std::map<FolderPlace, ItemMap> items() const;
+
+    /// How many cursors had expired.
+    [[nodiscard]] std::size_t expired() const { return expired_; }
+
     /// Item ids and tags by account and id, wherever they are.
     [[nodiscard]] std::map<std::pair<std::string, std::string>, std::string> items_anywhere() const;
 
@@ -105,6 +109,7 @@ private:
     };
 
     std::map<FolderPlace, FolderState> folders_;
+    std::size_t expired_ = 0;
 };
 
 void add_discovery_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks);

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <thread>
 
 #include "provider_suite.hpp"
 
@@ -14,6 +15,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto kPatience = 2s;
+constexpr std::size_t kInFlight = 64;
 
 void expect_cancelled(Findings& findings, const auto& result, Clock::duration taken,
                       const std::string& what) {
@@ -111,6 +113,11 @@ public:
         returned_ = true;
     }
 
+    [[nodiscard]] std::size_t calls() {
+        const std::lock_guard lock(mutex_);
+        return calls_;
+    }
+
     [[nodiscard]] std::size_t late_calls() {
         const std::lock_guard lock(mutex_);
         return late_calls_;
@@ -151,6 +158,9 @@ void stopped_while_blocked(const ProviderFixture& fixture, Findings& findings) {
                                            std::nullopt, sink, stop.get_token());
         });
         findings.expect(sink.wait_until_entered(), "sync_folder() reports its first item");
+        std::this_thread::sleep_for(100ms);  // time in which others would come
+        findings.expect(sink.calls() <= kInFlight, "at most 64 calls are in a sink that blocks",
+                        std::to_string(sink.calls()));
         const auto start = Clock::now();
         stop.request_stop();
         const sdk::Status status = call.get();
@@ -165,11 +175,24 @@ void stopped_while_blocked(const ProviderFixture& fixture, Findings& findings) {
 }  // namespace
 
 void add_stop_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks) {
-    checks.push_back(check(fixture, "a call whose sink answers stop ends at once", flow_stop));
+    checks.push_back(check(
+        fixture,
+        {"a call whose sink answers stop ends at once", "provider.hpp, \"A sink call may block\"",
+         "look at the answer of every call to a sink; on Flow::stop return Errc::cancelled and do "
+         "not call it again"},
+        flow_stop));
     checks.push_back(
-        check(fixture, "a token that is triggered before a call cancels it", stopped_before));
+        check(fixture,
+              {"a token that is triggered before a call cancels it",
+               "provider.hpp, \"Every call returns soon after its stop token is triggered\"",
+               "ask the stop token first, before the first request"},
+              stopped_before));
     checks.push_back(
-        {.name = "a sync that is blocked in its sink notices its stop token",
+        {.promise = {"a sync that is blocked in its sink notices its stop token",
+                     "provider.hpp, \"Every call returns soon after its stop token is triggered\", "
+                     "\"no thread of a plugin outlives its session\"",
+                     "ask the stop token after each call to the sink; join your own threads before "
+                     "the call returns; bound what is on its way to the sink"},
          .body = [fixture](Findings& findings) { stopped_while_blocked(fixture, findings); }});
 }
 
