@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <mutex>
 #include <openarchiver/testkit/provider_checks.hpp>
 #include <optional>
 #include <set>
@@ -63,6 +64,8 @@ public:
 private:
     sdk::Flow count_event();
     sdk::Flow answer(bool stop);
+
+    std::mutex mutex_;  // a provider may call from threads of its own; read when they are done
 };
 
 /// A folder of an account that is to be archived.

@@ -1,4 +1,5 @@
 // Flow::stop and stop tokens.
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <future>
@@ -172,6 +173,49 @@ void stopped_while_blocked(const ProviderFixture& fixture, Findings& findings) {
                     std::to_string(sink.late_calls()) + " calls");
 }
 
+/// Counts what comes after the call that it was given to.
+class LateSink final : public sdk::ItemSink {
+public:
+    sdk::Flow item(const sdk::Item&) override { return count(); }
+
+    sdk::Flow item_left(std::string_view) override { return count(); }
+
+    sdk::Flow item_failed(std::string_view, const sdk::Error&) override { return count(); }
+
+    sdk::Flow checkpoint(const sdk::Cursor&) override { return count(); }
+
+    std::atomic<bool> returned = false;
+    std::atomic<std::size_t> late = 0;
+
+private:
+    sdk::Flow count() {
+        late += returned ? 1U : 0U;
+        return sdk::Flow::proceed;
+    }
+};
+
+void nothing_after_return(const ProviderFixture& fixture, Findings& findings) {
+    LateSink sink;  // outlives the session and its threads
+    {
+        const auto session = fixture.open();
+        if (!findings.expect(session.has_value(), "the session opens", outcome_of(session))) {
+            return;
+        }
+        const auto places = archived_folders(**session);
+        if (!findings.expect(places && !places->empty(), "the fixture's source has a folder",
+                             outcome_of(places))) {
+            return;
+        }
+        const sdk::Status status = (*session)->sync_folder(
+            places->front().account_id, places->front().folder_id, std::nullopt, sink, {});
+        sink.returned = true;
+        findings.expect(status.has_value(), "sync_folder() succeeds", outcome_of(status));
+        std::this_thread::sleep_for(500ms);  // time in which something could come
+    }
+    findings.expect(sink.late == 0, "the sink is not called after sync_folder() returned",
+                    std::to_string(sink.late) + " calls");
+}
+
 }  // namespace
 
 void add_stop_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks) {
@@ -187,6 +231,11 @@ void add_stop_checks(const ProviderFixture& fixture, std::vector<ConformanceChec
                "provider.hpp, \"Every call returns soon after its stop token is triggered\"",
                "ask the stop token first, before the first request"},
               stopped_before));
+    checks.push_back(
+        {.promise = {"nothing is reported after a call has returned",
+                     "provider.hpp, ItemSink and \"no thread of a plugin outlives its session\"",
+                     "wait for your own threads before the call returns"},
+         .body = [fixture](Findings& findings) { nothing_after_return(fixture, findings); }});
     checks.push_back(
         {.promise = {"a sync that is blocked in its sink notices its stop token",
                      "provider.hpp, \"Every call returns soon after its stop token is triggered\", "

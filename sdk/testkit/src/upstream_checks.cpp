@@ -84,16 +84,23 @@ void follow(const ProviderFixture& fixture, const UpstreamChange& change, Findin
     findings.expect(status.has_value(), "a sync after the change succeeds", outcome_of(status));
     expect_effect(change.effect, before, replica, findings);
 
-    const auto fresh_session = fixture.open();
-    if (!findings.expect(fresh_session.has_value(), "a second session opens",
-                         outcome_of(fresh_session))) {
-        return;
-    }
+    // A restart lies between, and the cursors are all that is left; or they are not even needed.
+    Replica restarted = before;
     Replica fresh;
-    status = fresh.sync(**fresh_session);
-    findings.expect(status && fresh.items() == replica.items(),
-                    "a sync from the earlier cursors ends with what a full listing reports",
-                    outcome_of(status));
+    for (Replica* const one : {&restarted, &fresh}) {
+        const auto new_session = fixture.open();
+        if (!findings.expect(new_session.has_value(), "another session opens",
+                             outcome_of(new_session))) {
+            return;
+        }
+        status = one->sync(**new_session);
+        findings.expect(status && one->items() == replica.items(),
+                        one == &fresh
+                            ? "a sync from the earlier cursors ends with what a full listing "
+                              "reports"
+                            : "a new session finds the change from the cursors of an earlier one",
+                        outcome_of(status));
+    }
 }
 
 /// What the provider answers while its service does not: it must not look like an empty source.
