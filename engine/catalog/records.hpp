@@ -115,6 +115,7 @@ struct VersionRecord {
     std::string message_id;
     std::string subject;
     std::string from;
+    std::string properties;  ///< JSON (properties.hpp); empty: none
     Fidelity fidelity = Fidelity::exact;
 };
 

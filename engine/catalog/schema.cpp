@@ -137,6 +137,13 @@ constexpr const char* kVersion6[] = {
     "CREATE INDEX packs_to_rewrite ON packs(rewrite_by) WHERE rewrite_by>0",
 };
 
+// What items have beside their bytes, and what is known of those that could not be fetched yet.
+constexpr const char* kVersion7[] = {
+    "ALTER TABLE versions ADD COLUMN properties TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE failures ADD COLUMN title TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE failures ADD COLUMN properties TEXT NOT NULL DEFAULT ''",
+};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
@@ -194,6 +201,9 @@ Status migrate(const std::filesystem::path& file) {
         }
         if (version < 6) {
             step(session, kVersion6, 6);
+        }
+        if (version < 7) {
+            step(session, kVersion7, 7);
         }
         return {};
     });

@@ -67,6 +67,10 @@ json::array path_value(const std::vector<std::string>& path) {
     return names;
 }
 
+json::value properties_value(const std::string& text) {
+    return text.empty() ? json::value(json::object()) : json::parse(text);
+}
+
 std::string document(const Item& item) {
     const auto& newest = item.versions.back();
     json::array folders;
@@ -83,6 +87,7 @@ std::string document(const Item& item) {
              {"received_at", service::time_value(version.received_at)},
              {"archived_at", service::time_value(version.archived_at)},
              {"media_type", version.media_type},
+             {"properties", properties_value(version.properties)},
              {"size", version.size},
              {"sha256", archive::to_hex(version.content)},
              {"fidelity",

@@ -25,6 +25,7 @@ std::optional<LiveService> ask_service(Command& command) {
         service::LiveSource one;
         one.running = truth_of(source, "running");
         one.next_run_at = text_of(source, "next_run_at");
+        one.silent = text_of(source, "silent");
         if (const json::value& error = member(source, "error"); error.is_object()) {
             one.error = sdk::Error{.code = service::errc_of(text_of(error, "code")),
                                    .message = text_of(error, "message")};

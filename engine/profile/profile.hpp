@@ -104,12 +104,21 @@ struct Service {
     std::uint16_t port = 8420;
 };
 
+/// Which plugins are loaded.
+struct PluginSettings {
+    std::vector<std::filesystem::path> path;
+    /// Where given, libraries of these SHA-256 only.
+    std::optional<std::vector<std::string>> sha256;
+
+    bool operator==(const PluginSettings&) const = default;
+};
+
 /// All paths are absolute.
 struct Profile {
     int version = 1;
     Archive archive;
     std::vector<Source> sources;
-    std::vector<std::filesystem::path> plugin_path;
+    PluginSettings plugins;
     Service service;
     std::filesystem::path file;
     std::filesystem::path folder;
@@ -154,10 +163,9 @@ struct PluginConfigResult {
                                                     const plugin::LoadedPlugin& loaded,
                                                     std::string_view schema);
 
-/// `plugins.path` of a profile that is not validated yet, because its plugins must be loaded first.
+/// `plugins` of a profile that is not validated yet, because its plugins must be loaded first.
 /// Empty where the file can't be read as JSON; load_profile() reports that.
-[[nodiscard]] std::vector<std::filesystem::path> read_plugin_path(
-    const std::filesystem::path& file);
+[[nodiscard]] PluginSettings read_plugin_settings(const std::filesystem::path& file);
 
 /// Reads every secret that the profile refers to and reports those that can't be used (errors) or
 /// are probably mistaken (warnings). Pointers are into the profile. No value is in any text.

@@ -1,8 +1,9 @@
 import json
 import pathlib
+import shutil
 import unittest
 
-from workspace import PROGRAM, WorkspaceTest
+from workspace import PLUGINS, PROGRAM, WorkspaceTest
 
 
 class Plugin(WorkspaceTest):
@@ -93,6 +94,51 @@ class Plugin(WorkspaceTest):
         result = self.verify(self.built("mailfiles"), "--fixture", "exit 3")
         self.assertEqual(result.code, 2)
         self.assertIn("fixture", result.document["error"]["message"])
+
+    def test_a_plugin_that_crashes_fails_the_checks_that_call_it(self):
+        self.behave("items 3", "crash")
+        troubled = pathlib.Path(PLUGINS) / "troubled.so"
+        result = self.verify(troubled, *self.configured({"script": str(self.script)}))
+        self.assertEqual(result.code, 1, result.err)
+        checks = {check["name"]: check for check in result.document["checks"]}
+        self.assertEqual(checks["the preflight passes on a source that works"]["outcome"], "passed")
+        crashed = checks["a sync resumes from every checkpoint"]
+        self.assertEqual(crashed["outcome"], "failed")
+        self.assertIn("signal", crashed["findings"][0]["seen"])
+        self.assertIn("--check", crashed["remedy"])
+
+    def hash_of(self, name):
+        plugins = self.run_program("plugin", "list", "--json", with_profile=False).document
+        return {one["id"]: one["sha256"] for one in plugins["plugins"]}[name]
+
+    def test_only_pinned_libraries_are_loaded(self):
+        self.add_mail("one")
+        profile = self.profile_of(self.mailfiles_source())
+        profile["plugins"]["sha256"] = [self.hash_of("filesystem"), self.hash_of("mailfiles")]
+        self.profile.write_text(json.dumps(profile))
+        document = self.run_ok("plugin", "list", "--json").document
+        self.assertEqual({one["id"] for one in document["plugins"]}, {"filesystem", "mailfiles"})
+        self.assertEqual({one["code"] for one in document["refused"]}, {"not_pinned"})
+        self.assertIn("plugins.sha256", document["refused"][0]["reason"])
+        self.sync()
+
+        profile["plugins"]["sha256"][1] = "0" * 64
+        self.profile.write_text(json.dumps(profile))
+        result = self.run_program("sync", "--json")
+        self.assertEqual(result.code, 2)
+        self.assertIn("plugins.sha256", result.out + result.err)
+
+    def test_a_library_below_a_folder_that_others_may_write_is_refused(self):
+        folder = self.folder / "shared" / "plugins"
+        folder.mkdir(parents=True)
+        shutil.copy(pathlib.Path(PLUGINS) / "troubled.so", folder)
+        def refused():
+            document = self.run_program("plugin", "list", "--json", with_profile=False,
+                                        environment={"OPENARCHIVER_PLUGIN_PATH": str(folder)}).document
+            return [one["code"] for one in document["refused"]]
+        self.assertEqual(refused(), [])
+        (self.folder / "shared").chmod(0o777)
+        self.assertEqual(refused(), ["unsafe_permissions"])
 
     def test_new_writes_into_a_new_folder_only(self):
         def new(*arguments):

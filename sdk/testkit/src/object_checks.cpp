@@ -99,6 +99,11 @@ void removal(sdk::ObjectStore& store, Findings& findings) {
     const auto stored = put(store, "removal/object", bytes_of("gone soon"));
     findings.expect(stored.has_value(), "put() succeeds", outcome_of(stored));
     const auto removed = store.remove("removal/object", {});
+    if (!store.capabilities().removal && failed_with(removed, sdk::Errc::permission_denied)) {
+        findings.expect(is_visible(store, "removal/object"),
+                        "an object whose removal is refused stays");
+        return;
+    }
     findings.expect(removed.has_value(), "remove() succeeds", outcome_of(removed));
     findings.expect(!is_visible(store, "removal/object"), "a removed object is gone at once");
     const auto again = put(store, "removal/object", bytes_of("back"), sdk::PutMode::if_absent);
