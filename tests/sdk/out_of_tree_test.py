@@ -104,6 +104,52 @@ class OutOfTree(unittest.TestCase):
             {"provider": "in-house", "config": self.start_fixture(provider / "tests" / "fixture")})
         self.assertEqual(report["items"]["new"], 502)
 
+    def example(self, name):
+        """The example as it was installed, built and passing its suite."""
+        source = self.folder / name
+        shutil.copytree(self.prefix / "share" / "openarchiver" / "examples" / name, source)
+        self.assertIn("100% tests passed", self.make_plugin(source))
+        return source
+
+    def test_a_ticket_system_is_archived_on_a_write_once_appliance(self):
+        tickets = self.example("tickets")
+        self.example("appliance")
+        self.assertEqual(self.loaded()["appliance"]["title"], "Write-once appliance")
+        profile, report = self.archive(
+            {"backend": "appliance", "config": {"root": "archive", "retain_days": 30}},
+            {"provider": "tickets", "config": self.start_fixture(tickets / "tests" / "fixture")})
+        self.assertEqual(report["items"]["new"], 122)
+        self.assertEqual(report["items"]["failed"], 0)
+
+        out = profile.parent / "out"
+        self.run_ok(self.program, "--profile", profile, "export", "--format", "eml", "--output", out)
+        manifest = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+        by_item = {line["item"]: line for line in manifest}
+        ticket = by_item["ticket-10"]
+        self.assertEqual(ticket["media_type"], "application/json")
+        self.assertEqual(ticket["subject"], "Printer 10 is on fire")
+        self.assertEqual(ticket["properties"], {"state": "open", "priority": 0, "open": True})
+        self.assertEqual(sorted(ticket["folders"]), [["support"], ["urgent"]])
+        self.assertEqual(json.loads((out / ticket["path"]).read_text())["title"], ticket["subject"])
+        self.assertTrue(ticket["path"].endswith(".json"))
+        self.assertEqual(by_item["ticket-1"]["properties"]["due"], "2027-01-15T08:00:00.000Z")
+        attachment = by_item["attachment-1"]
+        self.assertTrue(attachment["path"].endswith(".png"))
+        self.assertEqual((out / attachment["path"]).read_bytes(), bytes(range(256)) * 40)
+
+        shown = json.loads(self.run_ok(self.program, "--profile", profile, "show", ticket["ref"],
+                                       "--json"))
+        self.assertEqual(shown["versions"][0]["properties"], ticket["properties"])
+        self.assertEqual(len(shown["folders"]), 2)
+        self.run_ok(self.program, "--profile", profile, "rebuild")  # from the log alone
+        self.assertEqual(shown, json.loads(self.run_ok(self.program, "--profile", profile, "show",
+                                                       ticket["ref"], "--json")))
+
+        # A format of mail leaves them out, and says so.
+        done = self.run_command(self.program, "--profile", profile, "export", "--format", "mbox",
+                                "--output", profile.parent / "mbox", "--json")
+        self.assertEqual(len(json.loads(done.stdout)["exceptions"]), 122, done.stdout)
+
     def test_the_suite_catches_what_an_author_gets_wrong(self):
         source = self.new("hasty", "provider")
         session = source / "src" / "session.cpp"
