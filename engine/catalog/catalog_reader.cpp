@@ -10,6 +10,7 @@
 
 #include "catalog/database.hpp"
 #include "catalog/item_matcher.hpp"
+#include "catalog/properties.hpp"
 #include "catalog/schema.hpp"
 #include "catalog/tree.hpp"
 
@@ -70,7 +71,7 @@ Fidelity fidelity_of(Integer value) {
 constexpr const char* kVersionColumns =
     "SELECT v.item, v.version, i.ref, s.id, a.account, a.id, a.address, i.id, i.left_at, c.digest,"
     " c.size, c.content, v.tag, v.media_type, v.received_at, v.archived_at,"
-    " v.message_id, v.subject, v.sender, v.fidelity, v.segment"
+    " v.message_id, v.subject, v.sender, v.fidelity, v.segment, v.properties"
     " FROM versions v JOIN items i ON i.item=v.item JOIN accounts a ON a.account=i.account"
     " JOIN sources s ON s.source=a.source JOIN contents c ON c.content=v.content";
 
@@ -78,14 +79,16 @@ constexpr const char* kVersionColumns =
 struct VersionRow {
     Integer item = 0, version = 0, account = 0, left_at = 0, size = 0, content = 0, received_at = 0,
             archived_at = 0, fidelity = 0, segment = 0;
-    std::string ref, source, account_id, address, id, tag, media_type, message_id, subject, sender;
+    std::string ref, source, account_id, address, id, tag, media_type, message_id, subject, sender,
+        properties;
     Blob digest;
 
     template <typename Visit>
     void each(Poco::Data::Statement& statement, Visit&& visit) {
         each_row(statement, std::forward<Visit>(visit), item, version, ref, source, account,
                  account_id, address, id, left_at, digest, size, content, tag, media_type,
-                 received_at, archived_at, message_id, subject, sender, fidelity, segment);
+                 received_at, archived_at, message_id, subject, sender, fidelity, segment,
+                 properties);
     }
 
     [[nodiscard]] VersionRecord record() const {
@@ -109,6 +112,7 @@ struct VersionRow {
         r.message_id = message_id;
         r.subject = subject;
         r.from = sender;
+        r.properties = properties;
         r.fidelity = fidelity_of(fidelity);
         r.segment = segment;
         return r;
@@ -1046,6 +1050,7 @@ Result<std::vector<FailureRecord>> CatalogReader::failures(std::string_view sour
         std::vector<FailureRecord> records;
         Poco::Data::Statement statement(state_->session);
         FailureRecord r;
+        std::string properties;
         Integer received = 0, attempts = 0, first = 0, last = 0, next = 0, accepted = 0,
                 archived = 0;
         statement << "SELECT s.id, a.id, a.address, f.item, f.ref, f.folder, d.id, f.tag,"
@@ -1053,7 +1058,8 @@ Result<std::vector<FailureRecord>> CatalogReader::failures(std::string_view sour
                      " f.request_id, f.attempts, f.first_at, f.last_at, f.next_try_at, f.accepted,"
                      " coalesce((SELECT v.fidelity FROM items i JOIN versions v ON v.item=i.item"
                      " WHERE i.account=f.account AND i.id=f.item ORDER BY v.version DESC LIMIT 1),"
-                     " -1) FROM failures f JOIN accounts a ON a.account=f.account JOIN sources s"
+                     " -1), f.title, f.properties FROM failures f JOIN accounts a ON "
+                     "a.account=f.account JOIN sources s"
                      " ON s.source=a.source JOIN folders d ON d.folder=f.folder"
                      " WHERE ?1='' OR s.id=?1 ORDER BY f.failure",
             bind(std::string(source));
@@ -1073,11 +1079,13 @@ Result<std::vector<FailureRecord>> CatalogReader::failures(std::string_view sour
                 if (archived >= 0) {
                     r.archived = fidelity_of(archived);
                 }
+                r.item.properties = properties_from(properties);
                 records.push_back(r);
             },
             r.source, r.account, r.address, r.item.id, r.ref, r.folder_key, r.folder,
             r.item.content_tag, r.item.media_type, received, r.code, r.message, r.service_code,
-            r.request_id, attempts, first, last, next, accepted, archived);
+            r.request_id, attempts, first, last, next, accepted, archived, r.item.title,
+            properties);
         return records;
     });
 }

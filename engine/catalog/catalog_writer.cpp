@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "catalog/database.hpp"
+#include "catalog/properties.hpp"
 #include "catalog/put_in_place.hpp"
 #include "catalog/removal.hpp"
 #include "catalog/schema.hpp"
@@ -210,11 +211,11 @@ struct Statements {
         "SELECT version, tag, content, fidelity FROM versions WHERE item=?"
         " ORDER BY version DESC LIMIT 1"};
     Query<NoRow, Integer, Integer, Integer, std::string, std::string, Integer, Integer, std::string,
-          std::string, std::string, Integer, Integer, Integer>
+          std::string, std::string, Integer, Integer, Integer, std::string>
         put_version{s,
                     "INSERT INTO versions(item, version, content, tag, media_type, received_at,"
-                    " archived_at, message_id, subject, sender, fidelity, segment, leaf)"
-                    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"};
+                    " archived_at, message_id, subject, sender, fidelity, segment, leaf,"
+                    " properties) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"};
     Query<NoRow, std::string, Integer, Integer> retag_version{
         s, "UPDATE versions SET tag=? WHERE item=? AND version=?"};
     Query<NoRow, Integer, Integer> put_placement{
@@ -245,12 +246,15 @@ struct Statements {
         " (SELECT coalesce(max(position), -1) + 1 FROM history WHERE item=?), ?, ?, ?)"};
 
     Query<NoRow, Integer, std::string, std::string, Integer, std::string, std::string, Integer,
-          std::string, std::string, std::string, std::string, Integer, Integer, Integer>
+          std::string, std::string, std::string, std::string, Integer, Integer, Integer,
+          std::string, std::string>
         put_failure{s,
                     "INSERT INTO failures(account, item, ref, folder, tag, media_type, received_at,"
                     " code, message, service_code, request_id, attempts, first_at, last_at,"
-                    " next_try_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,1,?,?,?) ON CONFLICT(account, item)"
+                    " next_try_at, title, properties) VALUES(?,?,?,?,?,?,?,?,?,?,?,1,?,?,?,?,?)"
+                    " ON CONFLICT(account, item)"
                     " DO UPDATE SET folder=excluded.folder, tag=excluded.tag, code=excluded.code,"
+                    " title=excluded.title, properties=excluded.properties,"
                     " message=excluded.message, service_code=excluded.service_code,"
                     " request_id=excluded.request_id, last_at=excluded.last_at"};
     Query<NoRow, Integer, std::string> remove_failure{
@@ -515,7 +519,7 @@ struct CatalogWriter::State {
             sql.put_version(key, last + 1, content, e.content_tag, e.media_type,
                             e.received_at ? millis(*e.received_at) : 0, millis(scope.at),
                             e.message_id, e.subject, e.from, static_cast<Integer>(e.fidelity),
-                            segment, e.leaf);
+                            segment, e.leaf, e.properties);
             record(key, scope.at, HistoryKind::archived, place);
         }
         if (!completes) {  // fetched without a listing, it says nothing of where the item is
@@ -556,12 +560,12 @@ struct CatalogWriter::State {
     }
 
     void apply(const Scope& scope, const ItemFailed& e) {
-        sql.put_failure(scope.account, e.item.id,
-                        item_ref(scope.group.source, scope.group.account, e.item.id),
-                        folder(scope.account, e.folder), e.item.content_tag, e.item.media_type,
-                        e.item.received_at ? millis(*e.item.received_at) : 0, code_of(e.error),
-                        e.error.message, e.error.service_code, e.error.request_id, millis(scope.at),
-                        millis(scope.at), millis(next_try(scope.at, 1)));
+        sql.put_failure(
+            scope.account, e.item.id, item_ref(scope.group.source, scope.group.account, e.item.id),
+            folder(scope.account, e.folder), e.item.content_tag, e.item.media_type,
+            e.item.received_at ? millis(*e.item.received_at) : 0, code_of(e.error), e.error.message,
+            e.error.service_code, e.error.request_id, millis(scope.at), millis(scope.at),
+            millis(next_try(scope.at, 1)), e.item.title, properties_text(e.item.properties));
     }
 
     void apply(const Scope& scope, const FailureSettled& e) {

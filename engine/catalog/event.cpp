@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "archive/random.hpp"
+#include "catalog/properties.hpp"
 #include "evidence/disposal_statement.hpp"
 
 namespace openarchiver::catalog {
@@ -263,6 +264,9 @@ struct Writer {
         put_bytes(out, "message_id", e.message_id);
         put_bytes(out, "subject", e.subject);
         put_bytes(out, "from", e.from);
+        if (!e.properties.empty()) {
+            put_bytes(out, "properties", e.properties);
+        }
         out["fidelity"] = kFidelities[static_cast<std::size_t>(e.fidelity)];
         out["leaf"] = e.leaf;
         out["salt"] = archive::to_hex(e.salt);
@@ -296,6 +300,12 @@ struct Writer {
         put_bytes(out, "media_type", e.item.media_type);
         if (e.item.received_at) {
             out["received_at"] = millis(*e.item.received_at);
+        }
+        if (!e.item.title.empty()) {
+            put_bytes(out, "title", e.item.title);
+        }
+        if (!e.item.properties.empty()) {
+            put_bytes(out, "properties", properties_text(e.item.properties));
         }
         put_bytes(out, "folder", e.folder);
         out["code"] = sdk::to_string(e.error.code);
@@ -509,6 +519,7 @@ Result<ItemArchived> read_item(const Reader& in) {
     e.message_id = in.text("message_id");
     e.subject = in.text("subject");
     e.from = in.text("from");
+    e.properties = in.text("properties");
     e.fidelity = enum_from(in.text("fidelity"), kFidelities, Fidelity::exact);
     e.leaf = static_cast<std::uint32_t>(in.number("leaf"));
     OPENARCHIVER_TRY(e.salt, read_salt(in));
@@ -628,6 +639,8 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
         e.item.content_tag = in.text("tag");
         e.item.media_type = in.text("media_type");
         e.item.received_at = in.time("received_at");
+        e.item.title = in.text("title");
+        e.item.properties = properties_from(in.text("properties"));
         e.folder = in.text("folder");
         e.error.code = errc_from(in.text("code"));
         e.error.message = in.text("message");

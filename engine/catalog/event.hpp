@@ -96,6 +96,7 @@ struct ItemArchived {
     std::string message_id;
     std::string subject;
     std::string from;
+    std::string properties;  ///< JSON (properties.hpp); empty: none
     Fidelity fidelity = Fidelity::exact;
     /// Of its leaf, and where that is in the segment's LeavesAdded.
     evidence::LeafSalt salt{};

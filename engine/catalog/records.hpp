@@ -116,6 +116,7 @@ struct VersionRecord {
     std::string message_id;
     std::string subject;
     std::string from;
+    std::string properties;  ///< JSON (properties.hpp); empty: none
     Fidelity fidelity = Fidelity::exact;
     std::int64_t segment = 0;  ///< of VersionMark
 };

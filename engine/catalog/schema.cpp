@@ -142,6 +142,13 @@ constexpr const char* kVersion6[] = {
 // The order in which versions came into the catalog, for who follows it.
 constexpr const char* kVersion7[] = {kVersionsBySegment};
 
+// What items have beside their bytes, and what is known of those that could not be fetched yet.
+constexpr const char* kVersion8[] = {
+    "ALTER TABLE versions ADD COLUMN properties TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE failures ADD COLUMN title TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE failures ADD COLUMN properties TEXT NOT NULL DEFAULT ''",
+};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
@@ -202,6 +209,9 @@ Status migrate(const std::filesystem::path& file) {
         }
         if (version < 7) {
             step(session, kVersion7, 7);
+        }
+        if (version < 8) {
+            step(session, kVersion8, 8);
         }
         return {};
     });

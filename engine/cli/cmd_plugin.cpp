@@ -20,6 +20,8 @@ json::object document_of(const plugin::PluginHost& plugins) {
                           {"title", one.info.title},
                           {"file", one.file.string()},
                           {"sha256", sha256 ? json::value(*sha256) : json::value()},
+                          {"epoch", one.stamp.abi_epoch},
+                          {"fingerprint", one.stamp.fingerprint},
                           {"sdk_version", one.stamp.sdk_version},
                           {"compiler", one.stamp.compiler}});
     }
@@ -39,10 +41,12 @@ json::object document_of(const plugin::PluginHost& plugins) {
 }
 
 std::string text_of(const plugin::PluginHost& plugins) {
-    Table table({{"ID"}, {"KIND"}, {"VERSION"}, {"TITLE"}, {"FILE"}});
+    Table table({{"ID"}, {"KIND"}, {"VERSION"}, {"STAMP"}, {"SHA-256"}, {"FILE"}});
     for (const plugin::LoadedPlugin& one : plugins.loaded()) {
+        const auto sha256 = plugin::sha256_of_file(one.file);
         table.row({one.info.id, std::string(plugin::to_string(one.kind)), one.info.version,
-                   one.info.title, one.file.string()});
+                   "epoch " + std::to_string(one.stamp.abi_epoch) + ", " + one.stamp.fingerprint,
+                   sha256 ? *sha256 : "?", one.file.string()});
     }
     std::string text = table.empty() ? "No plugins were found.\n" : table.text();
     for (const plugin::RefusedPlugin& one : plugins.refused()) {
@@ -72,6 +76,8 @@ void register_plugin(Verb& program) {
     Verb plugin = program.verb("plugin", "The plugins of this program.");
     plugin.verb("list", "Lists what is loaded, and what was refused and why.")
         .without_profile(list);
+    register_plugin_verify(plugin);
+    register_plugin_new(plugin);
 }
 
 }  // namespace openarchiver::cli

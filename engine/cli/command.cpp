@@ -40,7 +40,11 @@ std::stop_token Command::stop() const {
 const plugin::PluginHost& Command::load_plugins() {
     if (!plugins_) {
         plugins_ = std::make_unique<plugin::PluginHost>(*plugin_log_);
-        plugins_->load_all(plugin::plugin_search_path(profile::read_plugin_path(globals_.profile)));
+        const profile::PluginSettings settings = profile::read_plugin_settings(globals_.profile);
+        if (settings.sha256) {
+            plugins_->allow_only(*settings.sha256);
+        }
+        plugins_->load_all(plugin::plugin_search_path(settings.path));
     }
     return *plugins_;
 }

@@ -15,6 +15,8 @@ void register_forget(Verb& program);
 void register_hold(Verb& program);
 void register_key(Verb& program);
 void register_plugin(Verb& program);
+void register_plugin_new(Verb& plugin);
+void register_plugin_verify(Verb& plugin);
 void register_profile(Verb& program);
 void register_prove(Verb& program);
 void register_rebuild(Verb& program);

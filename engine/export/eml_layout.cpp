@@ -5,6 +5,22 @@ namespace openarchiver::exporter {
 
 namespace {
 
+/// What is opened by what: of other media types nobody would know from the name.
+std::string suffix_of(std::string_view media_type) {
+    constexpr std::pair<std::string_view, std::string_view> kSuffixes[] = {
+        {"message/rfc822", ".eml"},    {"text/plain", ".txt"},      {"text/html", ".html"},
+        {"text/calendar", ".ics"},     {"text/vcard", ".vcf"},      {"text/csv", ".csv"},
+        {"application/json", ".json"}, {"application/pdf", ".pdf"}, {"application/xml", ".xml"},
+        {"image/jpeg", ".jpg"},        {"image/png", ".png"},
+    };
+    for (const auto& [type, suffix] : kSuffixes) {
+        if (media_type.substr(0, media_type.find(';')) == type) {
+            return std::string(suffix);
+        }
+    }
+    return ".bin";
+}
+
 /// SOURCE/ACCOUNT/FOLDER/.../TIME-REF-vVERSION.eml
 class EmlLayout final : public Layout {
 public:
@@ -14,7 +30,7 @@ public:
         std::vector<std::string> names = {place.source, place.account};
         names.insert(names.end(), place.folder.begin(), place.folder.end());
         return escape_path(names, ".eml") + "/" + compact_time(time_of(version)) + "-" +
-               version.ref + "-v" + std::to_string(version.version) + ".eml";
+               version.ref + "-v" + std::to_string(version.version) + suffix_of(version.media_type);
     }
 
     sdk::Result<bool> has(const catalog::VersionRecord& version, const std::string& path) override {
@@ -31,6 +47,15 @@ private:
 };
 
 }  // namespace
+
+std::optional<sdk::Error> unless_mail(const catalog::VersionRecord& version) {
+    if (version.media_type == "message/rfc822") {
+        return std::nullopt;
+    }
+    return sdk::Error{.code = sdk::Errc::unsupported,
+                      .message = "an item of media type " + version.media_type +
+                                 " is no mail; the format eml exports it"};
+}
 
 sdk::Timestamp time_of(const catalog::VersionRecord& version) {
     return version.received_at == sdk::Timestamp{} ? version.archived_at : version.received_at;

@@ -51,6 +51,9 @@ public:
 [[nodiscard]] Layout::Stored store_file(const OutputFolder& output, const std::string& path,
                                         const Layout::Read& read);
 
+/// Formats that hold mail only leave out anything else, which becomes an exception of the export.
+[[nodiscard]] std::optional<sdk::Error> unless_mail(const catalog::VersionRecord& version);
+
 /// When an item was received, or else archived: what file names say.
 [[nodiscard]] sdk::Timestamp time_of(const catalog::VersionRecord& version);
 

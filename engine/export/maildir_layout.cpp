@@ -23,8 +23,11 @@ public:
         return file_holds(output_.folder() / path, version.size, version.content);
     }
 
-    Stored store(const catalog::VersionRecord&, const std::string& path,
+    Stored store(const catalog::VersionRecord& version, const std::string& path,
                  const Read& read) override {
+        if (auto other = unless_mail(version)) {
+            return {.damage = std::move(other)};
+        }
         const auto maildir = std::filesystem::path(path).parent_path().parent_path();
         if (auto made = make_maildir(maildir); !made) {
             return {.failure = made.error()};

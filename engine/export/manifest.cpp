@@ -104,6 +104,8 @@ std::string manifest_line(const catalog::VersionRecord& version,
     line["received_at"] = time_or_null(version.received_at);
     line["archived_at"] = time_or_null(version.archived_at);
     line["left_at"] = time_or_null(version.left_at);
+    line["media_type"] = text(version.media_type);
+    line["properties"] = parsed(version.properties);
     line["size"] = version.size;
     line["sha256"] = archive::to_hex(version.content);
     line["in_mailbox"] = in_mailbox;

@@ -81,6 +81,9 @@ public:
 
     Stored store(const catalog::VersionRecord& version, const std::string& path,
                  const Read& read) override {
+        if (auto other = unless_mail(version)) {
+            return {.damage = std::move(other)};
+        }
         if (auto done = start(path); !done) {
             return {.failure = done.error()};
         }

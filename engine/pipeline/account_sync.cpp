@@ -8,6 +8,7 @@
 #include <iterator>
 #include <random>
 
+#include "catalog/properties.hpp"
 #include "pipeline/message_headers.hpp"
 #include "pipeline/reconcile_schedule.hpp"
 
@@ -827,6 +828,8 @@ Status AccountSync::put_content(const Task& task, Fetched content, catalog::Fide
             return spool_failed(head.error());
         }
         headers = read_headers(*head);
+    } else {
+        headers.subject = task.item.title;
     }
     catalog::ItemArchived event;
     event.item = task.item.id;
@@ -840,6 +843,7 @@ Status AccountSync::put_content(const Task& task, Fetched content, catalog::Fide
     event.message_id = std::move(headers.message_id);
     event.subject = std::move(headers.subject);
     event.from = std::move(headers.from);
+    event.properties = catalog::properties_text(task.item.properties);
     event.fidelity = fidelity;
     auto split = archive::split_content(std::move(*content.bytes), run_.spool_folder);
     if (!split) {

@@ -36,6 +36,9 @@ Result<CollectedPacks> collect_packs(access::ArchiveWriter& archive, sdk::Timest
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));
     auto& store = archive.archive().store();
     CollectedPacks collected;
+    if (!store.capabilities().removal) {
+        return collected;  // what nobody needs stays: it means nothing
+    }
     std::string after;
     while (true) {
         Page page;

@@ -50,6 +50,12 @@ public:
     void update(Change&& change) {
         const std::lock_guard lock(mutex_);
         change(counts_);
+        last_change_ = std::chrono::steady_clock::now();
+    }
+
+    [[nodiscard]] std::chrono::steady_clock::time_point last_change() const {
+        const std::lock_guard lock(mutex_);
+        return last_change_;
     }
 
     [[nodiscard]] SyncCounts snapshot() const {
@@ -61,8 +67,9 @@ public:
 
 private:
     Forecast forecast_;
-    mutable std::mutex mutex_;  // guards counts_
+    mutable std::mutex mutex_;  // guards the two below
     SyncCounts counts_;
+    std::chrono::steady_clock::time_point last_change_ = std::chrono::steady_clock::now();
 };
 
 /// Source status as people see it (docs/cli.md).

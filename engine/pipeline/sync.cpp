@@ -662,7 +662,8 @@ std::optional<sdk::Timestamp> reported_expiry(const std::string& run_report) {
 
 sdk::Result<std::unique_ptr<OpenSource>> open_source(const access::Context& context,
                                                      const profile::Source& source,
-                                                     plugin::SecretVault* vault) {
+                                                     plugin::SecretVault* vault,
+                                                     sdk::Waker* waker) {
     OPENARCHIVER_TRY(auto* const provider, context.plugins.provider(source.provider));
     auto open = std::make_unique<OpenSource>();
     open->profile = source;
@@ -671,6 +672,7 @@ sdk::Result<std::unique_ptr<OpenSource>> open_source(const access::Context& cont
     options.secrets = source.secrets;
     options.vault = vault;
     options.clock = &context.clock;
+    options.waker = waker;
     options.state_folder = context.profile.archive.catalog_path / "state" / source.id;
     options.profile_folder = context.profile.folder;
     OPENARCHIVER_TRY(open->services, plugin::PluginServices::open(context.log, std::move(options)));

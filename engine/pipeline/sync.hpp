@@ -25,7 +25,8 @@ struct OpenSource {
 /// Opens a source's session; no network. invalid_config: names the source and what to do.
 sdk::Result<std::unique_ptr<OpenSource>> open_source(const access::Context& context,
                                                      const profile::Source& source,
-                                                     plugin::SecretVault* vault);
+                                                     plugin::SecretVault* vault,
+                                                     sdk::Waker* waker = nullptr);
 
 struct SyncOptions {
     /// Ids or addresses; empty: all accounts.

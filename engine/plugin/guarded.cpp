@@ -13,6 +13,12 @@ constexpr std::size_t kMaxIdBytes = 2048;
 constexpr std::size_t kMaxCursorBytes = 65536;
 constexpr std::size_t kMaxTextBytes = 300;
 constexpr std::size_t kMaxRemarkBytes = 1000;
+constexpr std::size_t kMaxNameBytes = 4096;
+constexpr std::size_t kMaxTitle = 1024;
+constexpr std::size_t kMaxMediaType = 256;
+constexpr std::size_t kMaxProperties = 64;
+constexpr std::size_t kMaxPropertyName = 64;
+constexpr std::size_t kMaxPropertyText = 4096;
 
 /// The engine's side of one call: runs what the plugin calls back, lets no exception of the engine
 /// into the plugin, and remembers what the plugin must not gloss over.
@@ -128,6 +134,10 @@ public:
         if (!good_id(account.id)) {
             return callback_.broken("an account id that is empty or longer than 2 KiB");
         }
+        if (account.address.size() > kMaxNameBytes || account.display_name.size() > kMaxNameBytes ||
+            account.reason.size() > kMaxNameBytes) {
+            return callback_.broken("an account's address, name or reason of more than 4 KiB");
+        }
         return callback_.flow([&] { return inner_.account(account); });
     }
 
@@ -144,6 +154,10 @@ public:
         if (!good_id(folder.id) || folder.parent_id.size() > kMaxIdBytes) {
             return callback_.broken("a folder id that is empty or longer than 2 KiB");
         }
+        if (folder.display_name.size() > kMaxNameBytes ||
+            folder.well_known_name.size() > kMaxNameBytes) {
+            return callback_.broken("a folder's name of more than 4 KiB");
+        }
         return callback_.flow([&] { return inner_.folder(folder); });
     }
 
@@ -156,11 +170,42 @@ private:
     Callback& callback_;
 };
 
+bool good_property(const sdk::Property& property) {
+    const std::string& name = property.name;
+    const auto* const text = std::get_if<std::string>(&property.value);
+    return !name.empty() && name.size() <= kMaxPropertyName && name.front() >= 'a' &&
+           name.front() <= 'z' &&
+           std::ranges::all_of(name,
+                               [](char c) {
+                                   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                                          c == '_';
+                               }) &&
+           (text == nullptr || text->size() <= kMaxPropertyText);
+}
+
+/// What of an item is beyond the SDK's bounds; empty: nothing.
+std::string_view too_much(const sdk::Item& item) {
+    if (item.content_tag.size() > kMaxIdBytes || item.media_type.size() > kMaxMediaType) {
+        return "a content tag of more than 2 KiB, or a media type of more than 256 bytes";
+    }
+    if (item.title.size() > kMaxTitle) {
+        return "an item's title of more than 1 KiB";
+    }
+    if (item.properties.size() > kMaxProperties ||
+        !std::ranges::all_of(item.properties, good_property)) {
+        return "more than 64 properties of an item, or one with a wrong name or too long a text";
+    }
+    return {};
+}
+
 class Items final : public sdk::ItemSink {
 public:
     Items(sdk::ItemSink& inner, Callback& callback) : inner_(inner), callback_(callback) {}
 
     sdk::Flow item(const sdk::Item& item) override {
+        if (const std::string_view what = too_much(item); !what.empty()) {
+            return callback_.broken(what);
+        }
         return with_id(item.id, [&] { return inner_.item(item); });
     }
 
@@ -461,6 +506,11 @@ sdk::Result<std::unique_ptr<sdk::ByteReader>> GuardedProviderSession::reconstruc
 
 sdk::Status GuardedProviderSession::probe(const std::string& account_id, std::stop_token stop) {
     return guarded(guard_, "probe", [&] { return inner_->probe(account_id, std::move(stop)); });
+}
+
+sdk::Result<sdk::WebhookAnswer> GuardedProviderSession::webhook(const sdk::WebhookRequest& request,
+                                                                std::stop_token stop) {
+    return guarded(guard_, "webhook", [&] { return inner_->webhook(request, std::move(stop)); });
 }
 
 sdk::Result<sdk::Estimate> GuardedProviderSession::estimate(std::stop_token stop) {

@@ -73,6 +73,8 @@ public:
         const std::string& account_id, const std::string& item_id, const sdk::Error& why,
         std::stop_token stop) override;
     sdk::Status probe(const std::string& account_id, std::stop_token stop) override;
+    sdk::Result<sdk::WebhookAnswer> webhook(const sdk::WebhookRequest& request,
+                                            std::stop_token stop) override;
     sdk::Result<sdk::Estimate> estimate(std::stop_token stop) override;
 
 private:

@@ -101,6 +101,12 @@ void CounterMetrics::add(std::string_view counter, std::uint64_t amount) {
         found = counters_.try_emplace(std::string(name), 0).first;
     }
     found->second += amount;
+    last_added_ = std::chrono::steady_clock::now();
+}
+
+std::chrono::steady_clock::time_point CounterMetrics::last_added() const {
+    const std::lock_guard lock(mutex_);
+    return last_added_;
 }
 
 CounterMetrics::Counters CounterMetrics::snapshot() const {
@@ -128,11 +134,12 @@ PluginServices::PluginServices(const std::shared_ptr<spdlog::logger>& log, Optio
     : logger_(log, options.owner),
       secrets_(options.owner, std::move(options.secrets), options.vault),
       clock_(options.clock != nullptr ? options.clock : &system_clock_),
+      waker_(options.waker != nullptr ? options.waker : &deaf_waker_),
       state_folder_(std::move(options.state_folder)),
       profile_folder_(std::move(options.profile_folder)) {}
 
 sdk::HostServices PluginServices::host() {
-    return {logger_, secrets_, *clock_, metrics_, state_folder_, profile_folder_};
+    return {logger_, secrets_, *clock_, metrics_, *waker_, state_folder_, profile_folder_};
 }
 
 }  // namespace openarchiver::plugin

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -46,10 +47,19 @@ public:
 
     void add(std::string_view counter, std::uint64_t amount) override;
     [[nodiscard]] Counters snapshot() const;
+    /// When something was counted last.
+    [[nodiscard]] std::chrono::steady_clock::time_point last_added() const;
 
 private:
-    mutable std::mutex mutex_;  // guards counters_
+    mutable std::mutex mutex_;  // guards both
     Counters counters_;
+    std::chrono::steady_clock::time_point last_added_ = std::chrono::steady_clock::now();
+};
+
+/// For sources that nobody waits for.
+class DeafWaker final : public sdk::Waker {
+public:
+    void changed(std::string_view) override {}
 };
 
 /// The services of one source (or of the storage backend), owned together.
@@ -63,6 +73,8 @@ public:
         SecretVault* vault = nullptr;
         /// Must outlive the services; null: the system's.
         sdk::Clock* clock = nullptr;
+        /// Must outlive the services; null: news are left for the next run.
+        sdk::Waker* waker = nullptr;
         std::filesystem::path state_folder;
         std::filesystem::path profile_folder;
     };
@@ -83,7 +95,9 @@ private:
     ConfiguredSecrets secrets_;
     SystemClock system_clock_;
     CounterMetrics metrics_;
+    DeafWaker deaf_waker_;
     sdk::Clock* clock_;
+    sdk::Waker* waker_;
     std::filesystem::path state_folder_;
     std::filesystem::path profile_folder_;
 };

@@ -1,5 +1,6 @@
 #include "plugin/library.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BOOST_DLL_USE_STD_FS
@@ -13,6 +14,7 @@
 #include <system_error>
 #include <vector>
 
+#include "plugin/digest.hpp"
 #include "plugin/elf_check.hpp"
 
 namespace openarchiver::plugin {
@@ -21,7 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kStampSymbol = "openarchiver_abi_stamp";
 constexpr const char* kFactorySymbol = "openarchiver_create_plugin";
 
 /// Libraries are never unloaded, on purpose: threads, type information, static objects and texts of
@@ -74,6 +75,44 @@ RefusedPlugin refuse(const fs::path& file, Refusal code, const std::string& what
     return {file, code, "plugin " + file.string() + " refused: " + what};
 }
 
+/// Who, beside root and the engine's user, may write a file or folder; empty: nobody. Below a
+/// `shared` folder with the sticky bit, as /tmp, everybody may write what is theirs only.
+std::string others_who_write(const fs::path& path, bool shared = false) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) {
+        return "nobody knows who";
+    }
+    if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
+        return "the user " + std::to_string(status.st_uid);
+    }
+    if (shared && (status.st_mode & S_ISVTX) != 0) {
+        return {};
+    }
+    if ((status.st_mode & S_IWOTH) != 0) {
+        return "anybody";
+    }
+    // A user's own group is no others: Debian gives each user one.
+    const bool own_group = status.st_gid == 0 || status.st_gid == ::getegid();
+    return (status.st_mode & S_IWGRP) != 0 && !own_group
+               ? "the group " + std::to_string(status.st_gid)
+               : std::string();
+}
+
+std::optional<RefusedPlugin> check_hash(const fs::path& file,
+                                        const std::vector<std::string>& allowed) {
+    const auto hash = sha256_of_file(file);
+    if (!hash) {
+        return refuse(file, Refusal::unreadable, hash.error().message);
+    }
+    if (std::ranges::find(allowed, *hash) != allowed.end()) {
+        return std::nullopt;
+    }
+    return refuse(file, Refusal::not_pinned,
+                  "its SHA-256 " + *hash +
+                      " is not in plugins.sha256 of the profile; if the file is the one that it "
+                      "should be, add the hash");
+}
+
 std::optional<RefusedPlugin> check_permissions(const fs::path& file) {
     std::error_code error;
     const fs::file_status status = fs::status(file, error);
@@ -83,20 +122,23 @@ std::optional<RefusedPlugin> check_permissions(const fs::path& file) {
                           ? "it can't be read: " + error.message() + "; check path and permissions"
                           : std::string("it is not a file; give the path of a plugin library"));
     }
-    const auto open_to_all = [&error](const fs::path& path) {
-        return (fs::status(path, error).permissions() & fs::perms::others_write) != fs::perms::none;
-    };
-    if (open_to_all(file)) {
+    if (const std::string who = others_who_write(file); !who.empty()) {
         return refuse(file, Refusal::unsafe_permissions,
-                      "anybody may write the file, so anybody could run code in the engine; "
-                      "chmod o-w " +
-                          file.string());
+                      who + " may write the file, and so run code in the engine; chmod o-w " +
+                          file.string() + ", or chown it to root or the engine's user");
     }
-    if (open_to_all(file.parent_path())) {
-        return refuse(file, Refusal::unsafe_permissions,
-                      "anybody may write its folder, so anybody could run code in the engine; "
-                      "chmod o-w " +
-                          file.parent_path().string() + " or move the plugin");
+    for (fs::path folder = file.parent_path();; folder = folder.parent_path()) {
+        const bool own = folder == file.parent_path();
+        if (const std::string who = others_who_write(folder, !own); !who.empty()) {
+            return refuse(file, Refusal::unsafe_permissions,
+                          who + " may write " +
+                              (own ? std::string("its folder") : "the folder " + folder.string()) +
+                              ", and so run code in the engine; chmod o-w " + folder.string() +
+                              " or move the plugin");
+        }
+        if (folder == folder.parent_path()) {
+            break;
+        }
     }
     return std::nullopt;
 }
@@ -141,9 +183,18 @@ std::optional<RefusedPlugin> check_stamp(const fs::path& file, const sdk::AbiSta
     return std::nullopt;
 }
 
+RefusedPlugin without_stamp(const fs::path& file) {
+    return refuse(file, Refusal::no_stamp,
+                  std::string("it has no symbol ") + kStampName +
+                      ", so it is not a plugin (engine: " + describe(sdk::make_abi_stamp()) +
+                      "); a plugin exports it with OPENARCHIVER_PLUGIN(...); other libraries do "
+                      "not belong into a plugin folder");
+}
+
 }  // namespace
 
-std::variant<OpenedLibrary, RefusedPlugin> open_library(const fs::path& file) {
+std::variant<OpenedLibrary, RefusedPlugin> open_library(const fs::path& file,
+                                                        const std::vector<std::string>* allowed) {
     if (auto refused = check_permissions(file)) {
         return std::move(*refused);
     }
@@ -151,8 +202,21 @@ std::variant<OpenedLibrary, RefusedPlugin> open_library(const fs::path& file) {
     if (!identity || ::access(file.c_str(), R_OK) != 0) {
         return refuse(file, Refusal::unreadable, "it can't be read; check its permissions");
     }
+    if (allowed != nullptr) {
+        if (auto refused = check_hash(file, *allowed)) {
+            return std::move(*refused);
+        }
+    }
     if (const auto complete = check_complete(file); !complete) {
         return refuse(file, Refusal::not_a_library, complete.error().message);
+    }
+    // What is no library of this machine is left to the loader, which says best what is wrong.
+    if (const auto stamp = read_stamp(file); stamp && *stamp) {
+        if (auto refused = check_stamp(file, **stamp)) {
+            return std::move(*refused);
+        }
+    } else if (stamp) {
+        return without_stamp(file);
     }
 
     boost::dll::shared_library* library = nullptr;
@@ -167,18 +231,14 @@ std::variant<OpenedLibrary, RefusedPlugin> open_library(const fs::path& file) {
                           "; check that the file is complete, is for this machine, and that the "
                           "libraries it needs are installed");
     }
-    if (!library->has(kStampSymbol)) {
-        return refuse(file, Refusal::no_stamp,
-                      std::string("it has no symbol ") + kStampSymbol +
-                          ", so it is not a plugin (engine: " + describe(sdk::make_abi_stamp()) +
-                          "); a plugin exports it with OPENARCHIVER_PLUGIN(...); other libraries "
-                          "do not belong into a plugin folder");
+    if (!library->has(kStampName)) {
+        return without_stamp(file);
     }
 
     OpenedLibrary opened;
     opened.identity = *identity;
     try {
-        const auto& stamp = library->get<const sdk::AbiStamp>(kStampSymbol);
+        const auto& stamp = library->get<const sdk::AbiStamp>(kStampName);
         if (auto refused = check_stamp(file, stamp)) {
             return std::move(*refused);
         }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "plugin/plugin_host.hpp"
 
@@ -15,8 +16,9 @@ struct OpenedLibrary {
     FileIdentity identity;
 };
 
-/// Checks permissions and stamp before anything of the library is called. `file` is canonical.
+/// Checks permissions, hash and stamp before the system's loader sees the library, which runs code
+/// of it. `file` is canonical; `allowed` are the SHA-256 that may be loaded, null: any.
 [[nodiscard]] std::variant<OpenedLibrary, RefusedPlugin> open_library(
-    const std::filesystem::path& file);
+    const std::filesystem::path& file, const std::vector<std::string>* allowed = nullptr);
 
 }  // namespace openarchiver::plugin

@@ -51,6 +51,8 @@ std::string_view to_string(Refusal code) noexcept {
             return "unreadable";
         case Refusal::unsafe_permissions:
             return "unsafe_permissions";
+        case Refusal::not_pinned:
+            return "not_pinned";
         case Refusal::not_a_library:
             return "not_a_library";
         case Refusal::no_stamp:
@@ -104,6 +106,7 @@ struct PluginHost::Impl {
     std::vector<LoadedPlugin> loaded;
     std::vector<RefusedPlugin> refused;
     std::vector<fs::path> searched;
+    std::optional<std::vector<std::string>> allowed;
     std::map<std::string, std::unique_ptr<sdk::Provider>, std::less<>> providers;
     std::map<std::string, std::unique_ptr<sdk::StorageBackend>, std::less<>> backends;
 
@@ -113,7 +116,7 @@ struct PluginHost::Impl {
 };
 
 std::optional<RefusedPlugin> PluginHost::Impl::load(const fs::path& file) {
-    auto result = open_library(file);
+    auto result = open_library(file, allowed ? &*allowed : nullptr);
     if (auto* refusal = std::get_if<RefusedPlugin>(&result)) {
         return std::move(*refusal);
     }
@@ -215,9 +218,13 @@ sdk::Error PluginHost::Impl::unknown(PluginKind kind, std::string_view id) const
     return {sdk::Errc::invalid_config, std::move(message)};
 }
 
-PluginHost::PluginHost(sdk::Logger& logger) : impl_(new Impl{logger, {}, {}, {}, {}, {}}) {}
+PluginHost::PluginHost(sdk::Logger& logger) : impl_(new Impl{logger, {}, {}, {}, {}, {}, {}}) {}
 
 PluginHost::~PluginHost() = default;
+
+void PluginHost::allow_only(std::vector<std::string> hashes) {
+    impl_->allowed = std::move(hashes);
+}
 
 void PluginHost::load_all(const std::vector<fs::path>& folders) {
     for (const fs::path& given : folders) {

@@ -29,7 +29,8 @@ struct LoadedPlugin {
 
 enum class Refusal : std::uint8_t {
     unreadable,          ///< not a file, or not readable
-    unsafe_permissions,  ///< anybody may write the file or its folder
+    unsafe_permissions,  ///< others may write the file, or a folder on the way to it
+    not_pinned,          ///< the profile names hashes, and not this one
     not_a_library,       ///< the system's loader refuses it
     no_stamp,            ///< no openarchiver_abi_stamp: not a plugin
     wrong_stamp,         ///< a stamp of another magic or size
@@ -68,6 +69,9 @@ public:
     PluginHost(const PluginHost&) = delete;
     PluginHost& operator=(const PluginHost&) = delete;
     ~PluginHost();
+
+    /// From now on only libraries of these SHA-256 (hex) are loaded.
+    void allow_only(std::vector<std::string> hashes);
 
     /// Loads every `*.so` of these folders, by name within a folder. A folder that does not exist
     /// is left out; of two plugins with one id the first stays.

@@ -126,6 +126,35 @@ std::uint64_t size_of(const json::value& value) {
     return number << shift;
 }
 
+/// As far as it is well-formed: what is not is another's to report. A list of hashes that is none
+/// allows nothing.
+PluginSettings plugin_settings(const json::object& document, const fs::path& folder) {
+    PluginSettings settings;
+    const json::object* plugins = object_at(document, "plugins");
+    if (plugins == nullptr) {
+        return settings;
+    }
+    const auto texts = [&](std::string_view key, auto&& take) {
+        const json::value* list = plugins->if_contains(key);
+        if (list != nullptr && list->is_array()) {
+            for (const json::value& element : list->get_array()) {
+                if (element.is_string() && !element.get_string().empty()) {
+                    take(element);
+                }
+            }
+        }
+    };
+    texts("path",
+          [&](const json::value& element) { settings.path.push_back(resolved(folder, element)); });
+    if (plugins->contains("sha256")) {
+        settings.sha256.emplace();
+        texts("sha256", [&](const json::value& element) {
+            settings.sha256->emplace_back(element.get_string());
+        });
+    }
+    return settings;
+}
+
 /// What the schema can't say: relations between values, and numbers within texts.
 class Conversion {
 public:
@@ -137,6 +166,12 @@ public:
         profile_.folder = folder_of(file);
     }
 
+    PluginConfig plugin_config(const json::object& owner) {
+        PluginConfig config;
+        configuration(owner, "/config", config);
+        return config;
+    }
+
     Profile convert(const json::object& document, bool with_config) {
         with_config_ = with_config;
         archive(document.at("archive").get_object());
@@ -145,13 +180,7 @@ public:
                 source(element.get_object());
             }
         }
-        if (const json::object* plugins = object_at(document, "plugins")) {
-            if (const json::value* path = plugins->if_contains("path")) {
-                for (const json::value& element : path->get_array()) {
-                    profile_.plugin_path.push_back(resolved(profile_.folder, element));
-                }
-            }
-        }
+        profile_.plugins = plugin_settings(document, profile_.folder);
         if (const json::object* service = object_at(document, "service")) {
             if (const json::value* listen = service->if_contains("listen")) {
                 address(text_of(*listen));
@@ -432,23 +461,36 @@ ProfileResult load_profile(const fs::path& file, const plugin::PluginHost* plugi
     return result;
 }
 
-std::vector<fs::path> read_plugin_path(const fs::path& file) {
-    std::vector<fs::path> folders;
+PluginConfigResult read_plugin_config(const fs::path& file, const plugin::LoadedPlugin& loaded,
+                                      std::string_view schema) {
+    PluginConfigResult result;
+    std::vector<Problem>& problems = result.problems;
+    const auto text = read_text(file, problems);
+    const auto config = text ? parse_json(*text, problems) : std::nullopt;
+    if (!config) {
+        return result;
+    }
+    const json::object owner{{"config", *config}};
+    json::object wanted = owner_schema(loaded, schema);
+    wanted["type"] = "object";
+    Findings findings = check_document(wanted, owner, nullptr);
+    std::ranges::move(findings.problems, std::back_inserter(problems));
+    if (!has_errors(problems)) {
+        std::ranges::move(arbitrate(wanted, owner), std::back_inserter(problems));
+    }
+    if (!has_errors(problems)) {
+        result.config =
+            Conversion(file, std::move(findings.secrets), problems).plugin_config(owner);
+    }
+    return result;
+}
+
+PluginSettings read_plugin_settings(const fs::path& file) {
     std::vector<Problem> ignored;
     const auto text = read_text(file, ignored);
     const auto document = text ? parse_json(*text, ignored) : std::nullopt;
     const json::object* root = document ? document->if_object() : nullptr;
-    const json::object* plugins = root != nullptr ? object_at(*root, "plugins") : nullptr;
-    const json::value* path = plugins != nullptr ? plugins->if_contains("path") : nullptr;
-    if (path == nullptr || !path->is_array()) {
-        return folders;
-    }
-    for (const json::value& element : path->get_array()) {
-        if (element.is_string() && !element.get_string().empty()) {
-            folders.push_back(resolved(folder_of(file), element));
-        }
-    }
-    return folders;
+    return root != nullptr ? plugin_settings(*root, folder_of(file)) : PluginSettings{};
 }
 
 }  // namespace openarchiver::profile

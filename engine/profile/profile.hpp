@@ -116,12 +116,21 @@ struct Service {
     std::filesystem::path key;
 };
 
+/// Which plugins are loaded.
+struct PluginSettings {
+    std::vector<std::filesystem::path> path;
+    /// Where given, libraries of these SHA-256 only.
+    std::optional<std::vector<std::string>> sha256;
+
+    bool operator==(const PluginSettings&) const = default;
+};
+
 /// All paths are absolute.
 struct Profile {
     int version = 1;
     Archive archive;
     std::vector<Source> sources;
-    std::vector<std::filesystem::path> plugin_path;
+    PluginSettings plugins;
     Service service;
     std::filesystem::path file;
     std::filesystem::path folder;
@@ -153,10 +162,22 @@ struct ProfileResult {
 [[nodiscard]] ProfileResult load_profile(const std::filesystem::path& file,
                                          const plugin::PluginHost* plugins);
 
-/// `plugins.path` of a profile that is not validated yet, because its plugins must be loaded first.
+struct PluginConfigResult {
+    /// Absent exactly when there is a problem of severity `error`.
+    std::optional<PluginConfig> config;
+    /// Pointers begin with "/config".
+    std::vector<Problem> problems;
+};
+
+/// Reads a plugin's configuration from a file of its own, as it would stand in a profile of that
+/// folder. `schema` is the plugin's, and `loaded` is for messages.
+[[nodiscard]] PluginConfigResult read_plugin_config(const std::filesystem::path& file,
+                                                    const plugin::LoadedPlugin& loaded,
+                                                    std::string_view schema);
+
+/// `plugins` of a profile that is not validated yet, because its plugins must be loaded first.
 /// Empty where the file can't be read as JSON; load_profile() reports that.
-[[nodiscard]] std::vector<std::filesystem::path> read_plugin_path(
-    const std::filesystem::path& file);
+[[nodiscard]] PluginSettings read_plugin_settings(const std::filesystem::path& file);
 
 /// Reads every secret that the profile refers to and reports those that can't be used (errors) or
 /// are probably mistaken (warnings). Pointers are into the profile. No value is in any text.

@@ -112,33 +112,6 @@ std::string_view schema_text(const plugin::PluginHost& plugins,
     return backend ? (*backend)->config_schema() : std::string_view();
 }
 
-/// What holds for the owner of the plugin's configuration.
-json::object consequence(const plugin::LoadedPlugin& loaded, std::string_view text) {
-    const auto unusable = [&loaded](const std::string& why) {
-        return json::object{{"x-unusable", "the configuration schema of the " +
-                                               std::string(to_string(loaded.kind)) + " \"" +
-                                               loaded.info.id + "\" (" + loaded.file.string() +
-                                               ") can't be used: " + why}};
-    };
-    json::error_code error;
-    json::value config = json::parse({text.data(), text.size()}, error);
-    if (error || !config.is_object()) {
-        return unusable(error ? "not valid JSON: " + error.message() : "it is not a JSON object");
-    }
-    config = adapted(config);
-    close_objects(config);
-    if (const auto fault = schema_fault(config)) {
-        return unusable(*fault);
-    }
-    json::object result;
-    const json::value* required = config.get_object().if_contains("required");
-    if (required != nullptr && required->is_array() && !required->get_array().empty()) {
-        result["required"] = json::array{"config"};
-    }
-    result["properties"] = json::object{{"config", std::move(config)}};
-    return result;
-}
-
 /// `if` the plugin is this one, `then` its configuration is like this.
 void merge(json::object& owner, std::string_view key, const plugin::PluginHost& plugins,
            PluginKind kind) {
@@ -154,7 +127,7 @@ void merge(json::object& owner, std::string_view key, const plugin::PluginHost& 
                                {"required", json::array{key}}};
         branches.push_back(
             json::object{{"if", std::move(condition)},
-                         {"then", consequence(loaded, schema_text(plugins, loaded))}});
+                         {"then", owner_schema(loaded, schema_text(plugins, loaded))}});
     }
     if (!ids.empty()) {
         owner.at("properties").at(key).as_object()["enum"] = std::move(ids);
@@ -198,6 +171,32 @@ void append_indented(std::string& text, const json::value& value, std::size_t de
 }
 
 }  // namespace
+
+json::object owner_schema(const plugin::LoadedPlugin& loaded, std::string_view text) {
+    const auto unusable = [&loaded](const std::string& why) {
+        return json::object{{"x-unusable", "the configuration schema of the " +
+                                               std::string(to_string(loaded.kind)) + " \"" +
+                                               loaded.info.id + "\" (" + loaded.file.string() +
+                                               ") can't be used: " + why}};
+    };
+    json::error_code error;
+    json::value config = json::parse({text.data(), text.size()}, error);
+    if (error || !config.is_object()) {
+        return unusable(error ? "not valid JSON: " + error.message() : "it is not a JSON object");
+    }
+    config = adapted(config);
+    close_objects(config);
+    if (const auto fault = schema_fault(config)) {
+        return unusable(*fault);
+    }
+    json::object result;
+    const json::value* required = config.get_object().if_contains("required");
+    if (required != nullptr && required->is_array() && !required->get_array().empty()) {
+        result["required"] = json::array{"config"};
+    }
+    result["properties"] = json::object{{"config", std::move(config)}};
+    return result;
+}
 
 json::value merged_schema(const plugin::PluginHost* plugins) {
     const std::string_view text = core_schema();

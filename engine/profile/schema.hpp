@@ -15,4 +15,8 @@ namespace openarchiver::profile {
 /// `"x-unusable"` with the reason: it matters only to a profile that names the plugin.
 [[nodiscard]] boost::json::value merged_schema(const plugin::PluginHost* plugins);
 
+/// What a plugin's schema asks of the object that has its configuration as `config`.
+[[nodiscard]] boost::json::object owner_schema(const plugin::LoadedPlugin& loaded,
+                                               std::string_view schema);
+
 }  // namespace openarchiver::profile

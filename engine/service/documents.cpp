@@ -251,6 +251,10 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
         health.status = pipeline::SourceStatus::error;
         health.reason = live->error->message;
     }
+    if (live != nullptr && !live->silent.empty()) {
+        health.status = pipeline::SourceStatus::attention;
+        health.reason = live->silent;
+    }
     json::object document{
         {"id", source.id},
         {"name", source.name},

@@ -33,6 +33,8 @@ struct LiveSource {
     /// As iso_time(); empty: unknown.
     std::string next_run_at;
     std::optional<sdk::Error> error;
+    /// Why a run that goes on needs a person; empty: it does not.
+    std::string silent;
     /// JSON text (docs/cli.md, Control socket); empty: none.
     std::string progress;
     /// JSON text: its counters since the source was opened; empty: none.

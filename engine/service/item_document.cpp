@@ -21,6 +21,10 @@ json::array path_value(const std::vector<std::string>& path) {
     return names;
 }
 
+json::value properties_value(const std::string& text) {
+    return text.empty() ? json::value(json::object()) : json::parse(text);
+}
+
 }  // namespace
 
 Result<ItemWithHistory> load_item(catalog::CatalogReader& catalog, const std::string& ref) {
@@ -67,6 +71,7 @@ std::string item_document(const ItemWithHistory& item) {
              {"received_at", time_value(version.received_at)},
              {"archived_at", time_value(version.archived_at)},
              {"media_type", version.media_type},
+             {"properties", properties_value(version.properties)},
              {"size", version.size},
              {"sha256", archive::to_hex(version.content)},
              {"fidelity",

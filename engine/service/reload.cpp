@@ -59,8 +59,8 @@ std::vector<std::string> reasons_to_restart(const profile::Profile& current,
         current.archive.search.attachments != next.archive.search.attachments) {
         reasons.emplace_back("/archive/search has changed");
     }
-    if (current.plugin_path != next.plugin_path) {
-        reasons.emplace_back("/plugins/path has changed");
+    if (current.plugins != next.plugins) {
+        reasons.emplace_back("/plugins has changed");
     }
     if (current.service.host != next.service.host || current.service.port != next.service.port) {
         reasons.emplace_back("/service/listen has changed");

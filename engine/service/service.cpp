@@ -315,6 +315,7 @@ Answer Service::answer_status() {
                             {"running", state.running},
                             {"next_run_at", time_value(state.next_run_at)},
                             {"error", nullptr},
+                            {"silent", state.silent},
                             {"progress", nullptr},
                             {"metrics", json::object(state.metrics.begin(), state.metrics.end())}};
         if (state.error) {

@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "pipeline/scheduled_sync.hpp"
@@ -12,6 +13,14 @@ using sdk::Errc;
 using sdk::Error;
 
 namespace {
+
+/// However often upstream tells of news, runs begin this far apart.
+constexpr std::chrono::seconds kBetweenWakes{5};
+
+/// How long a run may count nothing before it is called silent: three times its schedule, within
+/// these.
+constexpr std::chrono::seconds kLeastPatience{30};
+constexpr std::chrono::seconds kMostPatience = std::chrono::minutes(15);
 
 Error stopped_error() {
     return {.code = Errc::cancelled, .message = "stopped before the sync run began"};
@@ -88,11 +97,39 @@ RunnerState SourceRunner::state() {
     state.error = error_;
     if (running_ && progress_) {
         state.progress = progress_->snapshot();
+        state.silent = silence(*progress_);
     }
     if (metrics_ != nullptr) {
         state.metrics = metrics_->snapshot();
     }
     return state;
+}
+
+void SourceRunner::changed(std::string_view) {
+    const std::lock_guard lock(mutex_);
+    next_run_ =
+        std::min(next_run_,
+                 std::max(last_run_ + std::min<std::chrono::seconds>(kBetweenWakes, source_.every),
+                          std::chrono::steady_clock::now()));
+    changed_.notify_all();
+}
+
+std::string SourceRunner::silence(RunProgress& progress) const {
+    auto last = progress.counts().last_change();
+    if (metrics_ != nullptr) {
+        last = std::max(last, metrics_->last_added());
+    }
+    const auto patience =
+        std::clamp<std::chrono::seconds>(3 * source_.every, kLeastPatience, kMostPatience);
+    const auto since =
+        std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - last);
+    if (since < patience) {
+        return {};
+    }
+    return "the provider " + source_.provider + " has given no sign of life for " +
+           std::to_string(since.count()) +
+           " s: a call into it does not come back. Other sources go on; restart the service, and "
+           "report it to the plugin's author";
 }
 
 bool SourceRunner::finished() {
@@ -139,8 +176,9 @@ bool SourceRunner::wait_for_work(std::optional<Request>& request, const std::sto
         } else if (std::chrono::steady_clock::now() >= next_run_) {
             break;
         } else {
-            changed_.wait_until(lock, stop, next_run_,
-                                [&] { return paused_ || !requests_.empty(); });
+            const auto due = next_run_;
+            changed_.wait_until(lock, stop, due,
+                                [&] { return paused_ || !requests_.empty() || next_run_ < due; });
         }
     }
     if (stop.stop_requested()) {
@@ -152,7 +190,8 @@ bool SourceRunner::wait_for_work(std::optional<Request>& request, const std::sto
     }
     // A request for single accounts does not stand in for the scheduled run.
     if (!request || request->options.accounts.empty()) {
-        next_run_ = std::chrono::steady_clock::now() + source_.every;
+        last_run_ = std::chrono::steady_clock::now();
+        next_run_ = last_run_ + source_.every;
     }
     running_ = true;
     pass_stop_ = std::stop_source();
@@ -169,7 +208,7 @@ Pass SourceRunner::run_pass(const pipeline::SyncOptions& options, ProgressBoard*
         return pass;
     }
     if (!open_) {
-        auto opened = pipeline::open_source(context_, source_, &writer_.vault());
+        auto opened = pipeline::open_source(context_, source_, &writer_.vault(), this);
         if (!opened) {
             pass.report.status = pipeline::SourceStatus::error;
             pass.report.error = opened.error();

@@ -31,20 +31,22 @@ struct RunnerState {
     /// What ended the last run, if it did not reach its end.
     std::optional<sdk::Error> error;
     std::optional<SourceProgress> progress;
+    /// A run without a sign of life: what a person should know of it.
+    std::string silent;
     /// Since the source was opened.
     plugin::CounterMetrics::Counters metrics;
 };
 
 /// Runs one source on its schedule: the next run starts `every` after the last one started, or at
 /// once where that took longer; runs never stack. Safe for concurrent use.
-class SourceRunner {
+class SourceRunner final : private sdk::Waker {
 public:
     /// `context` and `writer` outlive the runner. Before its first run it waits for `predecessor`
     /// (may be null), which ran the same source with another configuration.
     SourceRunner(const access::Context& context, SharedWriter& writer, profile::Source source,
                  std::unique_ptr<SourceRunner> predecessor);
     /// Waits until the current run has ended.
-    ~SourceRunner();
+    ~SourceRunner() override;
     SourceRunner(const SourceRunner&) = delete;
     SourceRunner& operator=(const SourceRunner&) = delete;
 
@@ -73,12 +75,17 @@ private:
         std::promise<Pass> answer;
     };
 
+    /// Upstream has news: the next run is due now, or soon after the last one began.
+    void changed(std::string_view account_id) override;
+
     void run(const std::stop_token& stop);
     /// The next thing to do, waiting for it; nothing when it is to stop.
     bool wait_for_work(std::optional<Request>& request, const std::stop_token& stop);
     Pass run_pass(const pipeline::SyncOptions& options, ProgressBoard* board, std::stop_token stop);
     void finish_pass(const Pass& pass, bool stopped);
     void log_pass(const Pass& pass) const;
+    /// Empty: there were signs of life. With mutex_ held.
+    [[nodiscard]] std::string silence(RunProgress& progress) const;
 
     access::Context context_;
     SharedWriter& writer_;
@@ -94,6 +101,7 @@ private:
     bool finished_ = false;
     std::stop_source pass_stop_;
     std::chrono::steady_clock::time_point next_run_;
+    std::chrono::steady_clock::time_point last_run_;
     std::optional<sdk::Error> error_;
     std::shared_ptr<RunProgress> progress_;            // shared with boards
     const plugin::CounterMetrics* metrics_ = nullptr;  // of open_, while it is open

@@ -120,6 +120,9 @@ LiveSources live_sources(std::string_view live_document) {
         if (const json::value& next = source.at("next_run_at"); next.is_string()) {
             one.next_run_at = next.as_string();
         }
+        if (const json::value& silent = source.at("silent"); silent.is_string()) {
+            one.silent = silent.as_string();
+        }
         if (const json::value& error = source.at("error"); error.is_object()) {
             one.error = sdk::Error{.code = errc_of(error.at("code").as_string()),
                                    .message = std::string(error.at("message").as_string())};

@@ -10,6 +10,7 @@ Logger::~Logger() = default;
 Secrets::~Secrets() = default;
 Clock::~Clock() = default;
 Metrics::~Metrics() = default;
+Waker::~Waker() = default;
 AccountSink::~AccountSink() = default;
 FolderSink::~FolderSink() = default;
 ItemSink::~ItemSink() = default;
@@ -31,6 +32,10 @@ Result<std::unique_ptr<ByteReader>> ProviderSession::reconstruct_content(const s
 
 Result<Account> ProviderSession::find_account(const std::string&, std::stop_token) {
     return Error{Errc::not_found, "not among what was listed"};
+}
+
+Result<WebhookAnswer> ProviderSession::webhook(const WebhookRequest&, std::stop_token) {
+    return Error{Errc::unsupported, "this provider takes no notifications"};
 }
 
 Result<Estimate> ProviderSession::estimate(std::stop_token) {

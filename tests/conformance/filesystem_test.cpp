@@ -13,8 +13,8 @@
 #include <openarchiver/testkit/host_fixture.hpp>
 #include <openarchiver/testkit/storage_checks.hpp>
 
+#include "conformance/schema_checks.hpp"
 #include "plugin_library.hpp"
-#include "schema_checks.hpp"
 
 using namespace openarchiver;
 namespace fs = std::filesystem;
@@ -82,7 +82,7 @@ TEST_CASE("The filesystem backend keeps the storage contract", "[conformance][fi
 }
 
 TEST_CASE("The filesystem backend's schema is sound", "[conformance][filesystem]") {
-    testkit::check_conformance(tests::schema_checks(backend().config_schema(), {}));
+    testkit::check_conformance(conformance::schema_checks(backend().config_schema(), {}));
 }
 
 TEST_CASE("The filesystem plugin says what it is", "[conformance][filesystem]") {

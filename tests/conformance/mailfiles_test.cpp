@@ -10,9 +10,9 @@
 #include <optional>
 #include <set>
 
+#include "conformance/schema_checks.hpp"
 #include "mail_folders.hpp"
 #include "plugin_library.hpp"
-#include "schema_checks.hpp"
 
 using namespace openarchiver;
 using namespace openarchiver::tests;
@@ -258,7 +258,7 @@ TEST_CASE("The mailfiles provider keeps the contract on a spool of Maildirs",
 }
 
 TEST_CASE("The mailfiles provider's schema is sound", "[conformance][mailfiles]") {
-    testkit::check_conformance(schema_checks(provider().config_schema(), {}));
+    testkit::check_conformance(conformance::schema_checks(provider().config_schema(), {}));
     CHECK(built_plugin("mailfiles").info().id == "mailfiles");
     CHECK(built_plugin("mailfiles").storage_backend() == nullptr);
 }

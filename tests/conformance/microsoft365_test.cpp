@@ -3,8 +3,8 @@
 #include <openarchiver/testkit/host_fixture.hpp>
 #include <openarchiver/testkit/provider_checks.hpp>
 
+#include "conformance/schema_checks.hpp"
 #include "plugin_library.hpp"
-#include "schema_checks.hpp"
 #include "support/simulator.hpp"
 
 using namespace openarchiver;
@@ -106,6 +106,6 @@ TEST_CASE("The microsoft365 provider keeps the contract on a simulated tenant",
 TEST_CASE("The configuration schema of microsoft365 keeps the contract",
           "[conformance][microsoft365]") {
     testkit::check_conformance(
-        schema_checks(built_plugin("microsoft365").provider()->config_schema(),
-                      {"client_secret", "proxy_password"}));
+        conformance::schema_checks(built_plugin("microsoft365").provider()->config_schema(),
+                                   {"client_secret", "proxy_password"}));
 }

@@ -9,9 +9,9 @@
 #include <openarchiver/testkit/storage_checks.hpp>
 #include <thread>
 
+#include "conformance/schema_checks.hpp"
 #include "plugin_library.hpp"
 #include "rgw.hpp"
-#include "schema_checks.hpp"
 
 using namespace openarchiver;
 using namespace std::chrono_literals;
@@ -89,8 +89,8 @@ TEST_CASE("The s3 backend keeps the storage contract", "[conformance][s3]") {
 
 TEST_CASE("The s3 backend's schema is sound", "[conformance]") {
     testkit::check_conformance(
-        tests::schema_checks(tests::built_plugin("s3").storage_backend()->config_schema(),
-                             {"access_key_id", "secret_access_key", "session_token"}));
+        conformance::schema_checks(tests::built_plugin("s3").storage_backend()->config_schema(),
+                                   {"access_key_id", "secret_access_key", "session_token"}));
 }
 
 TEST_CASE("The store keeps to If-None-Match, and no key of the probe is seen",

@@ -10,8 +10,8 @@
 #include <openarchiver/testkit/storage_checks.hpp>
 #include <thread>
 
+#include "conformance/schema_checks.hpp"
 #include "plugin_library.hpp"
-#include "schema_checks.hpp"
 
 using namespace openarchiver;
 using namespace std::chrono_literals;
@@ -68,8 +68,8 @@ TEST_CASE("The sqlite backend keeps the storage contract", "[conformance][sqlite
 }
 
 TEST_CASE("The sqlite backend's schema is sound", "[conformance][sqlite]") {
-    testkit::check_conformance(
-        tests::schema_checks(tests::built_plugin("sqlite").storage_backend()->config_schema(), {}));
+    testkit::check_conformance(conformance::schema_checks(
+        tests::built_plugin("sqlite").storage_backend()->config_schema(), {}));
 }
 
 TEST_CASE("Of several openers of one file exactly one creates an object", "[conformance][sqlite]") {

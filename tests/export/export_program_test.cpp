@@ -110,11 +110,11 @@ TEST_CASE("export as eml writes every version exactly, with a manifest") {
     const auto lines = manifest_of(out);
     REQUIRE(lines.size() == mail.versions());
     const std::vector<std::string> kMembers = {
-        "ref",     "version",     "source",      "account",
-        "address", "folders",     "item",        "internet_message_id",
-        "subject", "received_at", "archived_at", "left_at",
-        "size",    "sha256",      "in_mailbox",  "fidelity",
-        "path"};
+        "ref",        "version",     "source",      "account",
+        "address",    "folders",     "item",        "internet_message_id",
+        "subject",    "received_at", "archived_at", "left_at",
+        "media_type", "properties",  "size",        "sha256",
+        "in_mailbox", "fidelity",    "path"};
     std::size_t with_left = 0;
     std::map<std::string, int> paths;
     for (const auto& line : lines) {

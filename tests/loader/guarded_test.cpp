@@ -21,7 +21,11 @@ struct Loaded {
         REQUIRE(host.load(fs::path(LOADER_TEST_LIBRARIES) / "misbehaving_storage.so"));
     }
 
-    sdk::HostServices services() { return {logger, secrets, clock, metrics, {}, {}}; }
+    struct : sdk::Waker {
+        void changed(std::string_view) override {}
+    } waker;
+
+    sdk::HostServices services() { return {logger, secrets, clock, metrics, waker, {}, {}}; }
 
     std::unique_ptr<sdk::ProviderSession> session(std::string_view fault) {
         auto opened = host.provider("misbehaving").value()->open(fault, services());

@@ -82,7 +82,7 @@ TEST_CASE("The documented example loads without a problem") {
     CHECK(read.archive.encryption.key.value == (folder.path() / "archive.key").string());
     CHECK(read.service.host == "127.0.0.1");
     CHECK(read.service.port == 8420);
-    CHECK(read.plugin_path.empty());
+    CHECK(read.plugins.path.empty());
 
     REQUIRE(read.sources.size() == 1);
     const profile::Source& source = read.sources.front();
@@ -152,7 +152,7 @@ TEST_CASE("Durations, sizes, addresses and paths are read in all their forms") {
     const auto other = loaded(folder, with_archive(rest.substr(0, rest.size() - 1)));
     CHECK(other.service.host == "::1");
     CHECK(other.service.port == 80);
-    CHECK(other.plugin_path == std::vector<std::filesystem::path>{folder.path() / "p", "/q"});
+    CHECK(other.plugins.path == std::vector<std::filesystem::path>{folder.path() / "p", "/q"});
 }
 
 TEST_CASE("Secrets are taken out of the configuration, wherever the schema marks them") {
@@ -225,10 +225,10 @@ TEST_CASE("The folders of plugins can be read before the profile can be validate
     const TemporaryFolder folder;
     using Paths = std::vector<std::filesystem::path>;
     const auto file = folder.write("p.json", R"({"plugins":{"path":["more",7,"/abs"]},"x":1})");
-    CHECK(profile::read_plugin_path(file) == Paths{folder.path() / "more", "/abs"});
-    CHECK(profile::read_plugin_path(folder.write("p.json", "{")).empty());
-    CHECK(profile::read_plugin_path(folder.write("p.json", R"({"plugins":[1]})")).empty());
-    CHECK(profile::read_plugin_path(folder.path() / "absent.json").empty());
+    CHECK(profile::read_plugin_settings(file).path == Paths{folder.path() / "more", "/abs"});
+    CHECK(profile::read_plugin_settings(folder.write("p.json", "{")).path.empty());
+    CHECK(profile::read_plugin_settings(folder.write("p.json", R"({"plugins":[1]})")).path.empty());
+    CHECK(profile::read_plugin_settings(folder.path() / "absent.json").path.empty());
 }
 
 TEST_CASE("Without plugins the rest of a profile is read, and their configurations are not") {

@@ -9,15 +9,21 @@ bool Findings::expect(bool holds, std::string_view expectation) {
 
 bool Findings::expect(bool holds, std::string_view expectation, std::string_view seen) {
     if (!holds) {
-        text_ += text_.empty() ? "" : "\n";
-        text_ += "expected: ";
-        text_ += expectation;
-        if (!seen.empty()) {
-            text_ += "; seen: ";
-            text_ += seen;
-        }
+        findings_.push_back({std::string(expectation), std::string(seen)});
     }
     return holds;
+}
+
+std::string Verdict::detail() const {
+    std::string text;
+    for (const Finding& finding : findings) {
+        text += "expected: " + finding.expected;
+        text += finding.seen.empty() ? "\n" : "; seen: " + finding.seen + "\n";
+    }
+    if (!text.empty()) {
+        text += "contract: " + promise.contract + "\nto fix it: " + promise.remedy + "\n";
+    }
+    return text;
 }
 
 Verdict ConformanceCheck::run() const {
@@ -26,8 +32,10 @@ Verdict ConformanceCheck::run() const {
         body(findings);
     } catch (const std::exception& failure) {
         findings.expect(false, "no exception leaves a plugin", failure.what());
+    } catch (...) {
+        findings.expect(false, "no exception leaves a plugin", "one of unknown type");
     }
-    return {.name = name, .passed = findings.text().empty(), .detail = findings.text()};
+    return {.promise = promise, .findings = findings.all()};
 }
 
 std::vector<Verdict> run_all(const std::vector<ConformanceCheck>& checks) {

@@ -12,9 +12,9 @@ constexpr std::size_t kMaxStops = 8;
 using FolderBody = std::function<void(sdk::ProviderSession&, const FolderPlace&, Findings&)>;
 
 /// A check of every folder.
-ConformanceCheck folder_check(const ProviderFixture& fixture, std::string name, FolderBody body) {
+ConformanceCheck folder_check(const ProviderFixture& fixture, Promise promise, FolderBody body) {
     return check(
-        fixture, std::move(name),
+        fixture, std::move(promise),
         [body = std::move(body)](sdk::ProviderSession& session, Findings& findings) {
             const auto places = archived_folders(session);
             if (!findings.expect(places && !places->empty(), "the fixture's source has a folder",
@@ -119,12 +119,30 @@ void reopened(const ProviderFixture& fixture, Findings& findings) {
 }  // namespace
 
 void add_cursor_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks) {
-    checks.push_back(folder_check(fixture, "a full listing is the same twice", same_twice));
-    checks.push_back(folder_check(fixture, "a sync resumes from every checkpoint", resume));
     checks.push_back(folder_check(
-        fixture, "from the last cursor nothing new comes where nothing changed", no_news));
-    checks.push_back({.name = "cursors hold across sessions",
-                      .body = [fixture](Findings& findings) { reopened(fixture, findings); }});
+        fixture,
+        {"a full listing is the same twice", "model.hpp, Item::id and Item::content_tag",
+         "derive id and content tag from what the service keeps of the item, never from the time "
+         "or the order of the listing"},
+        same_twice));
+    checks.push_back(folder_check(
+        fixture,
+        {"a sync resumes from every checkpoint",
+         "provider.hpp, \"A cursor counts only with its contents\" and ItemSink::checkpoint()",
+         "give a cursor after the last item that it covers, not before; begin from a cursor with "
+         "the item after it"},
+        resume));
+    checks.push_back(folder_check(fixture,
+                                  {"from the last cursor nothing new comes where nothing changed",
+                                   "provider.hpp, ProviderSession::sync_folder()",
+                                   "let the last cursor of a listing say that all of it was "
+                                   "reported, and ask the service for what came after"},
+                                  no_news));
+    checks.push_back(
+        {.promise =
+             {"cursors hold across sessions", "model.hpp, Cursor",
+              "put into the cursor all that going on takes; keep nothing of it in the session"},
+         .body = [fixture](Findings& findings) { reopened(fixture, findings); }});
 }
 
 }  // namespace openarchiver::testkit::provider

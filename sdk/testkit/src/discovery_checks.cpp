@@ -223,13 +223,40 @@ void cursor_size(sdk::ProviderSession& session, Findings& findings) {
 }  // namespace
 
 void add_discovery_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks) {
-    checks.push_back(check(fixture, "account ids are unique and stay the same", accounts));
     checks.push_back(
-        check(fixture, "folder ids are unique, stay the same and form a tree", folders));
-    checks.push_back(check(fixture, "the preflight passes on a source that works", preflight));
-    checks.push_back(check(fixture, "an estimate is made of what is there", estimate));
-    checks.push_back(check(fixture, "a cursor of an unknown format has expired", unknown_formats));
-    checks.push_back(check(fixture, "item ids and cursors keep to their sizes", cursor_size));
+        check(fixture,
+              {"account ids are unique and stay the same",
+               "model.hpp, Account::id; provider.hpp, ProviderSession::discover()",
+               "take the id that the service itself never changes, not the address or the name"},
+              accounts));
+    checks.push_back(check(fixture,
+                           {"folder ids are unique, stay the same and form a tree",
+                            "model.hpp, Folder::id and Folder::parent_id",
+                            "take the service's own folder ids; where it knows folders by path "
+                            "only, the path below the root; report every parent"},
+                           folders));
+    checks.push_back(check(fixture,
+                           {"the preflight passes on a source that works",
+                            "provider.hpp, ProviderSession::check(), limits() and probe()",
+                            "report what was tried as checks with names of their own; fail only "
+                            "what keeps the source from being archived"},
+                           preflight));
+    checks.push_back(check(
+        fixture,
+        {"an estimate is made of what is there", "provider.hpp, ProviderSession::estimate()",
+         "count accounts as discover() does, look at a few only, or leave estimate() as it is"},
+        estimate));
+    checks.push_back(check(
+        fixture,
+        {"a cursor of an unknown format has expired", "model.hpp, Cursor::format",
+         "compare Cursor::format before you read Cursor::value and answer Errc::cursor_expired"},
+        unknown_formats));
+    checks.push_back(
+        check(fixture,
+              {"item ids and cursors keep to their sizes", "model.hpp, on ids and Cursor",
+               "keep ids within 2 KiB and cursors within 64 KiB: a cursor says where to go on, not "
+               "what was seen"},
+              cursor_size));
 }
 
 }  // namespace openarchiver::testkit::provider

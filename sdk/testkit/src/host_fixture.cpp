@@ -93,11 +93,22 @@ std::uint64_t CountingMetrics::value(std::string_view counter) const {
     return found == counters_.end() ? 0 : found->second;
 }
 
+void CountingWaker::changed(std::string_view account_id) {
+    const std::lock_guard lock(mutex_);
+    accounts_.emplace_back(account_id);
+}
+
+std::vector<std::string> CountingWaker::accounts() const {
+    const std::lock_guard lock(mutex_);
+    return accounts_;
+}
+
 sdk::HostServices HostFixture::services() {
     return {.logger = logger,
             .secrets = secrets,
             .clock = clock,
             .metrics = metrics,
+            .waker = waker,
             .state_folder = folder_.path() / "plugin-folder",
             .profile_folder = folder_.path()};
 }

@@ -109,8 +109,18 @@ void pages(sdk::ObjectStore& store, Findings& findings) {
 
 void add_listing_checks(const StorageFixture& fixture, std::vector<ConformanceCheck>& checks) {
     checks.push_back(
-        check(fixture, "a listing of 1,100 objects is in byte order of their keys", order));
-    checks.push_back(check(fixture, "a listing ends early and goes on from its last key", pages));
+        check(fixture,
+              {"a listing of 1,100 objects is in byte order of their keys",
+               "storage.hpp, ObjectStore::list()",
+               "compare whole keys byte by byte ('-' and '.' come before '/'), read every page of "
+               "the store's own listing, and take the prefix as text, not as a folder"},
+              order));
+    checks.push_back(check(fixture,
+                           {"a listing ends early and goes on from its last key",
+                            "storage.hpp, ObjectStore::list() and ObjectListSink::object()",
+                            "leave out keys up to and including start_after; when the sink answers "
+                            "false, return success and do not call it again"},
+                           pages));
 }
 
 }  // namespace openarchiver::testkit::storage

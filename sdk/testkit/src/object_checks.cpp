@@ -99,6 +99,11 @@ void removal(sdk::ObjectStore& store, Findings& findings) {
     const auto stored = put(store, "removal/object", bytes_of("gone soon"));
     findings.expect(stored.has_value(), "put() succeeds", outcome_of(stored));
     const auto removed = store.remove("removal/object", {});
+    if (!store.capabilities().removal && failed_with(removed, sdk::Errc::permission_denied)) {
+        findings.expect(is_visible(store, "removal/object"),
+                        "an object whose removal is refused stays");
+        return;
+    }
     findings.expect(removed.has_value(), "remove() succeeds", outcome_of(removed));
     findings.expect(!is_visible(store, "removal/object"), "a removed object is gone at once");
     const auto again = put(store, "removal/object", bytes_of("back"), sdk::PutMode::if_absent);
@@ -158,42 +163,72 @@ void keys(sdk::ObjectStore& store, Findings& findings) {
     }
 }
 
+void reopened(const decltype(StorageFixture::open)& open, Findings& findings) {
+    const Bytes bytes = random_bytes(300'000, 5);
+    {
+        const auto store = open();
+        if (!findings.expect(store.has_value(), "the store opens", outcome_of(store))) {
+            return;
+        }
+        const auto stored = put(**store, "reopen/object", bytes);
+        findings.expect(stored.has_value(), "put() succeeds", outcome_of(stored));
+    }
+    const auto store = open();
+    if (findings.expect(store.has_value(), "the store opens again", outcome_of(store))) {
+        const auto read = get(**store, "reopen/object");
+        findings.expect(read && *read == bytes, "get() gives the bytes that were put",
+                        outcome_of(read));
+    }
+}
+
 }  // namespace
 
 void add_object_checks(const StorageFixture& fixture, std::vector<ConformanceCheck>& checks) {
+    checks.push_back(check(fixture,
+                           {"an absent object is not found, and removing it succeeds",
+                            "storage.hpp, ObjectStore::get(), stat() and remove()",
+                            "translate the store's own answer for an absent object into "
+                            "Errc::not_found, and into success for remove()"},
+                           absent_object));
     checks.push_back(
-        check(fixture, "an absent object is not found, and removing it succeeds", absent_object));
-    checks.push_back(
-        check(fixture, "an object without bytes is an object",
+        check(fixture,
+              {"an object without bytes is an object", "storage.hpp, \"Whole objects\"",
+               "treat size 0 like any other size"},
               [](auto& store, auto& findings) { round_trip(store, findings, "zero/object", {}); }));
     checks.push_back(check(
-        fixture, "an object of 20 MB comes back byte for byte", [](auto& store, auto& findings) {
+        fixture,
+        {"an object of 20 MB comes back byte for byte", "storage.hpp, ObjectStore::put() and get()",
+         "read the source to its end, and write every byte of the range to the sink, in order"},
+        [](auto& store, auto& findings) {
             round_trip(store, findings, "large/object", random_bytes(kLarge + 1, 1));
         }));
-    checks.push_back(check(fixture, "ranges are exact at both ends and refused beyond", ranges));
-    checks.push_back(check(fixture, "an error of the sink ends the transfer", sink_error));
-    checks.push_back(check(fixture, "a removed object is gone at once", removal));
     checks.push_back(
-        check(fixture, "keys of the contract work, others are refused by every call", keys));
+        check(fixture,
+              {"ranges are exact at both ends and refused beyond",
+               "storage.hpp, Range and ObjectStore::get()",
+               "compare offset and length with the object's size first (beware of the sum "
+               "overflowing) and answer Errc::invalid_argument beyond it; do not clamp"},
+              ranges));
     checks.push_back(
-        {.name = "a store that is opened again has the same objects",
-         .body = [open = fixture.open](Findings& findings) {
-             const Bytes bytes = random_bytes(300'000, 5);
-             {
-                 const auto store = open();
-                 if (!findings.expect(store.has_value(), "the store opens", outcome_of(store))) {
-                     return;
-                 }
-                 const auto stored = put(**store, "reopen/object", bytes);
-                 findings.expect(stored.has_value(), "put() succeeds", outcome_of(stored));
-             }
-             const auto store = open();
-             if (findings.expect(store.has_value(), "the store opens again", outcome_of(store))) {
-                 const auto read = get(**store, "reopen/object");
-                 findings.expect(read && *read == bytes, "get() gives the bytes that were put",
-                                 outcome_of(read));
-             }
-         }});
+        check(fixture,
+              {"an error of the sink ends the transfer", "bytes.hpp, ByteSink::write()",
+               "return the sink's error as it is and do not call it again"},
+              sink_error));
+    checks.push_back(check(fixture,
+                           {"a removed object is gone at once", "storage.hpp, \"Read after write\"",
+                            "return from remove() once the store has confirmed it; keep no cache"},
+                           removal));
+    checks.push_back(check(
+        fixture,
+        {"keys of the contract work, others are refused by every call",
+         "storage.hpp, on keys; object_key.hpp",
+         "call check_key() first in every call, and map keys to the store's names without loss"},
+        keys));
+    checks.push_back(
+        {.promise =
+             {"a store that is opened again has the same objects", "storage.hpp, \"Durable\"",
+              "keep nothing in memory only; derive where objects are from the configuration alone"},
+         .body = [open = fixture.open](Findings& findings) { reopened(open, findings); }});
 }
 
 }  // namespace openarchiver::testkit::storage

@@ -6,9 +6,9 @@ namespace openarchiver::testkit {
 
 namespace provider {
 
-ConformanceCheck check(const ProviderFixture& fixture, std::string name, Body body) {
+ConformanceCheck check(const ProviderFixture& fixture, Promise promise, Body body) {
     return {
-        .name = std::move(name),
+        .promise = std::move(promise),
         .body = [open = fixture.open, body = std::move(body)](Findings& findings) {
             const auto session = open();
             if (findings.expect(session.has_value(), "the session opens", outcome_of(session))) {

@@ -20,6 +20,7 @@ sdk::Flow FolderCollector::folder_removed(std::string_view folder_id) {
 }
 
 sdk::Flow ItemCollector::item(const sdk::Item& item) {
+    const std::lock_guard lock(mutex_);
     // A listing that does not tell the tag never makes a new version of a known item.
     if (!item.content_tag.empty() || !items.contains(item.id)) {
         items[item.id] = item.content_tag;
@@ -31,17 +32,20 @@ sdk::Flow ItemCollector::item(const sdk::Item& item) {
 }
 
 sdk::Flow ItemCollector::item_left(std::string_view item_id) {
+    const std::lock_guard lock(mutex_);
     items.erase(std::string(item_id));
     return count_event();
 }
 
 sdk::Flow ItemCollector::item_failed(std::string_view item_id, const sdk::Error& error) {
+    const std::lock_guard lock(mutex_);
     items[std::string(item_id)] = "failed";
     failures.push_back(error);
     return count_event();
 }
 
 sdk::Flow ItemCollector::checkpoint(const sdk::Cursor& cursor) {
+    const std::lock_guard lock(mutex_);
     checkpoints.push_back(cursor);
     last_was_checkpoint = true;
     return answer(checkpoints.size() == stop_at_checkpoint);
@@ -133,12 +137,15 @@ sdk::Status Replica::sync(sdk::ProviderSession& session) {
         FolderState& folder = next[place];
         folder = folders_[place];
         ItemCollector sink;
-        sink.items = folder.items;
+        if (folder.cursor) {
+            sink.items = folder.items;
+        }
         sdk::Status status =
             session.sync_folder(place.account_id, place.folder_id, folder.cursor, sink, {});
         ItemCollector anew;
         const bool expired = failed_with(status, sdk::Errc::cursor_expired);
         if (expired) {
+            ++expired_;
             status = session.sync_folder(place.account_id, place.folder_id, std::nullopt, anew, {});
         }
         OPENARCHIVER_CHECK(status);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <mutex>
 #include <openarchiver/testkit/provider_checks.hpp>
 #include <optional>
 #include <set>
@@ -14,7 +15,7 @@ namespace openarchiver::testkit::provider {
 using Body = std::function<void(sdk::ProviderSession&, Findings&)>;
 
 /// A check on a session that is opened for it.
-ConformanceCheck check(const ProviderFixture& fixture, std::string name, Body body);
+ConformanceCheck check(const ProviderFixture& fixture, Promise promise, Body body);
 
 class AccountCollector final : public sdk::AccountSink {
 public:
@@ -63,6 +64,8 @@ public:
 private:
     sdk::Flow count_event();
     sdk::Flow answer(bool stop);
+
+    std::mutex mutex_;  // a provider may call from threads of its own; read when they are done
 };
 
 /// A folder of an account that is to be archived.
@@ -95,6 +98,10 @@ public:
 
     /// Item ids and tags by folder.
     [[nodiscard]] std::map<FolderPlace, ItemMap> items() const;
+
+    /// How many cursors had expired.
+    [[nodiscard]] std::size_t expired() const { return expired_; }
+
     /// Item ids and tags by account and id, wherever they are.
     [[nodiscard]] std::map<std::pair<std::string, std::string>, std::string> items_anywhere() const;
 
@@ -105,6 +112,7 @@ private:
     };
 
     std::map<FolderPlace, FolderState> folders_;
+    std::size_t expired_ = 0;
 };
 
 void add_discovery_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks);

@@ -1,8 +1,10 @@
 // Flow::stop and stop tokens.
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <thread>
 
 #include "provider_suite.hpp"
 
@@ -14,6 +16,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto kPatience = 2s;
+constexpr std::size_t kInFlight = 64;
 
 void expect_cancelled(Findings& findings, const auto& result, Clock::duration taken,
                       const std::string& what) {
@@ -111,6 +114,11 @@ public:
         returned_ = true;
     }
 
+    [[nodiscard]] std::size_t calls() {
+        const std::lock_guard lock(mutex_);
+        return calls_;
+    }
+
     [[nodiscard]] std::size_t late_calls() {
         const std::lock_guard lock(mutex_);
         return late_calls_;
@@ -151,6 +159,9 @@ void stopped_while_blocked(const ProviderFixture& fixture, Findings& findings) {
                                            std::nullopt, sink, stop.get_token());
         });
         findings.expect(sink.wait_until_entered(), "sync_folder() reports its first item");
+        std::this_thread::sleep_for(100ms);  // time in which others would come
+        findings.expect(sink.calls() <= kInFlight, "at most 64 calls are in a sink that blocks",
+                        std::to_string(sink.calls()));
         const auto start = Clock::now();
         stop.request_stop();
         const sdk::Status status = call.get();
@@ -162,14 +173,75 @@ void stopped_while_blocked(const ProviderFixture& fixture, Findings& findings) {
                     std::to_string(sink.late_calls()) + " calls");
 }
 
+/// Counts what comes after the call that it was given to.
+class LateSink final : public sdk::ItemSink {
+public:
+    sdk::Flow item(const sdk::Item&) override { return count(); }
+
+    sdk::Flow item_left(std::string_view) override { return count(); }
+
+    sdk::Flow item_failed(std::string_view, const sdk::Error&) override { return count(); }
+
+    sdk::Flow checkpoint(const sdk::Cursor&) override { return count(); }
+
+    std::atomic<bool> returned = false;
+    std::atomic<std::size_t> late = 0;
+
+private:
+    sdk::Flow count() {
+        late += returned ? 1U : 0U;
+        return sdk::Flow::proceed;
+    }
+};
+
+void nothing_after_return(const ProviderFixture& fixture, Findings& findings) {
+    LateSink sink;  // outlives the session and its threads
+    {
+        const auto session = fixture.open();
+        if (!findings.expect(session.has_value(), "the session opens", outcome_of(session))) {
+            return;
+        }
+        const auto places = archived_folders(**session);
+        if (!findings.expect(places && !places->empty(), "the fixture's source has a folder",
+                             outcome_of(places))) {
+            return;
+        }
+        const sdk::Status status = (*session)->sync_folder(
+            places->front().account_id, places->front().folder_id, std::nullopt, sink, {});
+        sink.returned = true;
+        findings.expect(status.has_value(), "sync_folder() succeeds", outcome_of(status));
+        std::this_thread::sleep_for(500ms);  // time in which something could come
+    }
+    findings.expect(sink.late == 0, "the sink is not called after sync_folder() returned",
+                    std::to_string(sink.late) + " calls");
+}
+
 }  // namespace
 
 void add_stop_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks) {
-    checks.push_back(check(fixture, "a call whose sink answers stop ends at once", flow_stop));
+    checks.push_back(check(
+        fixture,
+        {"a call whose sink answers stop ends at once", "provider.hpp, \"A sink call may block\"",
+         "look at the answer of every call to a sink; on Flow::stop return Errc::cancelled and do "
+         "not call it again"},
+        flow_stop));
     checks.push_back(
-        check(fixture, "a token that is triggered before a call cancels it", stopped_before));
+        check(fixture,
+              {"a token that is triggered before a call cancels it",
+               "provider.hpp, \"Every call returns soon after its stop token is triggered\"",
+               "ask the stop token first, before the first request"},
+              stopped_before));
     checks.push_back(
-        {.name = "a sync that is blocked in its sink notices its stop token",
+        {.promise = {"nothing is reported after a call has returned",
+                     "provider.hpp, ItemSink and \"no thread of a plugin outlives its session\"",
+                     "wait for your own threads before the call returns"},
+         .body = [fixture](Findings& findings) { nothing_after_return(fixture, findings); }});
+    checks.push_back(
+        {.promise = {"a sync that is blocked in its sink notices its stop token",
+                     "provider.hpp, \"Every call returns soon after its stop token is triggered\", "
+                     "\"no thread of a plugin outlives its session\"",
+                     "ask the stop token after each call to the sink; join your own threads before "
+                     "the call returns; bound what is on its way to the sink"},
          .body = [fixture](Findings& findings) { stopped_while_blocked(fixture, findings); }});
 }
 

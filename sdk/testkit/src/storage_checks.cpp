@@ -23,8 +23,8 @@ public:
 
 }  // namespace
 
-ConformanceCheck check(const StorageFixture& fixture, std::string name, Body body) {
-    return {.name = std::move(name),
+ConformanceCheck check(const StorageFixture& fixture, Promise promise, Body body) {
+    return {.promise = std::move(promise),
             .body = [open = fixture.open, body = std::move(body)](Findings& findings) {
                 const auto store = open();
                 if (findings.expect(store.has_value(), "the store opens", outcome_of(store))) {

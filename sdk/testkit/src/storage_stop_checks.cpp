@@ -116,13 +116,27 @@ void stopped_during_list(sdk::ObjectStore& store, Findings& findings) {
 }  // namespace
 
 void add_stop_checks(const StorageFixture& fixture, std::vector<ConformanceCheck>& checks) {
+    checks.push_back(check(fixture,
+                           {"a token that is triggered before a call cancels it",
+                            "storage.hpp, \"Every call notices its stop token\"",
+                            "ask the stop token first, and answer Errc::cancelled"},
+                           stopped_before));
     checks.push_back(
-        check(fixture, "a token that is triggered before a call cancels it", stopped_before));
-    checks.push_back(check(fixture, "put() notices its stop token while it reads its source",
-                           stopped_during_put));
-    checks.push_back(check(fixture, "get() notices its stop token while it writes to its sink",
+        check(fixture,
+              {"put() notices its stop token while it reads its source",
+               "storage.hpp, \"Every call notices its stop token\"",
+               "ask the stop token before each read of the source; drop what was written"},
+              stopped_during_put));
+    checks.push_back(check(fixture,
+                           {"get() notices its stop token while it writes to its sink",
+                            "storage.hpp, \"Every call notices its stop token\"",
+                            "ask the stop token between pieces of at most some hundred KiB"},
                            stopped_during_get));
-    checks.push_back(check(fixture, "list() notices its stop token", stopped_during_list));
+    checks.push_back(check(
+        fixture,
+        {"list() notices its stop token", "storage.hpp, \"Every call notices its stop token\"",
+         "ask the stop token before each object that you report"},
+        stopped_during_list));
 }
 
 }  // namespace openarchiver::testkit::storage

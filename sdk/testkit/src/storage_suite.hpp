@@ -13,7 +13,7 @@ namespace openarchiver::testkit::storage {
 using Body = std::function<void(sdk::ObjectStore&, Findings&)>;
 
 /// A check on a store that is opened for it.
-ConformanceCheck check(const StorageFixture& fixture, std::string name, Body body);
+ConformanceCheck check(const StorageFixture& fixture, Promise promise, Body body);
 
 sdk::Status put(sdk::ObjectStore& store, std::string_view key, const Bytes& bytes,
                 sdk::PutMode mode = sdk::PutMode::replace);

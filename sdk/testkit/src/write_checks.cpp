@@ -62,7 +62,13 @@ private:
     bool open_ = false;
 };
 
-void if_absent_race(sdk::ObjectStore& store, Findings& findings) {
+void if_absent_race(const decltype(StorageFixture::open)& open, Findings& findings) {
+    const auto first = open();
+    const auto second = open();
+    if (!findings.expect(first && second, "the store opens twice", outcome_of(second))) {
+        return;
+    }
+    sdk::ObjectStore& store = **first;
     constexpr std::size_t kThreads = 8;
     for (int round = 0; round < 12; ++round) {
         const std::string key = "race/object-" + std::to_string(round);
@@ -79,7 +85,8 @@ void if_absent_race(sdk::ObjectStore& store, Findings& findings) {
                             gate.pass();
                         }
                     });
-                    outcomes[i] = store.put(key, source, sdk::PutMode::if_absent, {});
+                    sdk::ObjectStore& through = i % 2 == 0 ? store : **second;
+                    outcomes[i] = through.put(key, source, sdk::PutMode::if_absent, {});
                     if (!came) {
                         gate.skip();
                     }
@@ -195,19 +202,69 @@ void small_reads(sdk::ObjectStore& store, Findings& findings) {
                     outcome_of(stored));
 }
 
+/// Looked at by another connection while the source is being read.
+void visible_too_early(const decltype(StorageFixture::open)& open, Findings& findings) {
+    const auto store = open();
+    const auto other = open();
+    if (!findings.expect(store && other, "the store opens twice", outcome_of(other))) {
+        return;
+    }
+    bool seen = false;
+    MemorySource source(random_bytes(2'000'000, 12));
+    source.piece(65'536).on_read([&](std::size_t offset) {
+        if (offset > 1'000'000 && offset < 2'000'000) {
+            seen = seen || is_visible(**other, "early/object");
+        }
+    });
+    const auto stored = (*store)->put("early/object", source, sdk::PutMode::if_absent, {});
+    findings.expect(stored.has_value(), "put() succeeds", outcome_of(stored));
+    findings.expect(!seen, "nothing of an object is visible before all of it was read");
+    findings.expect(is_visible(**other, "early/object"),
+                    "an object is visible to other connections once put() has returned");
+}
+
 }  // namespace
 
 void add_write_checks(const StorageFixture& fixture, std::vector<ConformanceCheck>& checks) {
-    checks.push_back(check(fixture, "replace replaces, if-absent refuses", replacement));
-    checks.push_back(check(fixture, "of eight callers that create an object exactly one succeeds",
-                           if_absent_race));
-    checks.push_back(check(fixture, "a reader never sees a mix while an object is replaced",
-                           replace_while_reading));
+    checks.push_back(check(fixture,
+                           {"replace replaces, if-absent refuses", "storage.hpp, PutMode",
+                            "answer Errc::already_exists where there is an object, and change "
+                            "nothing; replace the whole object, not its first bytes"},
+                           replacement));
     checks.push_back(
-        check(fixture, "a source that fails half-way leaves nothing behind", failing_source));
+        {.promise = {"of eight callers that create an object exactly one succeeds",
+                     "storage.hpp, \"If-absent creation has no race\"",
+                     "let the store decide in one step (link, INSERT, If-None-Match); looking "
+                     "first and storing then is a race"},
+         .body = [open = fixture.open](Findings& findings) { if_absent_race(open, findings); }});
+    checks.push_back(check(
+        fixture,
+        {"a reader never sees a mix while an object is replaced", "storage.hpp, \"Whole objects\"",
+         "write the new object beside the old one and put it in its place in one step (rename, a "
+         "transaction)"},
+        replace_while_reading));
     checks.push_back(
-        check(fixture, "a source that is not as long as announced is refused", wrong_size));
-    checks.push_back(check(fixture, "a source may give few bytes at a time", small_reads));
+        {.promise =
+             {"an object is visible only once its put has all bytes",
+              "storage.hpp, \"Whole objects\"",
+              "write under another name, outside of what list() shows, until all bytes are there"},
+         .body = [open = fixture.open](Findings& findings) { visible_too_early(open, findings); }});
+    checks.push_back(check(fixture,
+                           {"a source that fails half-way leaves nothing behind",
+                            "storage.hpp, \"Whole objects\" and ObjectStore::put()",
+                            "return the source's error as it is, and drop what was written so far"},
+                           failing_source));
+    checks.push_back(
+        check(fixture,
+              {"a source that is not as long as announced is refused",
+               "storage.hpp, ObjectStore::put(); bytes.hpp, ByteSource::size()",
+               "count the bytes and compare with size() before the object becomes visible"},
+              wrong_size));
+    checks.push_back(
+        check(fixture,
+              {"a source may give few bytes at a time", "bytes.hpp, ByteReader::read()",
+               "read until 0 comes; a short read is not the end"},
+              small_reads));
 }
 
 }  // namespace openarchiver::testkit::storage

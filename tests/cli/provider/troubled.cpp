@@ -1,10 +1,12 @@
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <openarchiver/sdk/plugin.hpp>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -16,6 +18,11 @@
 ///     check unauthenticated  the preflight fails with this code
 ///     delay_ms 200       each fetch takes so long
 ///     hang               syncing does not come back, whatever the stop token says
+///     throw              syncing throws an exception
+///     crash              syncing ends the process
+///     flood              an item with a title of 64 MiB
+///     lie                sizes are not what they are said to be, and reads return too much
+///     wake               a thread tells of news all the time
 namespace openarchiver::troubled {
 
 namespace {
@@ -37,6 +44,11 @@ struct Script {
     std::string check;
     int delay_ms = 0;
     bool hang = false;
+    bool throws = false;
+    bool crash = false;
+    bool flood = false;
+    bool lie = false;
+    bool wake = false;
 };
 
 Script read_script(const std::string& file) {
@@ -61,6 +73,16 @@ Script read_script(const std::string& file) {
             words >> script.delay_ms;
         } else if (what == "hang") {
             script.hang = true;
+        } else if (what == "throw") {
+            script.throws = true;
+        } else if (what == "crash") {
+            script.crash = true;
+        } else if (what == "flood") {
+            script.flood = true;
+        } else if (what == "lie") {
+            script.lie = true;
+        } else if (what == "wake") {
+            script.wake = true;
         }
     }
     return script;
@@ -81,9 +103,12 @@ Error scripted(const std::string& code) {
 
 class TextReader final : public sdk::ByteReader {
 public:
-    explicit TextReader(std::string text) : text_(std::move(text)) {}
+    TextReader(std::string text, bool lies) : text_(std::move(text)), lies_(lies) {}
 
     sdk::Result<std::size_t> read(std::span<std::byte> buffer) override {
+        if (lies_) {
+            return buffer.size() + 1'000'000;
+        }
         const std::size_t count = std::min(buffer.size(), text_.size() - position_);
         std::memcpy(buffer.data(), text_.data() + position_, count);
         position_ += count;
@@ -92,12 +117,22 @@ public:
 
 private:
     std::string text_;
+    bool lies_;
     std::size_t position_ = 0;
 };
 
 class Session final : public sdk::ProviderSession {
 public:
-    explicit Session(std::string script) : script_(std::move(script)) {}
+    Session(std::string script, sdk::Waker& waker) : script_(std::move(script)) {
+        if (read_script(script_).wake) {
+            news_ = std::jthread([&waker](const std::stop_token& stop) {
+                while (!stop.stop_requested()) {
+                    waker.changed("account-1");
+                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                }
+            });
+        }
+    }
 
     [[nodiscard]] sdk::SessionLimits limits() const override { return {}; }
 
@@ -152,11 +187,21 @@ public:
             std::this_thread::sleep_for(std::chrono::milliseconds(50));
         }
         const Script script = read_script(script_);
+        if (script.throws) {
+            throw std::runtime_error("this was not thought of");
+        }
+        if (script.crash) {
+            std::raise(SIGSEGV);
+        }
         const int known = cursor ? std::stoi(cursor->value) : 0;
         for (int i = known + 1; i <= script.items; ++i) {
             sdk::Item item;
             item.id = "item-" + std::to_string(i);
             item.content_tag = "1";
+            item.title = std::string(script.flood ? 64U << 20U : 0U, 'x');
+            if (script.lie) {
+                item.size_hint = UINT64_MAX;
+            }
             if (sink.item(item) == sdk::Flow::stop) {
                 return Error{.code = Errc::cancelled, .message = "stopped"};
             }
@@ -176,27 +221,28 @@ public:
         if (script.corrupt.contains(std::stoi(item_id.substr(item_id.find('-') + 1)))) {
             return scripted("corrupt");
         }
-        return std::make_unique<TextReader>("From: ada@example.org\r\nSubject: " + item_id +
-                                            "\r\n\r\nHello.\r\n");
+        return std::make_unique<TextReader>(
+            "From: ada@example.org\r\nSubject: " + item_id + "\r\n\r\nHello.\r\n", script.lie);
     }
 
     sdk::Status probe(const std::string&, std::stop_token) override { return {}; }
 
 private:
     std::string script_;
+    std::jthread news_;
 };
 
 class TroubledProvider final : public sdk::Provider {
 public:
     [[nodiscard]] std::string_view config_schema() const override { return kSchema; }
 
-    sdk::Result<std::unique_ptr<sdk::ProviderSession>> open(std::string_view config_json,
-                                                            const sdk::HostServices&) override {
+    sdk::Result<std::unique_ptr<sdk::ProviderSession>> open(
+        std::string_view config_json, const sdk::HostServices& host) override {
         // {"script":"PATH"}, as the schema has made sure; the path has no quotes in it.
         const std::string text(config_json);
         const std::size_t end = text.rfind('"');
         const std::size_t begin = text.rfind('"', end - 1) + 1;
-        return std::make_unique<Session>(text.substr(begin, end - begin));
+        return std::make_unique<Session>(text.substr(begin, end - begin), host.waker);
     }
 };
 

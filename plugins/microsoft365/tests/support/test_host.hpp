@@ -109,11 +109,16 @@ struct TestHost {
     TestSecrets secrets;
     TestMetrics metrics;
 
+    struct : sdk::Waker {
+        void changed(std::string_view) override {}
+    } waker;
+
     sdk::HostServices services() {
         return {.logger = logger,
                 .secrets = secrets,
                 .clock = clock,
                 .metrics = metrics,
+                .waker = waker,
                 .state_folder = {},
                 .profile_folder = {}};
     }

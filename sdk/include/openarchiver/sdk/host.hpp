@@ -74,16 +74,35 @@ public:
     virtual void add(std::string_view counter, std::uint64_t amount) = 0;
 };
 
+/// Tells the engine that upstream has news, so that it does not wait for the next scheduled run: a
+/// push channel (IMAP IDLE), or a webhook (ProviderSession::webhook()). Only a hint: what it says
+/// may be lost, come twice or be wrong, since the next run finds everything by its cursors.
+class Waker {
+public:
+    Waker() = default;
+    Waker(const Waker&) = delete;
+    Waker& operator=(const Waker&) = delete;
+    virtual ~Waker();
+
+    /// `account_id`: where there is news, empty if that is not known. Returns at once; may be
+    /// called as often as the service tells, runs are joined. Outside the service (`sync`) it does
+    /// nothing.
+    virtual void changed(std::string_view account_id) = 0;
+};
+
 struct HostServices {
     Logger& logger;
     Secrets& secrets;
     Clock& clock;
     Metrics& metrics;
+    Waker& waker;
     /// A folder of the plugin's own for this source, created at need with mode 0700. Whatever is
     /// in it may be lost: cursors and secrets do not belong there.
     std::filesystem::path state_folder;
     /// The folder of the profile: relative paths in the configuration are relative to it.
     std::filesystem::path profile_folder;
+    /// Where the service can reach ProviderSession::webhook(), for subscriptions; empty: nowhere.
+    std::string webhook_url = {};
 };
 
 }  // namespace openarchiver::sdk

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 /// What a provider tells about a service. All texts are UTF-8; ids are opaque, case-sensitive,
@@ -31,11 +32,11 @@ enum class AccountState : std::uint8_t {
     deleted_upstream,  ///< gone upstream; what was archived stays
 };
 
-/// A mailbox or the like.
+/// Whatever items belong to upstream: a mailbox, a drive, a channel, a queue of tickets.
 struct Account {
     /// Stable for the life of the account upstream, across renames.
     std::string id = {};
-    /// What people call it: the primary mail address, or a path.
+    /// What people call it and name it by: the primary mail address, a path, "team/queue".
     std::string address = {};
     std::string display_name = {};
     AccountState state = AccountState::available;
@@ -61,17 +62,34 @@ struct Folder {
     std::optional<std::uint64_t> item_count = {};
 };
 
-/// An item as a listing describes it.
+/// What an item has beside its bytes, such as a ticket's state or a file's owner.
+struct Property {
+    /// `[a-z][a-z0-9_]*`, at most 64 characters, at most once in an item.
+    std::string name = {};
+    /// Texts have at most 4 KiB.
+    std::variant<std::string, std::int64_t, double, bool, Timestamp> value = {};
+
+    bool operator==(const Property&) const = default;
+};
+
+/// An item as a listing describes it. It may be reported in several folders of its account: each
+/// reports it, and its content is kept once.
 struct Item {
     /// Stable for the life of the item in its account, across moves.
     std::string id = {};
     /// Changes exactly when the content changes; untouched by moves and flags. Empty: this listing
     /// does not tell, which never makes a new version of a known item.
     std::string content_tag = {};
+    /// Of the content. The engine looks into `message/rfc822` only, for subject, sender and date.
     std::string media_type = "message/rfc822";
     std::optional<Timestamp> received_at = {};
     /// How large the content probably is, in bytes; for estimates and back pressure only.
     std::optional<std::uint64_t> size_hint = {};
+    /// What lists show and search finds where the content is no mail. At most 1 KiB.
+    std::string title = {};
+    /// Kept with the version that is made of this listing, shown and exported with it; at most 64.
+    /// A change of properties alone makes no version: where it has to, let `content_tag` follow.
+    std::vector<Property> properties = {};
 };
 
 }  // namespace openarchiver::sdk

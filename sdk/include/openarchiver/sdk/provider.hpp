@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// The provider interface: how the engine reads a service.
@@ -125,6 +126,23 @@ struct SessionLimits {
     std::chrono::milliseconds window{0};
 };
 
+/// A request that came to HostServices::webhook_url. Anybody may have sent it.
+struct WebhookRequest {
+    std::string method = {};
+    /// What followed the webhook's own path, without `?`.
+    std::string query = {};
+    /// Names in lower case.
+    std::vector<std::pair<std::string, std::string>> headers = {};
+    /// At most 1 MiB.
+    std::string body = {};
+};
+
+struct WebhookAnswer {
+    std::uint16_t status = 204;
+    std::string media_type = {};
+    std::string body = {};
+};
+
 /// What a bounded look at a source showed. The engine estimates the whole from it.
 struct Estimate {
     /// Accounts to be archived, as far as discovery shows.
@@ -208,6 +226,12 @@ public:
     /// The cheapest request that shows that this account can be read now. The engine asks it
     /// before it blames an item for a failure that could be an outage.
     virtual Status probe(const std::string& account_id, std::stop_token stop) = 0;
+
+    /// Takes a notification of the service, within a few seconds and beside other calls: proves
+    /// that it comes from the service (a signature, a secret of the subscription), tells
+    /// `HostServices::waker` what changed, and says what the service is answered. It archives
+    /// nothing itself. permission_denied: it is not from the service; unsupported (the default).
+    virtual Result<WebhookAnswer> webhook(const WebhookRequest& request, std::stop_token stop);
 
     /// Looks at some accounts and contents, within 60 s and a bounded number of requests, and
     /// changes nothing. unsupported (the default): this provider can't tell beforehand.

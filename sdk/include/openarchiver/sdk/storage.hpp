@@ -65,6 +65,10 @@ struct StorageCapabilities {
     std::uint64_t max_object_bytes = 0;
     /// How many calls at a time make sense.
     std::uint32_t parallelism = 1;
+    /// False: a store that lets nobody remove objects (write-once, locked, under a hold of its
+    /// own): remove() may answer permission_denied, and the engine does not tidy up. Replacing
+    /// works: the store keeps what was replaced to itself.
+    bool removal = true;
 };
 
 /// An opened store. Safe for concurrent use from any thread.
@@ -94,7 +98,8 @@ public:
     virtual Status list(std::string_view prefix, std::string_view start_after, ObjectListSink& sink,
                         std::stop_token stop) = 0;
 
-    /// Success also where there is no such object.
+    /// Success also where there is no such object. permission_denied: the store refuses the removal
+    /// (see StorageCapabilities::removal), now or for good.
     virtual Status remove(std::string_view key, std::stop_token stop) = 0;
 
     /// unsupported where the store can't tell.

@@ -10,10 +10,10 @@ namespace openarchiver::testkit {
 /// (the fixture) is made anew for each.
 inline void check_conformance(const std::vector<ConformanceCheck>& checks) {
     for (const ConformanceCheck& check : checks) {
-        DYNAMIC_SECTION(check.name) {
+        DYNAMIC_SECTION(check.promise.name) {
             const Verdict verdict = check.run();
-            INFO(verdict.detail);
-            CHECK(verdict.passed);
+            INFO(verdict.detail());
+            CHECK(verdict.passed());
         }
     }
 }

@@ -10,6 +10,13 @@
 /// sections, other programs run it themselves.
 namespace openarchiver::testkit {
 
+/// What the contract expects and was not found.
+struct Finding {
+    std::string expected;
+    /// What was seen instead; empty where that is plain.
+    std::string seen;
+};
+
 /// Collects what a check found wrong. Not for use by several threads at a time.
 class Findings {
 public:
@@ -20,25 +27,37 @@ public:
     /// As expect(), with what was seen instead.
     bool expect(bool holds, std::string_view expectation, std::string_view seen);
 
-    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+    [[nodiscard]] const std::vector<Finding>& all() const noexcept { return findings_; }
 
 private:
-    std::string text_;
+    std::vector<Finding> findings_;
+};
+
+/// A promise of a contract, in words.
+struct Promise {
+    /// A sentence: "a listing is in byte order of the keys".
+    std::string name;
+    /// Where the contract says so: "storage.hpp, ObjectStore::list()".
+    std::string contract;
+    /// How to fix a plugin that breaks it.
+    std::string remedy;
 };
 
 struct Verdict {
-    /// The check's name.
-    std::string name;
-    bool passed = false;
-    /// What the contract expects and was not found, one finding a line; empty when passed.
-    std::string detail;
+    Promise promise;
+    /// Empty when passed.
+    std::vector<Finding> findings;
+
+    [[nodiscard]] bool passed() const noexcept { return findings.empty(); }
+
+    /// For people: each finding, where the contract says so, and how to fix it.
+    [[nodiscard]] std::string detail() const;
 };
 
 /// One promise of a contract. Checks of a suite do not depend on each other: they may run in any
 /// order, once each, on the same fixture or each on a fresh one.
 struct ConformanceCheck {
-    /// A sentence: "a listing is in byte order of the keys".
-    std::string name;
+    Promise promise;
     std::function<void(Findings&)> body;
 
     [[nodiscard]] Verdict run() const;

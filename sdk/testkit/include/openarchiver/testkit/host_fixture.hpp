@@ -81,6 +81,17 @@ private:
     std::map<std::string, std::uint64_t, std::less<>> counters_;
 };
 
+class CountingWaker final : public sdk::Waker {
+public:
+    void changed(std::string_view account_id) override;
+
+    [[nodiscard]] std::vector<std::string> accounts() const;
+
+private:
+    mutable std::mutex mutex_;  // guards accounts_
+    std::vector<std::string> accounts_;
+};
+
 /// A host with everything, and folders of its own.
 class HostFixture {
 public:
@@ -98,6 +109,7 @@ public:
     FixedSecrets secrets;
     FakeClock clock;
     CountingMetrics metrics;
+    CountingWaker waker;
 
 private:
     TemporaryFolder folder_;

@@ -13,11 +13,16 @@ namespace openarchiver::testkit {
 
 /// What a change upstream does to the items of the source.
 enum class Effect : std::uint8_t {
-    item_added,    ///< one item more
-    item_removed,  ///< one item fewer
-    item_moved,    ///< the same items with the same tags, one in another folder
-    item_changed,  ///< the same items, one with another content tag
-    nothing,       ///< the same items with the same tags in the same folders: a flag, a read mark
+    item_added,       ///< one item more
+    item_removed,     ///< one item fewer
+    item_moved,       ///< the same items with the same tags, one in another folder
+    item_changed,     ///< the same items, one with another content tag
+    item_placed,      ///< the same items with the same tags, one in a further folder as well
+    item_broken,      ///< one item can't be delivered any more, for a reason of its own
+    cursors_expired,  ///< the service no longer knows its earlier cursors; the same items
+    outage,           ///< the service refuses or breaks off every request
+    silence,          ///< the service takes requests and does not answer
+    nothing,  ///< the same items with the same tags in the same folders: a flag, a read mark
 };
 
 /// A change that a test can make upstream, behind the provider's back.

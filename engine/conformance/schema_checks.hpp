@@ -6,11 +6,13 @@
 #include <string_view>
 #include <vector>
 
-namespace openarchiver::tests {
+namespace openarchiver::conformance {
 
-/// What sdk::Provider::config_schema() promises. `secrets` are the names of the properties that
-/// have to be marked as secret; no other may be.
+/// What sdk::Provider::config_schema() promises.
+std::vector<testkit::ConformanceCheck> schema_checks(std::string_view schema);
+
+/// ... and the properties of these names have to be marked as secret, and no others.
 std::vector<testkit::ConformanceCheck> schema_checks(std::string_view schema,
                                                      const std::set<std::string>& secrets);
 
-}  // namespace openarchiver::tests
+}  // namespace openarchiver::conformance
