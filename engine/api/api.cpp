@@ -237,6 +237,9 @@ struct Api::State {
         add("GET", {"items"}, Right::read_mail, [this](const Call& call) {
             return list_items(service.context(), call.caller, call.request);
         });
+        add("GET", {"search"}, Right::read_mail, [this](const Call& call) {
+            return search_items(service.context(), call.caller, call.request);
+        });
         add("GET", {"items", "{}"}, Right::read_mail, [this](const Call& call) {
             return show_item(service.context(), call.caller, call.names.at(0));
         });

@@ -12,6 +12,7 @@
 #include "export/time_filter.hpp"
 #include "service/documents.hpp"
 #include "service/item_document.hpp"
+#include "service/search_document.hpp"
 
 namespace openarchiver::api {
 
@@ -140,12 +141,77 @@ Result<std::string> page(const access::Context& context, const Credential& calle
     return json::serialize(json::object{{"items", std::move(items)}, {"next", std::move(next)}});
 }
 
+/// An account holder may ask for fewer than the own accounts, and for no others.
+void keep_to_own(std::vector<std::string>& accounts, const Credential& caller) {
+    if (caller.role != Role::account_holder) {
+        return;
+    }
+    std::erase_if(accounts, [&](const std::string& asked) {
+        return std::ranges::none_of(caller.accounts, [&](const std::string& own) {
+            return catalog::is_named(own, own, asked);
+        });
+    });
+    if (accounts.empty()) {
+        accounts = caller.accounts;
+    }
+}
+
+Result<std::string> found(const access::Context& context, const Credential& caller,
+                          const Request& request) {
+    search::Request wanted{.query = request.value("q"),
+                           .recipient = request.value("recipient"),
+                           .has_attachment = request.value("has_attachment") == "true",
+                           .conversation = request.value("conversation")};
+    OPENARCHIVER_TRY(wanted.filter, filter_of(request, caller));
+    keep_to_own(wanted.filter.accounts, caller);
+    const auto limit = number(request.value("limit").empty() ? "50" : request.value("limit"));
+    const auto offset = number(request.value("offset").empty() ? "0" : request.value("offset"));
+    const std::string order = request.value("order");
+    if (!limit || *limit == 0 || *limit > kLongestPage || !offset ||
+        (!order.empty() && order != "newest" && order != "relevance")) {
+        return Error{Errc::invalid_argument,
+                     "\"limit\" is a number from 1 to 1000, \"offset\" a number, \"order\" "
+                     "newest or relevance"};
+    }
+    const auto& folder = context.profile.archive.catalog_path;
+    OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(folder));
+    OPENARCHIVER_TRY(const auto search, search::Search::open(folder, *catalog, wanted));
+    OPENARCHIVER_TRY(
+        const auto page,
+        search->page(order == "relevance" ? search::Order::relevance : search::Order::newest_first,
+                     *offset, *limit));
+    OPENARCHIVER_TRY(const auto coverage, search->coverage());
+    json::value counts = nullptr;
+    if (request.value("counts") == "true") {
+        OPENARCHIVER_TRY(const auto counted, search->counts());
+        counts = service::counts_value(counted);
+    }
+    service::ItemFolders folders(*catalog);
+    json::array hits;
+    for (const auto& hit : page.hits) {
+        OPENARCHIVER_TRY(auto value, service::hit_value(hit, folders));
+        hits.push_back(std::move(value));
+    }
+    return json::serialize(json::object{{"hits", std::move(hits)},
+                                        {"summary",
+                                         {{"more", page.more},
+                                          {"ranked_newest_only", page.partial},
+                                          {"counts", std::move(counts)},
+                                          {"coverage", service::coverage_value(coverage)}}}});
+}
+
 }  // namespace
 
 Response list_items(const access::Context& context, const Credential& caller,
                     const Request& request) {
     auto document = page(context, caller, request);
     return document ? Response{.body = std::move(*document)} : problem(document.error());
+}
+
+Response search_items(const access::Context& context, const Credential& caller,
+                      const Request& request) {
+    const auto document = found(context, caller, request);
+    return document ? Response{.body = *document} : problem(document.error());
 }
 
 Response show_item(const access::Context& context, const Credential& caller,

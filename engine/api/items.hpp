@@ -13,6 +13,9 @@ namespace openarchiver::api {
                                   const Request& request);
 [[nodiscard]] Response show_item(const access::Context& context, const Credential& caller,
                                  const std::string& ref);
+/// {"hits":[...],"summary":...}
+[[nodiscard]] Response search_items(const access::Context& context, const Credential& caller,
+                                    const Request& request);
 /// The exact bytes of a version.
 [[nodiscard]] Response raw_item(const access::Context& context, const Credential& caller,
                                 const std::string& ref, const Request& request,

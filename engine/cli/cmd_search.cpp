@@ -1,10 +1,8 @@
 #include <unistd.h>
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <memory>
 #include <utility>
 
@@ -12,7 +10,7 @@
 #include "cli/verbs.hpp"
 #include "export/time_filter.hpp"
 #include "search/search.hpp"
-#include "service/documents.hpp"
+#include "service/search_document.hpp"
 
 namespace openarchiver::cli {
 
@@ -34,99 +32,6 @@ struct Options {
     bool counts = false;
     bool unsearched = false;
 };
-
-/// Folders of items by their accounts, each read once.
-class Folders {
-public:
-    explicit Folders(catalog::CatalogReader& catalog) : catalog_(catalog) {}
-
-    sdk::Result<std::vector<std::vector<std::string>>> of(const catalog::VersionRecord& version) {
-        auto& paths = accounts_[version.account_key];
-        if (paths.empty()) {
-            OPENARCHIVER_TRY(const auto folders, catalog_.folders(version.account_key));
-            for (const auto& folder : folders) {
-                paths[folder.key] = folder.path;
-            }
-        }
-        OPENARCHIVER_TRY(const auto keys, catalog_.folders_of(version.item_key));
-        std::vector<std::vector<std::string>> found;
-        for (const auto key : keys) {
-            found.push_back(paths[key]);
-        }
-        return found;
-    }
-
-private:
-    catalog::CatalogReader& catalog_;
-    std::map<std::int64_t, std::map<std::int64_t, std::vector<std::string>>> accounts_;
-};
-
-json::object version_value(const catalog::VersionRecord& version,
-                           const std::vector<std::vector<std::string>>& folders) {
-    json::array paths;
-    for (const auto& path : folders) {
-        paths.emplace_back(json::array(path.begin(), path.end()));
-    }
-    return {{"ref", version.ref},
-            {"version", version.version},
-            {"source", version.source},
-            {"account", version.account},
-            {"address", version.address},
-            {"folders", std::move(paths)},
-            {"item", version.item},
-            {"internet_message_id", version.message_id},
-            {"subject", version.subject},
-            {"from", version.from},
-            {"received_at", service::time_value(version.received_at)},
-            {"archived_at", service::time_value(version.archived_at)},
-            {"size", version.size},
-            {"in_mailbox", version.left_at == sdk::Timestamp{}}};
-}
-
-/// Counted in characters, as they come out of the JSON.
-json::array highlights_value(const search::Snippet& snippet) {
-    const auto characters = [&](std::size_t end) {
-        return std::count_if(snippet.text.begin(),
-                             snippet.text.begin() + static_cast<std::ptrdiff_t>(end),
-                             [](char c) { return (c & 0xC0) != 0x80; });
-    };
-    json::array places;
-    for (const auto& [begin, end] : snippet.highlights) {
-        places.push_back(json::array{characters(begin), characters(end)});
-    }
-    return places;
-}
-
-json::object coverage_value(const search::Coverage& coverage) {
-    json::object value{{"not_yet_indexed", coverage.not_yet_indexed}};
-    for (const auto reason :
-         {search::GapReason::encrypted, search::GapReason::no_text, search::GapReason::failed,
-          search::GapReason::unsupported, search::GapReason::too_large}) {
-        const auto found = coverage.gaps.find(reason);
-        value[search::to_string(reason)] = found == coverage.gaps.end() ? 0 : found->second;
-    }
-    return value;
-}
-
-json::object counts_value(const search::Counts& counts) {
-    json::array sources;
-    for (const auto& [id, number] : counts.sources) {
-        sources.push_back({{"source", id}, {"hits", number}});
-    }
-    json::array accounts;
-    for (const auto& [account, number] : counts.accounts) {
-        accounts.push_back(
-            {{"source", account.first}, {"account", account.second}, {"hits", number}});
-    }
-    json::array years;
-    for (const auto& [year, number] : counts.years) {
-        years.push_back({{"year", year}, {"hits", number}});
-    }
-    return {{"total", counts.total},
-            {"sources", std::move(sources)},
-            {"accounts", std::move(accounts)},
-            {"years", std::move(years)}};
-}
 
 std::string emphasized(const search::Snippet& snippet) {
     const bool terminal = ::isatty(STDOUT_FILENO) == 1;
@@ -186,7 +91,7 @@ Outcome list_unsearched(Command& command, search::Search& search, catalog::Catal
     OPENARCHIVER_TRY(const auto list, search.unsearched(options.offset.value_or(0),
                                                         options.limit.value_or(kDefaultLimit)));
     OPENARCHIVER_TRY(const auto coverage, search.coverage());
-    Folders folders(catalog);
+    service::ItemFolders folders(catalog);
     for (const auto& one : list) {
         json::array gaps;
         std::string text;
@@ -196,8 +101,7 @@ Outcome list_unsearched(Command& command, search::Search& search, catalog::Catal
                     (gap.name.empty() ? "" : " " + plain(gap.name));
         }
         if (command.json()) {
-            OPENARCHIVER_TRY(const auto paths, folders.of(one.version));
-            json::object line = version_value(one.version, paths);
+            OPENARCHIVER_TRY(json::object line, service::version_value(one.version, folders));
             line["gaps"] = std::move(gaps);
             command.document(json::serialize(line));
         } else {
@@ -206,8 +110,8 @@ Outcome list_unsearched(Command& command, search::Search& search, catalog::Catal
         }
     }
     if (command.json()) {
-        command.document(
-            json::serialize(json::object{{"summary", {{"coverage", coverage_value(coverage)}}}}));
+        command.document(json::serialize(
+            json::object{{"summary", {{"coverage", service::coverage_value(coverage)}}}}));
     } else {
         print_coverage(command, coverage);
     }
@@ -255,26 +159,22 @@ Outcome run_search(Command& command, Options& options) {
     if (options.counts) {
         OPENARCHIVER_TRY(counts, (*search)->counts());
     }
-    Folders folders(*catalog);
+    service::ItemFolders folders(*catalog);
     for (const auto& hit : page.hits) {
         if (!command.json()) {
             print_hit(command, hit);
             continue;
         }
-        OPENARCHIVER_TRY(const auto paths, folders.of(hit.version));
-        json::object line = version_value(hit.version, paths);
-        line["has_attachment"] = hit.has_attachment;
-        line["conversation"] = hit.conversation;
-        line["snippet"] = hit.snippet.text;
-        line["highlights"] = highlights_value(hit.snippet);
+        OPENARCHIVER_TRY(const json::object line, service::hit_value(hit, folders));
         command.document(json::serialize(line));
     }
     if (command.json()) {
-        json::object summary{{"more", page.more},
-                             {"ranked_newest_only", page.partial},
-                             {"milliseconds", std::round(took.count() * 1e5) / 100},
-                             {"counts", counts ? json::value(counts_value(*counts)) : nullptr},
-                             {"coverage", coverage_value(coverage)}};
+        json::object summary{
+            {"more", page.more},
+            {"ranked_newest_only", page.partial},
+            {"milliseconds", std::round(took.count() * 1e5) / 100},
+            {"counts", counts ? json::value(service::counts_value(*counts)) : nullptr},
+            {"coverage", service::coverage_value(coverage)}};
         command.document(json::serialize(json::object{{"summary", std::move(summary)}}));
         return ExitCode::done;
     }

@@ -31,7 +31,6 @@ void limit_memory_of_threads() {
 
 /// In the order in which help lists them.
 void describe(Verb& program) {
-    register_retention(program);
     register_serve(program);
     register_sync(program);
     register_source(program);
@@ -39,11 +38,11 @@ void describe(Verb& program) {
     register_folders(program);
     register_forget(program);
     register_hold(program);
+    register_retention(program);
     register_status(program);
     register_failures(program);
     register_search(program);
     register_show(program);
-    register_credential(program);
     register_export(program);
     register_verify(program);
     register_prove(program);
@@ -53,6 +52,7 @@ void describe(Verb& program) {
     register_key(program);
     register_plugin(program);
     register_profile(program);
+    register_credential(program);
 }
 
 Outcome run(Command& command, const Choice& choice) {

@@ -140,13 +140,26 @@ class Api(ApiTest):
         again = self.call("GET", "/api/v1/items", auditor, headers={"If-None-Match": tag})
         self.assertEqual((again.status, again.bytes), (304, b""))
 
+    def test_search(self):
+        auditor = self.credential("auditor")
+        self.serve()
+        self.wait_for(lambda: self.get("/search?q=sekrit", auditor).document["summary"]["coverage"]
+                      ["not_yet_indexed"] == 0, "the index is full")
+        found = self.get("/search?q=sekrit+subject:mail-1&counts=true", auditor).document
+        self.assertEqual([h["subject"] for h in found["hits"]], ["mail-1"])
+        self.assertEqual(found["summary"]["counts"]["total"], 1)
+        self.assertIn("sekrit", found["hits"][0]["snippet"])
+        self.assertEqual(len(self.get("/search?q=sekrit&limit=2", auditor).document["hits"]), 2)
+        self.get("/search?q=%22unclosed", auditor, 422)
+        self.get("/search?q=x&order=worst", auditor, 422)
+
     def test_roles(self):
         secrets = {role: self.credential(role) for role in ("administrator", "operator", "auditor")}
         self.serve()
         self.assertEqual(self.call("GET", "/api/v1/status").status, 401)
         self.assertEqual(self.call("GET", "/api/v1/status").headers["WWW-Authenticate"], "Bearer")
         for role, path, status in (("administrator", "/items", 403), ("operator", "/items", 403),
-                                   ("operator", "/credentials", 403), ("auditor", "/items", 200),
+                                   ("operator", "/credentials", 403), ("auditor", "/items", 200), ("operator", "/search?q=x", 403),
                                    ("auditor", "/credentials", 403), ("operator", "/status", 200)):
             with self.subTest(role=role, path=path):
                 self.get(path, secrets[role], status)
@@ -177,6 +190,12 @@ class Api(ApiTest):
         listed = self.get(f"/items?account={accounts[0]['id']}&account={accounts[1]['id']}", holder)
         self.assertEqual(len(listed.document["items"]), 1)
         self.get("/status", holder, 403)
+        everything = self.get("/search?q=subject:of-bob", holder).document
+        self.assertEqual([h["subject"] for h in everything["hits"]], ["of-bob"])
+        self.assertEqual(self.get("/search?q=sekrit", holder).document["hits"], [])
+        foreign = next(a["id"] for a in accounts if a is not bob)
+        self.assertEqual(self.get(f"/search?q=sekrit&account={foreign}", holder).document["hits"],
+                         [])
 
     def test_the_setup_credential_makes_the_first_one_and_nothing_else(self):
         service = self.serve()
