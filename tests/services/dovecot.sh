@@ -70,6 +70,7 @@ mail_gid = $group
 first_valid_uid = 1
 first_valid_gid = 1
 mail_max_userip_connections = 50
+mail_fsync = never
 ssl = yes
 ssl_cert = <$folder/tls/server.crt
 ssl_key = <$folder/tls/server.key
