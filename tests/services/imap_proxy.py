@@ -17,11 +17,18 @@ class Rule:
         self.seen = self.done = 0
 
 
-class ImapProxy:
-    """A context manager. `hide`: capabilities that the client does not get to see."""
+# How other servers name messages and folders for good: capability, FETCH item, STATUS item.
+OBJECTID = (b"OBJECTID", rb"EMAILID (\1)", rb"MAILBOXID (\1)")
+GMAIL = (b"X-GM-EXT-1", rb"X-GM-MSGID \1", None)
 
-    def __init__(self, host, port, hide=(), certificate=None, key=None):
+
+class ImapProxy:
+    """A context manager. `hide`: capabilities that the client does not get to see. `names`: OBJECTID or GMAIL, to
+    have Dovecot's own ids look like theirs."""
+
+    def __init__(self, host, port, hide=(), names=None, certificate=None, key=None):
         self.upstream = (host, port)
+        self.names = names
         self.hide = [name.encode() for name in hide]
         self.rules, self.commands, self.open = [], [], set()
         self.down = self.silent = False
@@ -130,13 +137,29 @@ class Connection:
                 line += b"\n"
                 while self.proxy.silent:
                     time.sleep(0.05)
+                line = re.sub(rb"EMAILID|MAILBOXID|X-GM-MSGID", b"X-GUID", line) if self.proxy.names else line
                 action = self.proxy.action_for(line)
                 if action is None or action(self, line):
                     self.server.sendall(line)
 
+    def renamed(self, data):
+        """Whole lines only: what they tell may stand on the border of two parts."""
+        while not data.endswith(b"\n"):
+            more = self.server.recv(65536)
+            if not more:
+                break
+            data += more
+        capability, message, folder = self.proxy.names
+        data = re.sub(rb"(?<=[ \[])ID(?= )", capability, data, count=1) if b"CAPABILITY" in data[:4096] else data
+        data = re.sub(rb"(?m)^(\* STATUS .*)X-GUID (\w+)", lambda m: m[1] + (
+            re.sub(rb"(.+)", folder, m[2]) if folder else b""), data)
+        return re.sub(rb"(?m)^(\* \d+ FETCH \(UID .*)X-GUID (\w+)", lambda m: m[1] + re.sub(rb"(.+)", message, m[2]), data)
+
     def pump_answers(self):
         try:
             while data := self.server.recv(65536):
+                if self.proxy.names:
+                    data = self.renamed(data)
                 if b"CAPABILITY" in data[:4096]:
                     for name in self.proxy.hide:
                         data = re.sub(rb"(?<=[ \[])" + re.escape(name) + rb"(?=[ \]\r])", b"X-HIDDEN", data)
