@@ -7,8 +7,8 @@ namespace openarchiver::imap {
 namespace {
 
 constexpr std::uint32_t kFormat = 1;
-/// Half of what a cursor may have: some thousand gaps.
-constexpr std::size_t kMaxKnown = 32 * 1024;
+/// Of 22 bytes at most: within the 64 KiB that a cursor may have.
+constexpr std::size_t kMaxRanges = 2900;
 
 }  // namespace
 
@@ -16,11 +16,8 @@ sdk::Cursor FolderCursor::text() const {
     std::string value = std::string(1, scheme) + " " + std::to_string(uid_validity) + " " +
                         std::to_string(next) + " " + std::to_string(messages) + " " +
                         std::to_string(modseq);
-    if (known) {
-        const std::string uids = known->text();
-        if (uids.size() <= kMaxKnown) {
-            value += " " + (uids.empty() ? "-" : uids);
-        }
+    if (known && known->ranges() <= kMaxRanges) {
+        value += " " + (known->empty() ? "-" : known->text());
     }
     return {.format = kFormat, .value = std::move(value)};
 }

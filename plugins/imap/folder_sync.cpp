@@ -12,6 +12,8 @@ namespace {
 using sdk::Errc;
 
 constexpr std::uint64_t kPage = 500;
+/// A message never changes (RFC 3501 section 2.3.1.1).
+constexpr char kContentTag = '1';
 /// More than this, and it is rather a new folder: servers that have forgotten a mod-sequence name
 /// every UID there ever was.
 constexpr std::uint64_t kMaxGone = 1'000'000;
@@ -172,8 +174,7 @@ sdk::Status FolderSync::report(const Page& page, const FolderCursor& cursor) {
         item.id = cursor.scheme == 'U' || message.stable_id.empty()
                       ? uid_item_id(cursor.uid_validity, message.uid, entry_.folder.id)
                       : stable_item_id(cursor.scheme, message.stable_id);
-        // A message never changes (RFC 3501 section 2.3.1.1).
-        item.content_tag = "1";
+        item.content_tag = kContentTag;
         item.received_at = message.received_at;
         item.size_hint = message.size;
         account_.remember(

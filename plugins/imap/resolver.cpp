@@ -14,6 +14,15 @@ constexpr std::chrono::seconds kTimeToLive{60};
 
 }  // namespace
 
+Resolver::~Resolver() {
+    // They write into entries_, which has to last until they are over.
+    std::vector<std::jthread> workers;  // joined last, without the lock
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, entry] : entries_) {
+        workers.push_back(std::move(entry.worker));
+    }
+}
+
 sdk::Result<std::vector<Address>> Resolver::resolve(const std::string& host, std::uint16_t port,
                                                     const std::stop_token& stop) {
     const std::string service = std::to_string(port);

@@ -24,6 +24,11 @@ struct Address {
 /// Safe for concurrent use.
 class Resolver {
 public:
+    Resolver() = default;
+    Resolver(const Resolver&) = delete;
+    Resolver& operator=(const Resolver&) = delete;
+    ~Resolver();
+
     /// unavailable, cancelled. The port is in the addresses.
     sdk::Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port,
                                               const std::stop_token& stop);

@@ -26,6 +26,9 @@ public:
     [[nodiscard]] bool empty() const { return ranges_.empty(); }
 
     [[nodiscard]] std::uint64_t count() const;
+
+    [[nodiscard]] std::size_t ranges() const { return ranges_.size(); }
+
     /// The largest; 0 where the set is empty.
     [[nodiscard]] Uid last() const;
 

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <memory>
+#include <random>
 
 #include "response_reader.hpp"
 
@@ -147,6 +149,51 @@ TEST_CASE("What is no grammar of IMAP gives nothing") {
     CHECK_FALSE(parse_esearch("(TAG \"A1\") UID ALL 1:*"));
     CHECK_FALSE(parse_date_time("31-Feb-2024 00:00:00 +0000"));
     CHECK_FALSE(parse_date_time("01-Xxx-2024 00:00:00 +0000"));
+}
+
+TEST_CASE("Whatever a server sends, reading it ends") {
+    const std::string seeds[] = {
+        "* 1 FETCH (FLAGS (\\Seen) UID 42 BODY[] \"a\" X (a (b {3}\r\n\"() NIL)) INTERNALDATE "
+        "\"01-Feb-2024 "
+        "23:59:59 +0130\")\r\n",
+        "* LIST (\\Sent) \"/\" {7}\r\na\r\nb {9\r\n* STATUS a (MESSAGES 5 MAILBOXID (F2))\r\n",
+        "* ESEARCH (TAG \"A1\") UID COUNT 4 ALL 2,10:12\r\n* VANISHED (EARLIER) 41,43:116\r\n",
+        "* NAMESPACE ((\"\" \"/\")) ((\"~\" \"/\" \"X\" (\"a\"))) NIL\r\n* ID (\"name\" \"x\")\r\n",
+        "A1 OK [CAPABILITY IMAP4rev1 ID] done\r\n+ go {3}\r\n"};
+    constexpr std::string_view kBytes = "(){}\"\\[] *+~\r\n09aA\xff";
+    std::mt19937 random(1);  // NOLINT: the same each time
+    for (int round = 0; round < 20'000; ++round) {
+        std::string text = seeds[random() % std::size(seeds)];
+        for (std::size_t changes = 1 + random() % 4; changes > 0; --changes) {
+            const std::size_t at = random() % text.size();
+            const char byte = kBytes[random() % kBytes.size()];
+            switch (random() % 3) {
+                case 0:
+                    text[at] = byte;
+                    break;
+                case 1:
+                    text.insert(at, 1, byte);
+                    break;
+                default:
+                    text.erase(at, 1 + random() % 5);
+                    text += '.';
+            }
+        }
+        for (const std::string& response : responses_of(text, 1 + random() % 50)) {
+            (void)parse_status_response(response);
+            const auto untagged = parse_untagged(response);
+            const std::string_view rest = untagged ? untagged->rest : std::string_view(response);
+            (void)parse_capabilities(rest);
+            (void)parse_list(rest);
+            (void)parse_mailbox_status(rest);
+            (void)parse_fetch(rest);
+            (void)parse_search(rest);
+            (void)parse_esearch(rest);
+            (void)parse_vanished(rest);
+            (void)parse_foreign_namespaces(rest);
+            (void)parse_server_name(rest);
+        }
+    }
 }
 
 TEST_CASE("Mailboxes and their state are read") {
