@@ -623,7 +623,7 @@ sdk::Status Connection::begin_content(UidSet::Uid uid, const std::stop_token& st
     for (;;) {
         OPENARCHIVER_TRY(Response response, next(stop, true));
         if (response.content_size) {
-            Content& content = content_.emplace();
+            OpenContent& content = content_.emplace();
             content.tag = std::move(tag);
             content.head = std::move(response.text);
             content.literal = true;
@@ -664,7 +664,7 @@ sdk::Result<std::size_t> Connection::read_content(std::span<std::byte> buffer,
     if (!content_) {
         return std::size_t{0};
     }
-    Content& content = *content_;
+    OpenContent& content = *content_;
     if (!content.literal) {
         const std::size_t count = std::min(buffer.size(), content.whole.size() - content.at);
         std::memcpy(buffer.data(), content.whole.data() + content.at, count);

@@ -58,6 +58,16 @@ struct StableNames {
     std::string folder;
 };
 
+/// A message that is being read.
+struct OpenContent {
+    std::string tag;
+    std::string head;   ///< of the response, up to the literal
+    std::string whole;  ///< where it came as no literal
+    std::size_t at = 0;
+    bool literal = false;
+    UidSet::Uid uid = 0;
+};
+
 /// One IMAP connection, used by one thread at a time. After an error other than a refusal it is
 /// broken and of no further use.
 class Connection {
@@ -151,16 +161,7 @@ private:
     std::uint64_t tags_ = 0;
     bool usable_ = true;
 
-    struct Content {
-        std::string tag;
-        std::string head;   ///< of the response, up to the literal
-        std::string whole;  ///< where it came as no literal
-        std::size_t at = 0;
-        bool literal = false;
-        UidSet::Uid uid = 0;
-    };
-
-    std::optional<Content> content_;
+    std::optional<OpenContent> content_;
 };
 
 }  // namespace openarchiver::imap
