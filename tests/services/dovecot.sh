@@ -57,6 +57,10 @@ print(*[s.getsockname()[1] for s in sockets])')
         user=mail group=mail # mailboxes are never opened as root
     fi
     chown "$user:$group" "$folder/mail"
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --reuid "$user" --regid "$group" --clear-groups test -w "$folder/mail" ||
+            fail "the user $user can't get at $folder: let others search the folders above it"
+    fi
     echo "master:{PLAIN}master-pw" >"$folder/masters"
     cat >"$folder/dovecot.conf" <<CONF
 protocols = imap
@@ -126,6 +130,19 @@ service auth-worker {
   user = $(id -un)
 }
 CONF
+    if [ "$(id -u)" != 0 ]; then # it can become nobody else then
+        cat >>"$folder/dovecot.conf" <<CONF
+default_internal_user = $user
+default_login_user = $user
+default_internal_group = $group
+service imap-login {
+  chroot =
+}
+service anvil {
+  chroot =
+}
+CONF
+    fi
     # Its processes live on: they must not keep what CTest reads from.
     dovecot -c "$folder/dovecot.conf" </dev/null >/dev/null 2>&1 || fail "it does not start; see $folder/dovecot.log"
     for _ in $(seq 200); do
