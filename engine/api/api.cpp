@@ -146,7 +146,9 @@ struct Api::State {
     }
 
     [[nodiscard]] Result<json::value> status() {
-        return service::status_document(service.context(), service.live_document(), {});
+        OPENARCHIVER_TRY(const auto reader, catalog());
+        return service::status_document(service.context(), reader.get(), service.live_document(),
+                                        {});
     }
 
     void add(std::string_view method, std::vector<std::string_view> path, Right right,

@@ -91,9 +91,10 @@ std::string text(const json::value& document) {
 
 Outcome status(Command& command) {
     const auto live = ask_service(command);
-    OPENARCHIVER_TRY(
-        const json::value document,
-        service::status_document(command.context(), live ? live->document : "", command.stop()));
+    OPENARCHIVER_TRY(const auto catalog, command.open_catalog_if_any());
+    OPENARCHIVER_TRY(const json::value document,
+                     service::status_document(command.context(), catalog.get(),
+                                              live ? live->document : "", command.stop()));
     if (command.json()) {
         command.document(json::serialize(document));
     } else {

@@ -138,20 +138,15 @@ LiveSources live_sources(std::string_view live_document) {
     return live;
 }
 
-Result<json::value> status_document(const access::Context& context, std::string_view live_document,
-                                    std::stop_token stop) {
-    auto catalog = catalog::CatalogReader::open(context.profile.archive.catalog_path);
-    if (!catalog && catalog.error().code != sdk::Errc::not_found) {
-        return catalog.error();
-    }
-    catalog::CatalogReader* const reader = catalog ? catalog->get() : nullptr;
+Result<json::value> status_document(const access::Context& context, catalog::CatalogReader* catalog,
+                                    std::string_view live_document, std::stop_token stop) {
     const LiveSources live = live_sources(live_document);
     OPENARCHIVER_TRY(json::value document,
-                     sources_document(reader, context.profile,
+                     sources_document(catalog, context.profile,
                                       live_document.empty() ? nullptr : &live, context.clock));
     auto& members = document.as_object();
-    OPENARCHIVER_TRY(members["archive"], archive_document(context, reader, std::move(stop)));
-    OPENARCHIVER_TRY(members["evidence"], evidence_document(context, reader));
+    OPENARCHIVER_TRY(members["archive"], archive_document(context, catalog, std::move(stop)));
+    OPENARCHIVER_TRY(members["evidence"], evidence_document(context, catalog));
     members["service"] = service_document(parsed(live_document));
     return document;
 }

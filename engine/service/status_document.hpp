@@ -14,8 +14,10 @@ namespace openarchiver::service {
 /// `live_document` is.
 [[nodiscard]] LiveSources live_sources(std::string_view live_document);
 
-/// The document of `status --json`. `live_document` empty: no service runs.
+/// The document of `status --json`. `catalog` null: nothing was archived yet; `live_document`
+/// empty: no service runs.
 [[nodiscard]] sdk::Result<boost::json::value> status_document(const access::Context& context,
+                                                              catalog::CatalogReader* catalog,
                                                               std::string_view live_document,
                                                               std::stop_token stop);
 

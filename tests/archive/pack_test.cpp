@@ -417,7 +417,7 @@ TEST_CASE("A content of 150 MB costs disk and not memory") {
     const test::TemporaryFolder folder;
     FolderStore store(folder.path / "store");
     Keyring keyring = Keyring::create(true);
-    PackReader reader(store, keyring);
+    PackReader reader(store, keyring, 16U << 20);
 
     archive::Sha256 digest;
     {
