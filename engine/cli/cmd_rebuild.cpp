@@ -57,7 +57,10 @@ Outcome run_rebuild(Command& command) {
     shown.reset();
     std::atomic<std::uint64_t> versions = 0;
     shown = command.show_progress([&](std::size_t columns) {
-        return fit("filling the search index: " + count_text(versions) + " versions", columns);
+        const std::uint64_t count = versions;
+        return fit(count == 0 ? "filling the search index"
+                              : "filling the search index: " + count_text(count) + " versions",
+                   columns);
     });
     OPENARCHIVER_CHECK(service::fill_index(
         command.context(), *rebuilt.writer, [&](std::uint64_t count) { versions = count; },

@@ -254,7 +254,10 @@ void Committer::run(std::stop_token stop) {
         }
     }();
     if (!status) {
-        log_->error("the archive can't be written: {}", status.error().message);
+        // Nothing was asked of it yet when it was let go again.
+        if (!stop.stop_requested() || status.error().code != Errc::cancelled) {
+            log_->error("the archive can't be written: {}", status.error().message);
+        }
         const std::lock_guard lock(mutex_);
         failure_ = status.error();
         queue_.clear();
