@@ -14,6 +14,15 @@ constexpr std::chrono::seconds kTimeToLive{60};
 
 }  // namespace
 
+/// A worker looks its entry up once more at its end: all of them end before any entry goes.
+Resolver::~Resolver() {
+    std::vector<std::jthread> workers;
+    const std::lock_guard lock(mutex_);
+    for (auto& [host, entry] : entries_) {
+        workers.push_back(std::move(entry.worker));
+    }
+}
+
 sdk::Result<std::vector<Poco::Net::IPAddress>> Resolver::resolve(const std::string& host,
                                                                  std::stop_token stop) {
     if (host.ends_with(".localhost")) {

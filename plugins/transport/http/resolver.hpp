@@ -19,6 +19,12 @@ namespace openarchiver::http {
 /// minute: the services move.
 class Resolver {
 public:
+    Resolver() = default;
+    Resolver(const Resolver&) = delete;
+    Resolver& operator=(const Resolver&) = delete;
+    /// Waits for lookups that are still running.
+    ~Resolver();
+
     /// unavailable, cancelled.
     sdk::Result<std::vector<Poco::Net::IPAddress>> resolve(const std::string& host,
                                                            std::stop_token stop);

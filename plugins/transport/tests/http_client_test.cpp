@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "http/failure.hpp"
+#include "http/resolver.hpp"
 #include "support/scripted_server.hpp"
 #include "support/test_certificates.hpp"
 
@@ -38,6 +39,18 @@ HttpRequest root_request() {
 /// The error's code, or nothing when the call succeeded.
 std::optional<Errc> code_of(const sdk::Result<std::string>& result) {
     return result ? std::nullopt : std::optional(result.error().code);
+}
+
+TEST_CASE("a resolver that goes away waits for its lookups", "[unit]") {
+    std::stop_source stopped;
+    stopped.request_stop();
+    for (int round = 0; round < 20; ++round) {
+        Resolver resolver;
+        for (const char* host : {"a.invalid", "b.invalid", "c.invalid", "d.invalid"}) {
+            const auto addresses = resolver.resolve(host, stopped.get_token());
+            CHECK_FALSE(addresses);
+        }
+    }
 }
 
 TEST_CASE("a body counts only when its end was seen, wherever the connection is cut", "[unit]") {
