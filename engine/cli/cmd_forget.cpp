@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "cli/document.hpp"
+#include "cli/live_service.hpp"
 #include "cli/system_user.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
 #include "pipeline/committer.hpp"
-#include "service/control_client.hpp"
 #include "service/disposal_requests.hpp"
 
 namespace openarchiver::cli {
@@ -62,17 +62,11 @@ Outcome preview(Command& command, const disposal::ForgetRequest& request) {
     return show(command, service::document_of(plan));
 }
 
-/// What the running service answers.
-Outcome hand_over(Command& command, service::ControlClient& service, std::string_view verb,
-                  const std::string& request) {
-    OPENARCHIVER_TRY(auto answer,
-                     service.call(verb, request, [](std::string_view) {}, command.stop()));
-    if (answer.error) {
-        Outcome outcome = answer.exit_code;
-        outcome.error = std::move(answer.error);
-        return outcome;
-    }
-    return show(command, answer.document);
+/// In the service that has the catalog open.
+Outcome forget_there(Command& command, service::ControlClient& service, std::string_view verb,
+                     const std::string& request) {
+    auto done = hand_over(command, service, verb, request);
+    return done.outcome.error ? std::move(done.outcome) : show(command, done.document);
 }
 
 Outcome forget_item(Command& command, const Options& options) {
@@ -84,7 +78,7 @@ Outcome forget_item(Command& command, const Options& options) {
         return show(command, service::document_of(plan, false));
     }
     if (const auto service = command.running_service()) {
-        return hand_over(command, *service, "forget_item", service::to_json(request));
+        return forget_there(command, *service, "forget_item", service::to_json(request));
     }
     OPENARCHIVER_TRY(const auto writer, command.open_writer());
     pipeline::Committer committer(*writer, command.clock(), command.log());
@@ -103,7 +97,7 @@ Outcome forget(Command& command, const Options& options) {
         return preview(command, request);
     }
     if (const auto service = command.running_service()) {
-        return hand_over(command, *service, "forget", service::to_json(request));
+        return forget_there(command, *service, "forget", service::to_json(request));
     }
     OPENARCHIVER_TRY(const auto forgotten,
                      disposal::forget(

@@ -3,12 +3,12 @@
 #include <utility>
 
 #include "cli/document.hpp"
+#include "cli/live_service.hpp"
 #include "cli/system_user.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
 #include "export/time_filter.hpp"
 #include "pipeline/committer.hpp"
-#include "service/control_client.hpp"
 #include "service/disposal_requests.hpp"
 
 namespace openarchiver::cli {
@@ -89,15 +89,11 @@ Outcome list(Command& command, bool all) {
 Outcome change(Command& command, const service::HoldRequest& request, std::string_view done) {
     std::string id;
     if (const auto service = command.running_service()) {
-        OPENARCHIVER_TRY(auto answer, service->call(
-                                          "hold", service::to_json(request),
-                                          [](std::string_view) {}, command.stop()));
-        if (answer.error) {
-            Outcome outcome = answer.exit_code;
-            outcome.error = std::move(answer.error);
-            return outcome;
+        auto done = hand_over(command, *service, "hold", service::to_json(request));
+        if (done.outcome.error) {
+            return std::move(done.outcome);
         }
-        id = text_of(parse_document(answer.document), "id");
+        id = text_of(parse_document(done.document), "id");
     } else {
         OPENARCHIVER_TRY(const auto writer, command.open_writer());
         pipeline::Committer committer(*writer, command.clock(), command.log());

@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "cli/document.hpp"
+#include "cli/live_service.hpp"
 #include "cli/system_user.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
 #include "pipeline/committer.hpp"
-#include "service/control_client.hpp"
 #include "service/retention_requests.hpp"
 
 namespace openarchiver::cli {
@@ -124,15 +124,9 @@ Outcome simulate(Command& command) {
 Outcome dispose(Command& command, const std::string& approve) {
     const disposal::ApplyRequest request{.approve = approve, .by = system_user()};
     if (const auto service = command.running_service()) {
-        OPENARCHIVER_TRY(auto answer, service->call(
-                                          "retention", service::to_json(request),
-                                          [](std::string_view) {}, command.stop()));
-        if (answer.error) {
-            Outcome outcome = answer.exit_code;
-            outcome.error = std::move(answer.error);
-            return outcome;
-        }
-        return show(command, answer.document, effect_text);
+        auto done = hand_over(command, *service, "retention", service::to_json(request));
+        return done.outcome.error ? std::move(done.outcome)
+                                  : show(command, done.document, effect_text);
     }
     const auto& policies = command.profile().archive.retention;
     OPENARCHIVER_TRY(const auto writer, command.open_writer());

@@ -13,19 +13,9 @@ using sdk::Result;
 
 namespace {
 
-json::array texts(const std::vector<std::string>& values) {
-    return json::array(values.begin(), values.end());
-}
-
+/// As it is approved.
 json::object policy_value(const profile::RetentionPolicy& policy) {
-    return {{"id", policy.id},
-            {"sources", texts(policy.sources)},
-            {"accounts", texts(policy.accounts)},
-            {"folders", texts(policy.folders)},
-            {"keep", disposal::keep_text(policy)},
-            {"counted_from", policy.counted_from == profile::RetentionPolicy::From::received
-                                 ? "received"
-                                 : "archived"}};
+    return json::parse(disposal::definition_of({policy})).as_array().at(0).as_object();
 }
 
 Result<json::object> approval_value(catalog::CatalogReader& catalog,
