@@ -10,7 +10,6 @@
 #include "cli/verbs.hpp"
 #include "pipeline/committer.hpp"
 #include "service/accept_failures.hpp"
-#include "service/control_client.hpp"
 #include "service/documents.hpp"
 
 namespace openarchiver::cli {
@@ -60,12 +59,7 @@ std::string text(const json::value& document) {
 /// In the service that has the catalog open, or here.
 Outcome accept(Command& command, const std::vector<std::string>& refs) {
     if (const auto service = command.running_service()) {
-        OPENARCHIVER_TRY(auto answer, service->call(
-                                          "failures", service::accept_options(refs),
-                                          [](std::string_view) {}, command.stop()));
-        Outcome outcome = answer.exit_code;
-        outcome.error = std::move(answer.error);
-        return outcome;
+        return hand_over(command, *service, "failures", service::accept_options(refs)).outcome;
     }
     OPENARCHIVER_TRY(const auto writer, command.open_writer());
     pipeline::Committer committer(*writer, command.clock(), command.log());
