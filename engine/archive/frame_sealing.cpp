@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::uint64_t kSpoolMemory = 24U << 20;
 constexpr std::size_t kMaxThreads = 4;
+// Deep enough that a thread finds its next frame waiting: most parts are of a few kilobytes.
+constexpr std::uint64_t kWaitingBytes = 8U << 20;
 // Emptied frames whose memory is used again: fresh memory costs as much as a tenth of compressing.
 constexpr std::size_t kSpareBuffers = 8;
 
@@ -40,15 +42,18 @@ FrameSealing::~FrameSealing() {
 
 sdk::Status FrameSealing::put(FullFrame frame) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_.size() < threads_.size() || error_; });
+    done_.wait(lock, [&] {
+        return waiting_.empty() || waiting_bytes_ + frame.bytes.size() <= kWaitingBytes || error_;
+    });
+    waiting_bytes_ += frame.bytes.size();
     waiting_.push_back(std::move(frame));
-    changed_.notify_all();
+    work_.notify_one();
     return error_ ? sdk::Status(*error_) : sdk::Status();
 }
 
 sdk::Result<PackInfo> FrameSealing::finish() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_.empty() && at_work_ == 0; });
+    done_.wait(lock, [&] { return waiting_.empty() && at_work_ == 0; });
     if (error_) {
         return *error_;
     }
@@ -56,7 +61,7 @@ sdk::Result<PackInfo> FrameSealing::finish() {
 }
 
 void FrameSealing::start_anew() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(append_mutex_);
     spool_ = Spool(folder_, kSpoolMemory);
     digest_ = Sha256();
     frames_.clear();
@@ -74,9 +79,10 @@ std::vector<std::byte> FrameSealing::buffer() {
 
 void FrameSealing::run(FrameEncoder& encoder, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    while (changed_.wait(lock, stop, [&] { return !waiting_.empty(); })) {
+    while (work_.wait(lock, stop, [&] { return !waiting_.empty(); })) {
         FullFrame frame = std::move(waiting_.front());
         waiting_.pop_front();
+        waiting_bytes_ -= frame.bytes.size();
         ++at_work_;
         const bool lost = error_.has_value();
         lock.unlock();
@@ -86,7 +92,7 @@ void FrameSealing::run(FrameEncoder& encoder, const std::stop_token& stop) {
             }
             const auto stored =
                 encoder.encode(frame.account, frame.index, frame.bytes, frame.single_content);
-            const std::lock_guard appending(mutex_);
+            const std::lock_guard appending(append_mutex_);
             return append_frame(frame, stored);
         });
         wipe_key(frame.account);
@@ -99,7 +105,7 @@ void FrameSealing::run(FrameEncoder& encoder, const std::stop_token& stop) {
             frame.bytes.clear();
             spare_.push_back(std::move(frame.bytes));
         }
-        changed_.notify_all();
+        done_.notify_one();
     }
 }
 

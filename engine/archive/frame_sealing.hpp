@@ -57,12 +57,16 @@ private:
 
     const std::filesystem::path folder_;
 
-    std::mutex mutex_;  // guards everything below but the threads
-    std::condition_variable_any changed_;
+    std::mutex mutex_;  // guards the frames on their way and what became of them
+    std::condition_variable_any work_;
+    std::condition_variable done_;
     std::deque<FullFrame> waiting_;
+    std::uint64_t waiting_bytes_ = 0;
     std::size_t at_work_ = 0;
     std::optional<sdk::Error> error_;
     std::vector<std::vector<std::byte>> spare_;
+
+    std::mutex append_mutex_;  // guards the pack while threads are at work
     Spool spool_;
     Sha256 digest_;
     std::vector<Frame> frames_;

@@ -89,11 +89,11 @@ Outcome list(Command& command, bool all) {
 Outcome change(Command& command, const service::HoldRequest& request, std::string_view done) {
     std::string id;
     if (const auto service = command.running_service()) {
-        auto done = hand_over(command, *service, "hold", service::to_json(request));
-        if (done.outcome.error) {
-            return std::move(done.outcome);
+        auto answer = hand_over(command, *service, "hold", service::to_json(request));
+        if (answer.outcome.error) {
+            return std::move(answer.outcome);
         }
-        id = text_of(parse_document(done.document), "id");
+        id = text_of(parse_document(answer.document), "id");
     } else {
         OPENARCHIVER_TRY(const auto writer, command.open_writer());
         pipeline::Committer committer(*writer, command.clock(), command.log());

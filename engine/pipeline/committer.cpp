@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <openarchiver/sdk/exceptions.hpp>
 #include <utility>
 
 #include "archive/part_key.hpp"
@@ -26,15 +27,32 @@ sdk::Timestamp now_of(const sdk::Clock& clock) {
 
 constexpr std::chrono::hours kCollectEvery{24};
 
-/// What was put into the open pack learns its name.
-void name_pack(catalog::ContentPlace& place, const archive::Digest& pack) {
-    constexpr archive::Digest kOpenPack{};
-    if (place.pack == kOpenPack) {
-        place.pack = pack;
+/// Stand for names that aren't known yet: of the pack that is being filled, and of the one that is
+/// being stored.
+constexpr archive::Digest kOpenPack{};
+constexpr archive::Digest kStoringPack = [] {
+    archive::Digest digest{};
+    digest.fill(std::byte{0xFF});
+    return digest;
+}();
+
+void name_pack(catalog::ContentPlace& place, const archive::Digest& from,
+               const archive::Digest& to) {
+    if (place.pack == from) {
+        place.pack = to;
     }
     for (auto& part : place.parts) {
-        if (part.pack == kOpenPack) {
-            part.pack = pack;
+        if (part.pack == from) {
+            part.pack = to;
+        }
+    }
+}
+
+void name_pack(std::vector<Entry>& entries, const archive::Digest& from,
+               const archive::Digest& to) {
+    for (auto& entry : entries) {
+        if (auto* item = std::get_if<catalog::ItemArchived>(&entry.event.body)) {
+            name_pack(item->place, from, to);
         }
     }
 }
@@ -46,7 +64,8 @@ Committer::Committer(access::ArchiveWriter& archive, sdk::Clock& clock,
     : archive_(archive),
       clock_(clock),
       log_(std::move(log)),
-      packs_(archive.spool_folder()),
+      packs_{archive::PackWriter(archive.spool_folder()),
+             archive::PackWriter(archive.spool_folder())},
       rewrite_(archive, log_),
       compaction_(archive, log_) {
     thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
@@ -82,7 +101,7 @@ Status Committer::put(Entry entry, std::stop_token stop) {
     queued_bytes_ += bytes;
     ++put_.entries;
     queue_.push_back(std::move(entry));
-    changed_.notify_all();
+    work_.notify_one();
     return {};
 }
 
@@ -112,7 +131,7 @@ Status Committer::note(catalog::Note note, std::stop_token stop) {
     }
     ++put_.notes;
     notes_.push_back(std::move(note));
-    changed_.notify_all();
+    work_.notify_one();
     return {};
 }
 
@@ -120,7 +139,7 @@ Status Committer::flush(std::stop_token stop) {
     std::unique_lock lock(mutex_);
     const Count wanted = put_;
     flush_wanted_ = true;
-    changed_.notify_all();
+    work_.notify_one();
     const bool done = changed_.wait(lock, stop, [&] {
         return failure_ || (durable_.entries >= wanted.entries && durable_.notes >= wanted.notes);
     });
@@ -136,7 +155,7 @@ Status Committer::flush(std::stop_token stop) {
 Status Committer::write_head(std::stop_token stop) {
     std::unique_lock lock(mutex_);
     const std::uint64_t wanted = ++heads_asked_;
-    changed_.notify_all();
+    work_.notify_one();
     const bool done =
         changed_.wait(lock, stop, [&] { return failure_ || heads_answered_ >= wanted; });
     if (failure_) {
@@ -151,7 +170,7 @@ Status Committer::tidy(std::stop_token stop) {
     }
     std::unique_lock lock(mutex_);
     const std::uint64_t wanted = ++tidy_wanted_;
-    changed_.notify_all();
+    work_.notify_one();
     const bool done = changed_.wait(lock, stop, [&] { return failure_ || tidy_done_ >= wanted; });
     if (failure_) {
         return *failure_;
@@ -184,20 +203,20 @@ void Committer::run(std::stop_token stop) {
                 const auto tidying = [&] {
                     return tidy_wanted_ > tidy_done_ && !stop.stop_requested();
                 };
-                const bool waiting = !batch_.empty() || !batch_notes_.empty();
+                const bool waiting = !batch_.empty() || storing_;
                 const auto ready = [&] {
                     return !queue_.empty() || flush_wanted_ || heads_asked_ > heads_answered_ ||
-                           tidying();
+                           tidying() || (storing_ && storing_->pack);
                 };
                 if (waiting) {
                     // A condition of the wall's clock, not of a test's: it bounds a real wait.
-                    changed_.wait_until(lock, stop, first_waiting + kCommitAfter, ready);
+                    work_.wait_until(lock, stop, first_waiting + kCommitAfter, ready);
                 } else {
                     const auto any = [&] { return ready() || !notes_.empty(); };
                     if (unsigned_) {
-                        changed_.wait_until(lock, stop, head_due_, any);
+                        work_.wait_until(lock, stop, head_due_, any);
                     } else {
-                        changed_.wait(lock, stop, any);
+                        work_.wait(lock, stop, any);
                     }
                     first_waiting = std::chrono::steady_clock::now();
                 }
@@ -213,17 +232,19 @@ void Committer::run(std::stop_token stop) {
             }
             for (auto& entry : taken) {
                 OPENARCHIVER_CHECK(take(std::move(entry)));
-                if (packs_.content_bytes() >= kCommitBytes) {
-                    OPENARCHIVER_CHECK(commit());
+                if (packs_.at(open_).content_bytes() >= kCommitBytes) {
+                    OPENARCHIVER_CHECK(begin_commit());
                     first_waiting = std::chrono::steady_clock::now();
                 }
             }
             // Not before: a cursor among them counts only with the events put before it.
-            std::move(taken_notes.begin(), taken_notes.end(), std::back_inserter(batch_notes_));
-            commit_now =
-                commit_now || std::chrono::steady_clock::now() >= first_waiting + kCommitAfter;
-            if (commit_now) {
+            std::move(taken_notes.begin(), taken_notes.end(), std::back_inserter(batch_.notes));
+            const auto now = std::chrono::steady_clock::now();
+            if (commit_now || now >= first_waiting + kCommitAfter ||
+                (unsigned_ && now >= head_due_)) {
                 OPENARCHIVER_CHECK(commit());
+            } else if (is_stored()) {
+                OPENARCHIVER_CHECK(finish_commit());
             }
             if (tidy_up_to > 0) {
                 // One pack at a time: what waits to be committed comes in between. Nothing that is
@@ -248,11 +269,12 @@ void Committer::run(std::stop_token stop) {
                 changed_.notify_all();
             }
             if (stop.stop_requested() && queue_.empty() && notes_.empty() && batch_.empty() &&
-                batch_notes_.empty() && (sign_now || !unsigned_)) {
+                !storing_ && (sign_now || !unsigned_)) {
                 return {};
             }
         }
     }();
+    storing_.reset();  // after an error: waits for the pack
     if (!status) {
         // Nothing was asked of it yet when it was let go again.
         if (!stop.stop_requested() || status.error().code != Errc::cancelled) {
@@ -268,7 +290,7 @@ void Committer::run(std::stop_token stop) {
 /// A head that can't be written is tried again when the next one is due: the archive goes on.
 Status Committer::sign_if_due(bool at_once) {
     const bool due = unsigned_ && (at_once || std::chrono::steady_clock::now() >= head_due_);
-    if (!due || !batch_.empty() || !archive_.lease_held()) {
+    if (!due || !batch_.entries.empty() || storing_ || !archive_.lease_held()) {
         return {};
     }
     Status written = archive_.heads().write(now_of(clock_), {});
@@ -291,17 +313,21 @@ Status Committer::take(Entry entry) {
         OPENARCHIVER_CHECK(place(entry, key, *item));
         entry.content.reset();
     }
-    batch_.push_back(std::move(entry));
+    batch_.entries.push_back(std::move(entry));
     return {};
 }
 
 /// Finds a place for the content, a new one if need be.
 Status Committer::place(const Entry& entry, const archive::AccountKey& key,
                         catalog::ItemArchived& item) {
-    const auto in_batch = placed_.find({key.id, item.content});
-    if (in_batch != placed_.end()) {
-        item.place = in_batch->second;
-        return {};
+    for (const Batch* batch : {&batch_, storing_ ? &storing_->batch : nullptr}) {
+        if (batch != nullptr) {
+            const auto found = batch->placed.find({key.id, item.content});
+            if (found != batch->placed.end()) {
+                item.place = found->second;
+                return {};
+            }
+        }
     }
     OPENARCHIVER_TRY(auto known,
                      archive_.catalog().find_content(entry.source, entry.account, item.content));
@@ -310,7 +336,7 @@ Status Committer::place(const Entry& entry, const archive::AccountKey& key,
         return {};
     }
     auto& content = *entry.content;
-    OPENARCHIVER_TRY(item.place.placement, packs_.add(key, content.stored));
+    OPENARCHIVER_TRY(item.place.placement, packs_.at(open_).add(key, content.stored));
     if (content.composed) {
         item.place.composition_size = content.stored.size();
         std::uint64_t offset = 0;
@@ -320,7 +346,7 @@ Status Committer::place(const Entry& entry, const archive::AccountKey& key,
             offset += part.size;
         }
     }
-    placed_.emplace(std::pair(key.id, item.content), item.place);
+    batch_.placed.emplace(std::pair(key.id, item.content), item.place);
     return {};
 }
 
@@ -330,11 +356,17 @@ Result<catalog::PartHeld> Committer::hold(const Entry& entry, const archive::Acc
                                           const archive::SplitContent::Part& part,
                                           std::uint64_t offset) {
     catalog::PartHeld held{.id = part.id, .size = part.size};
-    if (const auto open = open_parts_.find(part.id); open != open_parts_.end()) {
-        held.key = open->second.key.id;
-        held.wrapped = archive::wrap_part_key(key, open->second.key);
-        held.frame = open->second.frame;
-        return held;
+    for (const Batch* batch : {&batch_, storing_ ? &storing_->batch : nullptr}) {
+        if (batch != nullptr) {
+            const auto found = batch->parts.find(part.id);
+            if (found != batch->parts.end()) {
+                held.pack = batch == &batch_ ? kOpenPack : kStoringPack;
+                held.key = found->second.key.id;
+                held.wrapped = archive::wrap_part_key(key, found->second.key);
+                held.frame = found->second.frame;
+                return held;
+            }
+        }
     }
     OPENARCHIVER_TRY(const auto known,
                      archive_.catalog().find_part(entry.source, entry.account, part.id));
@@ -352,82 +384,136 @@ Result<catalog::PartHeld> Committer::hold(const Entry& entry, const archive::Acc
             return held;
         }
     }
-    OpenPart fresh{.key = archive::new_part_key(key.key.has_value())};
+    NewPart fresh{.key = archive::new_part_key(key.key.has_value())};
     archive::SpoolRange bytes(entry.content->part_bytes, offset, part.size);
-    OPENARCHIVER_TRY(fresh.frame, packs_.add_part(fresh.key, bytes));
+    OPENARCHIVER_TRY(fresh.frame, packs_.at(open_).add_part(fresh.key, bytes));
     held.key = fresh.key.id;
     held.wrapped = archive::wrap_part_key(key, fresh.key);
     held.frame = fresh.frame;
-    open_parts_.emplace(part.id, fresh);
+    batch_.parts.emplace(part.id, fresh);
     return held;
 }
 
+Committer::Batch::~Batch() {
+    for (auto& [id, part] : parts) {
+        archive::wipe_key(part.key);
+    }
+}
+
 Status Committer::commit() {
-    // A commit that began is finished: stopping half-way would only repeat the work.
-    const std::stop_token unstoppable;
-    if (batch_.empty() && batch_notes_.empty()) {
+    OPENARCHIVER_CHECK(begin_commit());
+    return finish_commit();
+}
+
+/// Has the batch's pack stored while the next one is filled; without contents, commits the batch.
+Status Committer::begin_commit() {
+    OPENARCHIVER_CHECK(finish_commit());
+    if (batch_.empty()) {
         return {};
     }
-    if (!archive_.lease_held()) {
-        return Error{Errc::already_exists,
-                     "this engine no longer holds the archive: another one took it over, or the "
-                     "storage could not be reached for so long that one may; it stops writing. "
-                     "Where no other engine runs, start it again"};
+    OPENARCHIVER_CHECK(check_lease());
+    Batch batch = std::exchange(batch_, {});
+    if (batch.entries.empty()) {
+        OPENARCHIVER_CHECK(archive_.catalog().apply(batch.notes));
+        acknowledge(batch);
+        return {};
     }
-    if (batch_.empty()) {
-        OPENARCHIVER_CHECK(archive_.catalog().apply(batch_notes_));
-    } else {
-        const auto now = now_of(clock_);
-        OPENARCHIVER_CHECK(archive_.archive().save_keyring(unstoppable));
-        std::vector<catalog::EventGroup> groups;
-        if (!packs_.empty()) {
-            OPENARCHIVER_TRY(auto pack, packs_.finish(archive_.archive().store(), unstoppable));
-            packs_added_ = true;
-            for (auto& entry : batch_) {
-                if (auto* item = std::get_if<catalog::ItemArchived>(&entry.event.body)) {
-                    name_pack(item->place, pack.id);
-                }
-            }
-            groups.push_back({"", "", {{now, catalog::PackStored{std::move(pack)}}}});
-        }
-        std::map<std::pair<std::string, std::string>, std::size_t> group_of;
-        for (auto& entry : batch_) {
-            const auto [found, added] =
-                group_of.try_emplace({entry.source, entry.account}, groups.size());
-            if (added) {
-                groups.push_back({entry.source, entry.account, {}});
-            }
-            groups[found->second].events.push_back(std::move(entry.event));
-        }
-        auto leaves = catalog::add_leaves(archive_.archive().marker().archive_id, groups);
-        if (!leaves.hashes.empty()) {
-            // The archive's own events come first, and the leaves before those that have one.
-            if (!groups.front().source.empty()) {
-                groups.insert(groups.begin(), catalog::EventGroup{});
-            }
-            auto& events = groups.front().events;
-            events.insert(events.begin(), {now, std::move(leaves)});
-        }
-        OPENARCHIVER_CHECK(append(std::move(groups), batch_notes_));
+    // A commit that began is finished: stopping half-way would only repeat the work.
+    const std::stop_token unstoppable;
+    OPENARCHIVER_CHECK(archive_.archive().save_keyring(unstoppable));
+    archive::PackWriter& pack = packs_.at(open_);
+    if (pack.empty()) {
+        return commit(batch, std::nullopt);
     }
-    const Count durable{batch_.size(), batch_notes_.size()};
-    for (const auto& entry : batch_) {
+    for (auto& [content, place] : batch.placed) {
+        name_pack(place, kOpenPack, kStoringPack);
+    }
+    open_ = 1 - open_;
+    storing_ = std::make_unique<Storing>();
+    storing_->batch = std::move(batch);
+    storing_->thread = std::jthread([this, &pack, unstoppable, storing = storing_.get()] {
+        auto stored = sdk::without_exceptions(
+            "storing a pack", [&] { return pack.finish(archive_.archive().store(), unstoppable); });
+        const std::lock_guard lock(mutex_);
+        storing->pack = std::move(stored);
+        work_.notify_one();
+    });
+    return {};
+}
+
+bool Committer::is_stored() const {
+    const std::lock_guard lock(mutex_);
+    return storing_ && storing_->pack;
+}
+
+/// Waits for the pack that is being stored.
+Status Committer::finish_commit() {
+    if (!storing_) {
+        return {};
+    }
+    storing_->thread.join();
+    const auto done = std::exchange(storing_, nullptr);
+    OPENARCHIVER_TRY(auto pack, *std::move(done->pack));
+    packs_added_ = true;
+    name_pack(done->batch.entries, kOpenPack, pack.id);
+    name_pack(batch_.entries, kStoringPack, pack.id);
+    for (auto& [content, place] : batch_.placed) {
+        name_pack(place, kStoringPack, pack.id);
+    }
+    OPENARCHIVER_CHECK(check_lease());
+    return commit(done->batch, std::move(pack));
+}
+
+Status Committer::check_lease() const {
+    if (archive_.lease_held()) {
+        return {};
+    }
+    return Error{Errc::already_exists,
+                 "this engine no longer holds the archive: another one took it over, or the "
+                 "storage could not be reached for so long that one may; it stops writing. "
+                 "Where no other engine runs, start it again"};
+}
+
+/// The batch's pack, if it has one, is in the store.
+Status Committer::commit(Batch& batch, std::optional<archive::PackInfo> pack) {
+    const auto now = now_of(clock_);
+    std::vector<catalog::EventGroup> groups;
+    if (pack) {
+        groups.push_back({"", "", {{now, catalog::PackStored{*std::move(pack)}}}});
+    }
+    std::map<std::pair<std::string, std::string>, std::size_t> group_of;
+    for (auto& entry : batch.entries) {
+        const auto [found, added] =
+            group_of.try_emplace({entry.source, entry.account}, groups.size());
+        if (added) {
+            groups.push_back({entry.source, entry.account, {}});
+        }
+        groups[found->second].events.push_back(std::move(entry.event));
+    }
+    auto leaves = catalog::add_leaves(archive_.archive().marker().archive_id, groups);
+    if (!leaves.hashes.empty()) {
+        // The archive's own events come first, and the leaves before those that have one.
+        if (!groups.front().source.empty()) {
+            groups.insert(groups.begin(), catalog::EventGroup{});
+        }
+        auto& events = groups.front().events;
+        events.insert(events.begin(), {now, std::move(leaves)});
+    }
+    OPENARCHIVER_CHECK(append(std::move(groups), batch.notes));
+    acknowledge(batch);
+    return {};
+}
+
+void Committer::acknowledge(const Batch& batch) {
+    for (const auto& entry : batch.entries) {
         if (entry.acknowledge) {
             entry.acknowledge();
         }
     }
-    batch_.clear();
-    batch_notes_.clear();
-    placed_.clear();
-    for (auto& [id, part] : open_parts_) {
-        archive::wipe_key(part.key);
-    }
-    open_parts_.clear();
     const std::lock_guard lock(mutex_);
-    durable_.entries += durable.entries;
-    durable_.notes += durable.notes;
+    durable_.entries += batch.entries.size();
+    durable_.notes += batch.notes.size();
     changed_.notify_all();
-    return {};
 }
 
 /// Segment, then catalog.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -36,9 +37,9 @@ struct Entry {
 };
 
 /// The one thread that writes the archive, in the order that keeps every promise: packs durable,
-/// segment durable, catalog transaction, acknowledge. Commits at 16 MiB, one second after the first
-/// waiting event, when asked to flush, and on stop. Signs heads from time to time, when asked to,
-/// and on stop.
+/// segment durable, catalog transaction, acknowledge. While a pack is stored, the next one is
+/// filled. Commits at 16 MiB, one second after the first waiting event, when asked to flush, and on
+/// stop. Signs heads from time to time, when asked to, and on stop.
 class Committer {
 public:
     static constexpr std::uint64_t kCommitBytes = 16U << 20;
@@ -76,6 +77,35 @@ private:
         std::uint64_t notes = 0;
     };
 
+    struct NewPart {
+        archive::AccountKey key;
+        std::uint32_t frame = 0;
+    };
+
+    /// Taken from the queue, not yet durable.
+    struct Batch {
+        Batch() = default;
+        Batch(Batch&&) = default;
+        Batch& operator=(Batch&&) = default;
+        ~Batch();
+
+        [[nodiscard]] bool empty() const { return entries.empty() && notes.empty(); }
+
+        std::vector<Entry> entries;
+        /// Taken together with entries that are in here or durable.
+        std::vector<catalog::Note> notes;
+        /// Contents of the pack, so that an account's equal ones are stored once.
+        std::map<std::pair<archive::KeyId, archive::Digest>, catalog::ContentPlace> placed;
+        std::map<archive::Digest, NewPart> parts;  ///< of the pack
+    };
+
+    /// A batch whose pack is on its way into the store.
+    struct Storing {
+        Batch batch;
+        std::optional<sdk::Result<archive::PackInfo>> pack;  ///< mutex_ guards it; how it went
+        std::jthread thread;
+    };
+
     void run(std::stop_token stop);
     sdk::Status take(Entry entry);
     sdk::Status place(const Entry& entry, const archive::AccountKey& key,
@@ -84,6 +114,12 @@ private:
                                         const archive::SplitContent::Part& part,
                                         std::uint64_t offset);
     sdk::Status commit();
+    sdk::Status begin_commit();
+    sdk::Status finish_commit();
+    [[nodiscard]] bool is_stored() const;
+    [[nodiscard]] sdk::Status check_lease() const;
+    sdk::Status commit(Batch& batch, std::optional<archive::PackInfo> pack);
+    void acknowledge(const Batch& batch);
     sdk::Status sign_if_due(bool at_once);
     sdk::Status append(std::vector<catalog::EventGroup> groups, std::vector<catalog::Note> notes);
     sdk::Result<bool> rewrite(std::stop_token stop);
@@ -95,35 +131,26 @@ private:
     access::ArchiveWriter& archive_;
     sdk::Clock& clock_;
     std::shared_ptr<spdlog::logger> log_;
-    archive::PackWriter packs_;
+    std::array<archive::PackWriter, 2> packs_;
     archive::LogPosition position_;
     PackRewrite rewrite_;
     bool rewrote_ = false;  // since the catalog's own log was emptied
     Compaction compaction_;
     bool packs_added_ = true;  // since compaction found nothing to do
     bool log_has_gap_ = false;
-    // The batch: taken from the queue, content already in packs_, not yet durable. Committer's
-    // thread.
-    std::vector<Entry> batch_;
-    /// Taken from the queue together with entries that are in batch_ or durable.
-    std::vector<catalog::Note> batch_notes_;
-    /// Contents of the batch, so that an account's equal ones are stored once. The pack of a place
-    /// in the open one is not known yet: it is zero.
-    std::map<std::pair<archive::KeyId, archive::Digest>, catalog::ContentPlace> placed_;
 
-    struct OpenPart {
-        archive::AccountKey key;
-        std::uint32_t frame = 0;
-    };
-
-    std::map<archive::Digest, OpenPart> open_parts_;  // those of the open pack
+    // Committer's thread: one batch is filled while the pack of the one before is stored.
+    std::size_t open_ = 0;  ///< the pack that is being filled
+    Batch batch_;
+    std::unique_ptr<Storing> storing_;
 
     /// The log says more than the last head covers; when that head is due. Committer's thread.
     bool unsigned_ = false;
     std::chrono::steady_clock::time_point head_due_;
 
-    mutable std::mutex mutex_;  // guards everything below
-    std::condition_variable_any changed_;
+    mutable std::mutex mutex_;             // guards everything below
+    std::condition_variable_any work_;     // for the committer's thread
+    std::condition_variable_any changed_;  // for those who wait for it
     std::deque<Entry> queue_;
     std::vector<catalog::Note> notes_;
     std::uint64_t queued_bytes_ = 0;

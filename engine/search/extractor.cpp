@@ -114,6 +114,7 @@ Status Extractor::start() {
         return Error{Errc::unavailable, "can't start " + program + ": " + std::strerror(failure)};
     }
     socket_ = sockets[0];
+    channel_.emplace(socket_);
     messages_ = 0;
     return {};
 }
@@ -135,9 +136,10 @@ Status Extractor::run(const std::string& message, Attempt& attempt, const ReadPa
     Document& document = attempt.document;
     std::int64_t deadline = wire::now() + kTime;
     OPENARCHIVER_CHECK(
-        wire::send(socket_, wire::Kind::message, wire::encode(attempt.request), message, deadline));
+        channel_->put(wire::Kind::message, wire::encode(attempt.request), message, deadline));
+    OPENARCHIVER_CHECK(channel_->flush(deadline));
     while (true) {
-        OPENARCHIVER_TRY(const wire::Record record, wire::receive(socket_, deadline));
+        OPENARCHIVER_TRY(const wire::Record record, channel_->receive(deadline));
         const std::string_view bytes = record.bytes;
         switch (record.kind) {
             case wire::Kind::text: {
@@ -169,7 +171,8 @@ Status Extractor::run(const std::string& message, Attempt& attempt, const ReadPa
                     return content.error();
                 }
                 deadline = wire::now() + kTime;
-                OPENARCHIVER_CHECK(wire::send(socket_, wire::Kind::part, "", *content, deadline));
+                OPENARCHIVER_CHECK(channel_->put(wire::Kind::part, "", *content, deadline));
+                OPENARCHIVER_CHECK(channel_->flush(deadline));
                 break;
             }
             case wire::Kind::message_id:

@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <functional>
 #include <openarchiver/sdk/result.hpp>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "search/document.hpp"
+#include "search/extract/wire.hpp"
 
 namespace openarchiver::search {
 
@@ -44,7 +46,8 @@ private:
     std::filesystem::path program_;
     pid_t process_ = -1;
     int socket_ = -1;
-    int messages_ = 0;  // that the process has read
+    std::optional<wire::Channel> channel_;  ///< over socket_
+    int messages_ = 0;                      // that the process has read
 };
 
 }  // namespace openarchiver::search

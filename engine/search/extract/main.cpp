@@ -18,7 +18,6 @@ namespace openarchiver::search::extract {
 
 namespace {
 
-constexpr int kSocket = STDIN_FILENO;
 constexpr rlim_t kMemory = rlim_t{1} << 30;
 
 void limit(int resource, rlim_t most) {
@@ -42,6 +41,8 @@ void limit_process() {
 /// Ends the process when the engine is gone.
 class WireSink final : public MailSink {
 public:
+    explicit WireSink(wire::Channel& engine) : engine_(engine) {}
+
     void text(Field field, std::string_view text) override {
         auto& buffer = buffers_.at(static_cast<std::size_t>(field));
         auto& taken = taken_.at(static_cast<std::size_t>(field));
@@ -58,27 +59,29 @@ public:
     }
 
     void gap(GapReason reason, std::string_view name) override {
-        send(wire::Kind::gap, std::string(1, static_cast<char>(reason)) + std::string(name));
+        put(wire::Kind::gap, std::string(1, static_cast<char>(reason)) + std::string(name));
     }
 
     [[nodiscard]] bool full(Field field) const override {
         return cut_.at(static_cast<std::size_t>(field));
     }
 
-    void message_id(std::string_view id) override { send(wire::Kind::message_id, id); }
+    void message_id(std::string_view id) override { put(wire::Kind::message_id, id); }
 
-    void reference(std::string_view id) override { send(wire::Kind::reference, id); }
+    void reference(std::string_view id) override { put(wire::Kind::reference, id); }
 
     void has_attachment() override { has_attachment_ = true; }
 
     void attachment(std::uint32_t number, std::string_view name) override {
         flush();
-        send(wire::Kind::attachment, wire::encode(number), name);
+        put(wire::Kind::attachment, wire::encode(number), name);
+        hand_over();  // it knows what was being read, should this process die of it
     }
 
     std::string part(std::uint32_t index) override {
-        send(wire::Kind::need, wire::encode(index));
-        auto answer = wire::receive(kSocket);
+        put(wire::Kind::need, wire::encode(index));
+        hand_over();
+        auto answer = engine_.receive();
         if (!answer || answer->kind != wire::Kind::part) {
             ::_exit(0);
         }
@@ -88,28 +91,35 @@ public:
     void end() {
         flush();
         if (has_attachment_) {
-            send(wire::Kind::has_attachment, "");
+            put(wire::Kind::has_attachment, "");
         }
-        send(wire::Kind::end, "");
+        put(wire::Kind::end, "");
+        hand_over();
     }
 
 private:
     void flush() {
         for (std::size_t field = 0; field < buffers_.size(); ++field) {
             if (!buffers_.at(field).empty()) {
-                send(wire::Kind::text, std::string(1, static_cast<char>(field)),
-                     buffers_.at(field));
+                put(wire::Kind::text, std::string(1, static_cast<char>(field)), buffers_.at(field));
                 buffers_.at(field).clear();
             }
         }
     }
 
-    static void send(wire::Kind kind, std::string_view first, std::string_view second = {}) {
-        if (!wire::send(kSocket, kind, first, second)) {
+    void put(wire::Kind kind, std::string_view first, std::string_view second = {}) {
+        if (!engine_.put(kind, first, second)) {
             ::_exit(0);
         }
     }
 
+    void hand_over() {
+        if (!engine_.flush()) {
+            ::_exit(0);
+        }
+    }
+
+    wire::Channel& engine_;
     std::array<std::string, kFields> buffers_;
     std::array<std::size_t, kFields> taken_{};
     std::array<bool, kFields> cut_{};
@@ -117,13 +127,14 @@ private:
 };
 
 int serve() {
-    while (auto record = wire::receive(kSocket)) {
+    wire::Channel engine(STDIN_FILENO);
+    while (auto record = engine.receive()) {
         if (record->kind != wire::Kind::message || record->bytes.size() < wire::kRequestSize) {
             return 1;
         }
         const auto request = wire::decode_request(record->bytes);
         record->bytes.erase(0, wire::kRequestSize);
-        WireSink sink;
+        WireSink sink(engine);
         read_mail(std::move(record->bytes), request, sink);
         sink.end();
     }

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 namespace openarchiver::search::wire {
 
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::string_view kMark = "openarchiver-part:";
 constexpr std::size_t kHeader = 5;
+constexpr std::size_t kBuffer = std::size_t{64} << 10;
 
 Error gone() {
     return {Errc::unavailable, "the extractor is gone"};
@@ -55,21 +57,6 @@ Status write_all(int socket, std::string_view bytes, std::int64_t deadline) {
         } else if (errno == EAGAIN) {
             OPENARCHIVER_CHECK(wait(socket, POLLOUT, deadline));
         } else if (errno != EINTR) {
-            return gone();
-        }
-    }
-    return {};
-}
-
-Status read_all(int socket, char* target, std::size_t size, std::int64_t deadline) {
-    while (size > 0) {
-        const auto got = ::recv(socket, target, size, MSG_DONTWAIT);
-        if (got > 0) {
-            target += got;
-            size -= static_cast<std::size_t>(got);
-        } else if (got < 0 && errno == EAGAIN) {
-            OPENARCHIVER_CHECK(wait(socket, POLLIN, deadline));
-        } else if (got == 0 || errno != EINTR) {
             return gone();
         }
     }
@@ -124,29 +111,64 @@ Request decode_request(std::string_view bytes) {
         .first_attachment = decode_number(bytes.substr(std::min<std::size_t>(1, bytes.size())))};
 }
 
-Status send(int socket, Kind kind, std::string_view first, std::string_view second,
-            std::int64_t deadline) {
-    std::string header(1, static_cast<char>(kind));
-    header += encode(static_cast<std::uint32_t>(first.size() + second.size()));
-    header += first;  // small wherever there is a second
-    if (second.size() <= 4096) {
-        header += second;
-        second = {};
+Status Channel::put(Kind kind, std::string_view first, std::string_view second,
+                    std::int64_t deadline) {
+    out_ += static_cast<char>(kind);
+    out_ += encode(static_cast<std::uint32_t>(first.size() + second.size()));
+    out_ += first;  // small wherever there is a second
+    if (out_.size() + second.size() <= kBuffer) {
+        out_ += second;
+        return {};
     }
-    OPENARCHIVER_CHECK(write_all(socket, header, deadline));
-    return write_all(socket, second, deadline);
+    OPENARCHIVER_CHECK(flush(deadline));
+    return write_all(socket_, second, deadline);
 }
 
-Result<Record> receive(int socket, std::int64_t deadline) {
-    std::array<char, kHeader> header{};
-    OPENARCHIVER_CHECK(read_all(socket, header.data(), header.size(), deadline));
-    const std::uint32_t size = decode_number({header.data() + 1, 4});
+Status Channel::flush(std::int64_t deadline) {
+    OPENARCHIVER_CHECK(write_all(socket_, out_, deadline));
+    out_.clear();
+    return {};
+}
+
+/// Makes in_ hold at least `size` bytes that were not taken.
+Status Channel::fill(std::size_t size, std::int64_t deadline) {
+    std::size_t held = in_.size() - taken_;
+    if (held >= size) {
+        return {};
+    }
+    in_.erase(0, std::exchange(taken_, 0));
+    in_.resize(std::max(size, kBuffer));
+    while (held < size) {
+        const auto got = ::recv(socket_, in_.data() + held, in_.size() - held, MSG_DONTWAIT);
+        if (got > 0) {
+            held += static_cast<std::size_t>(got);
+        } else if (got < 0 && errno == EAGAIN) {
+            OPENARCHIVER_CHECK(wait(socket_, POLLIN, deadline));
+        } else if (got == 0 || errno != EINTR) {
+            return gone();
+        }
+    }
+    in_.resize(held);
+    return {};
+}
+
+Result<Record> Channel::receive(std::int64_t deadline) {
+    OPENARCHIVER_CHECK(fill(kHeader, deadline));
+    const std::string_view header = std::string_view(in_).substr(taken_, kHeader);
+    const auto kind = static_cast<Kind>(header[0]);
+    const std::uint32_t size = decode_number(header.substr(1));
     if (size > kMaxRecord) {
         return Error{Errc::corrupt,
                      "the extractor sent " + std::to_string(size) + " bytes at once"};
     }
-    Record record{.kind = static_cast<Kind>(header[0]), .bytes = std::string(size, '\0')};
-    OPENARCHIVER_CHECK(read_all(socket, record.bytes.data(), size, deadline));
+    taken_ += kHeader;
+    OPENARCHIVER_CHECK(fill(size, deadline));
+    Record record{.kind = kind, .bytes = in_.substr(taken_, size)};
+    taken_ += size;
+    if (in_.capacity() > kBuffer && taken_ == in_.size()) {
+        in_ = std::string();  // one large record must not be kept for all that follow
+        taken_ = 0;
+    }
     return record;
 }
 

@@ -47,17 +47,33 @@ inline constexpr std::size_t kMaxRecord = std::size_t{64} << 20;
 [[nodiscard]] std::string encode(std::uint32_t number);
 [[nodiscard]] std::uint32_t decode_number(std::string_view bytes);
 
-/// Writes a record whose bytes are those of `first` and `second`. `deadline` in milliseconds of
-/// CLOCK_MONOTONIC, 0: none. unavailable: the other end is gone; timed_out.
-sdk::Status send(int socket, Kind kind, std::string_view first, std::string_view second = {},
-                 std::int64_t deadline = 0);
-
 struct Record {
     Kind kind = Kind::end;
     std::string bytes;
 };
 
-sdk::Result<Record> receive(int socket, std::int64_t deadline = 0);
+/// One end. Deadlines are milliseconds of CLOCK_MONOTONIC, 0: none. Errors: unavailable (the other
+/// end is gone), timed_out.
+class Channel {
+public:
+    /// Doesn't own the socket.
+    explicit Channel(int socket) : socket_(socket) {}
+
+    /// Adds a record whose bytes are those of `first` and `second`: it goes out with the next
+    /// flush().
+    sdk::Status put(Kind kind, std::string_view first, std::string_view second = {},
+                    std::int64_t deadline = 0);
+    sdk::Status flush(std::int64_t deadline = 0);
+    sdk::Result<Record> receive(std::int64_t deadline = 0);
+
+private:
+    sdk::Status fill(std::size_t size, std::int64_t deadline);
+
+    int socket_;
+    std::string out_;
+    std::string in_;         ///< what was received and not yet asked for
+    std::size_t taken_ = 0;  ///< of in_
+};
 
 /// Milliseconds of CLOCK_MONOTONIC.
 [[nodiscard]] std::int64_t now();
