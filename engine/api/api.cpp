@@ -255,7 +255,8 @@ struct Api::State {
         add("GET", {"holds"}, Right::observe, [this](const Call& call) {
             return document([&]() -> Result<std::string> {
                 OPENARCHIVER_TRY(const auto reader, catalog());
-                return service::holds_document(*reader, call.request.value("all") == "true");
+                return service::holds_document(*reader, call.request.value("all") == "true",
+                                               call.stop);
             }());
         });
         add("POST", {"holds"}, Right::hold, [this](const Call& call) {
@@ -270,6 +271,7 @@ struct Api::State {
                                                .accounts = body->texts("accounts"),
                                                .folders = body->texts("folders"),
                                                .sender = body->text("sender")},
+                                     .query = body->text("query"),
                                      .by = "api:" + call.caller.name};
             Response placed = by_verb("hold", service::to_json(service::HoldRequest(hold)));
             placed.status = placed.status == 200 ? 201 : placed.status;

@@ -147,8 +147,10 @@ void fill_paths(std::vector<FolderRecord>& folders) {
 }  // namespace
 
 struct CatalogReader::State {
-    explicit State(Poco::Data::Session opened) : session(std::move(opened)) {}
+    State(std::filesystem::path opened_folder, Poco::Data::Session opened)
+        : folder(std::move(opened_folder)), session(std::move(opened)) {}
 
+    const std::filesystem::path folder;
     std::mutex mutex;  // guards the connection
     Poco::Data::Session session;
     Query<std::tuple<Integer, std::string, Integer, Integer, Integer>, std::string, Integer,
@@ -339,9 +341,13 @@ Result<std::unique_ptr<CatalogReader>> CatalogReader::open(const std::filesystem
     const auto file = catalog_file(folder);
     OPENARCHIVER_CHECK(check_schema(file));
     return translated("opening the catalog", [&]() -> Result<std::unique_ptr<CatalogReader>> {
-        auto state = std::make_unique<State>(open_session(file, Access::read));
+        auto state = std::make_unique<State>(folder, open_session(file, Access::read));
         return std::unique_ptr<CatalogReader>(new CatalogReader(std::move(state)));
     });
+}
+
+const std::filesystem::path& CatalogReader::folder() const {
+    return state_->folder;
 }
 
 Result<std::string> CatalogReader::archive_id() {

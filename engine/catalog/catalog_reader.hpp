@@ -24,6 +24,7 @@ public:
     static sdk::Result<std::unique_ptr<CatalogReader>> open(const std::filesystem::path& folder);
     ~CatalogReader();
 
+    [[nodiscard]] const std::filesystem::path& folder() const;
     sdk::Result<std::string> archive_id();
     /// Of this very catalog: one that was made anew has another.
     sdk::Result<std::string> catalog_id();

@@ -344,6 +344,7 @@ struct Writer {
         put_texts(out, "accounts", e.scope.accounts);
         put_texts(out, "folders", e.scope.folders);
         put_bytes(out, "sender", e.scope.sender);
+        put_bytes(out, "query", e.query);
         if (e.scope.since) {
             out["since"] = millis(*e.scope.since);
         }
@@ -664,6 +665,7 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
                                          .sender = in.text("sender"),
                                          .since = in.time("since"),
                                          .until = in.time("until")},
+                               .query = in.text("query"),
                                .by = in.text("by")});
     }
     if (kind == "hold_released") {

@@ -155,6 +155,9 @@ struct HoldPlaced {
     std::string matter;
     std::string reason;
     ItemFilter scope;
+    /// In the language of searches: of what the scope covers, what it finds or can't read; empty:
+    /// all.
+    std::string query;
     std::string by;
 };
 

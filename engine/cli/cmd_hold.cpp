@@ -21,6 +21,7 @@ struct Place {
     std::string matter;
     std::string reason;
     catalog::ItemFilter scope;
+    std::string query;
     std::optional<std::string> since;
     std::optional<std::string> until;
 };
@@ -51,6 +52,7 @@ std::string scope_text(const json::value& scope) {
     add("account", names_of(scope, "accounts"));
     add("folder", names_of(scope, "folders"));
     add("from", text_of(scope, "sender"));
+    add("query", text_of(scope, "query"));
     add("since", time_of(scope, "since", ""));
     add("until", time_of(scope, "until", ""));
     return text.empty() ? "everything" : text;
@@ -76,7 +78,8 @@ std::string text(const json::value& document) {
 
 Outcome list(Command& command, bool all) {
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
-    OPENARCHIVER_TRY(const std::string document, service::holds_document(*catalog, all));
+    OPENARCHIVER_TRY(const std::string document,
+                     service::holds_document(*catalog, all, command.stop()));
     if (command.json()) {
         command.document(document);
     } else {
@@ -120,6 +123,7 @@ Outcome place(Command& command, const Place& options) {
                                 .matter = options.matter,
                                 .reason = options.reason,
                                 .scope = options.scope,
+                                .query = options.query,
                                 .by = system_user()};
     for (const sdk::Status& read : {read_time(options.since, request.scope.since),
                                     read_time(options.until, request.scope.until)}) {
@@ -150,6 +154,8 @@ void register_hold(Verb& program) {
                   "items in this folder and those below it");
     placed.option("--sender", placing->scope.sender, "TEXT",
                   "items with this in their From header");
+    placed.option("--query", placing->query, "QUERY",
+                  "of these, items that a search finds, now or later, or can't look into");
     placed.option("--since", placing->since, "TIME", "items received at or after this day or time");
     placed.option("--until", placing->until, "TIME", "items received before this day or time");
     placed.action([placing](Command& command) { return place(command, *placing); });

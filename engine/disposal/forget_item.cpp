@@ -19,14 +19,15 @@ bool is_ref(std::string_view text) {
            });
 }
 
-Result<ForgetItemPlan> plan_forget_item(catalog::CatalogReader& catalog, const std::string& ref) {
+Result<ForgetItemPlan> plan_forget_item(catalog::CatalogReader& catalog, const std::string& ref,
+                                        std::stop_token stop) {
     ForgetItemPlan plan;
     auto versions = catalog.versions(ref);
     if (!versions && versions.error().code == Errc::not_found) {
         return Error{Errc::invalid_argument, versions.error().message};
     }
     OPENARCHIVER_TRY(plan.versions, std::move(versions));
-    OPENARCHIVER_TRY(const auto holds, HoldsInForce::read(catalog));
+    OPENARCHIVER_TRY(const auto holds, HoldsInForce::read(catalog, std::move(stop)));
     OPENARCHIVER_TRY(plan.holds, holds.over(plan.versions));
     return plan;
 }
@@ -37,7 +38,7 @@ Result<ForgetItemPlan> forget_item(const ForgetItemRequest& request,
                                    std::stop_token stop) {
     OPENARCHIVER_CHECK(check_given(request.reason, "--reason", "why the item is forgotten"));
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));
-    OPENARCHIVER_TRY(auto plan, plan_forget_item(*catalog, request.ref));
+    OPENARCHIVER_TRY(auto plan, plan_forget_item(*catalog, request.ref, stop));
     OPENARCHIVER_CHECK(refuse_held(plan.holds, "the item"));
     ItemDisposal disposal(
         committer, clock,

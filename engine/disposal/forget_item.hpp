@@ -31,7 +31,7 @@ struct ForgetItemPlan {
 
 /// invalid_argument: no such item.
 sdk::Result<ForgetItemPlan> plan_forget_item(catalog::CatalogReader& catalog,
-                                             const std::string& ref);
+                                             const std::string& ref, std::stop_token stop);
 
 /// Durable on return, and the item's bytes are in a pack no longer, but that packs which were
 /// replaced for that stay for an hour. permission_denied: a hold is in force.

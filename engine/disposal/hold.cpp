@@ -19,6 +19,10 @@ bool in_force(const catalog::HoldRecord& record) {
     return record.released_at == sdk::Timestamp{};
 }
 
+search::Request search_of(const catalog::HoldPlaced& hold) {
+    return {.query = hold.query, .filter = hold.scope};
+}
+
 }  // namespace
 
 Status put_event(catalog::EventBody body, pipeline::Committer& committer, const sdk::Clock& clock,
@@ -67,6 +71,10 @@ Result<std::string> place_hold(catalog::HoldPlaced request, const access::Archiv
             return Error{Errc::invalid_argument, "no account has the id or address \"" + name +
                                                      "\"; `openarchiver accounts` lists them"};
         }
+    }
+    if (!request.query.empty()) {
+        OPENARCHIVER_TRY(const auto readable, search::Search::open(archive.catalog_folder(),
+                                                                   *catalog, search_of(request)));
     }
     request.id = archive::to_hex(archive::random_bytes<4>());
     OPENARCHIVER_CHECK(put_event(request, committer, clock, stop));
@@ -121,13 +129,43 @@ Status refuse_held(const std::vector<catalog::HoldRecord>& holds, std::string_vi
                                               "why"};
 }
 
-Result<HoldsInForce> HoldsInForce::read(catalog::CatalogReader& catalog) {
+Result<HoldScope> HoldScope::make(catalog::CatalogReader& catalog, const catalog::HoldPlaced& hold,
+                                  std::stop_token stop) {
+    OPENARCHIVER_TRY(auto matcher, catalog::ItemMatcher::make(catalog, hold.scope));
+    HoldScope scope(std::move(matcher));
+    if (hold.query.empty()) {
+        return scope;
+    }
+    scope.found_.emplace();
+    const auto search = search::Search::open(catalog.folder(), catalog, search_of(hold));
+    if (!search && search.error().code == Errc::invalid_argument) {
+        return scope;  // what it names is gone by now: nothing can be told apart any more
+    }
+    OPENARCHIVER_CHECK(search);
+    OPENARCHIVER_TRY(scope.found_->versions, (*search)->versions(stop));
+    OPENARCHIVER_TRY(scope.found_->searched, (*search)->searched(stop));
+    std::ranges::sort(scope.found_->versions);
+    std::ranges::sort(scope.found_->searched);
+    return scope;
+}
+
+Result<bool> HoldScope::covers(const catalog::VersionRecord& version) const {
+    OPENARCHIVER_TRY(const bool in_scope, matcher_.matches(version));
+    if (!in_scope || !found_) {
+        return in_scope;
+    }
+    const search::VersionKey key{.item_key = version.item_key, .version = version.version};
+    return std::ranges::binary_search(found_->versions, key) ||
+           !std::ranges::binary_search(found_->searched, key);
+}
+
+Result<HoldsInForce> HoldsInForce::read(catalog::CatalogReader& catalog, std::stop_token stop) {
     OPENARCHIVER_TRY(auto holds, catalog.holds());
     HoldsInForce read;
     for (auto& hold : holds) {
         if (in_force(hold)) {
-            OPENARCHIVER_TRY(auto matcher, catalog::ItemMatcher::make(catalog, hold.hold.scope));
-            read.holds_.emplace_back(std::move(hold), std::move(matcher));
+            OPENARCHIVER_TRY(auto scope, HoldScope::make(catalog, hold.hold, stop));
+            read.holds_.emplace_back(std::move(hold), std::move(scope));
         }
     }
     return read;
@@ -136,9 +174,9 @@ Result<HoldsInForce> HoldsInForce::read(catalog::CatalogReader& catalog) {
 Result<std::vector<catalog::HoldRecord>> HoldsInForce::over(
     const std::vector<catalog::VersionRecord>& item) const {
     std::vector<catalog::HoldRecord> over;
-    for (const auto& [hold, matcher] : holds_) {
+    for (const auto& [hold, scope] : holds_) {
         for (const auto& version : item) {
-            OPENARCHIVER_TRY(const bool covered, matcher.matches(version));
+            OPENARCHIVER_TRY(const bool covered, scope.covers(version));
             if (covered) {
                 over.push_back(hold);
                 break;
@@ -148,12 +186,16 @@ Result<std::vector<catalog::HoldRecord>> HoldsInForce::over(
     return over;
 }
 
-Result<std::uint64_t> held_items(catalog::CatalogReader& catalog,
-                                 const catalog::ItemFilter& scope) {
+Result<std::uint64_t> held_items(catalog::CatalogReader& catalog, const catalog::HoldPlaced& hold,
+                                 std::stop_token stop) {
+    OPENARCHIVER_TRY(const auto scope, HoldScope::make(catalog, hold, stop));
     std::unordered_set<std::int64_t> items;
     OPENARCHIVER_CHECK(
-        catalog.visit_versions(scope, [&](const catalog::VersionRecord& version) -> Status {
-            items.insert(version.item_key);
+        catalog.visit_versions(hold.scope, [&](const catalog::VersionRecord& version) -> Status {
+            OPENARCHIVER_TRY(const bool covered, scope.covers(version));
+            if (covered) {
+                items.insert(version.item_key);
+            }
             return {};
         }));
     return items.size();

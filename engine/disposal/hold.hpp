@@ -1,6 +1,7 @@
 #pragma once
 
 #include <openarchiver/sdk/host.hpp>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "catalog/catalog_reader.hpp"
 #include "catalog/item_matcher.hpp"
 #include "pipeline/committer.hpp"
+#include "search/search.hpp"
 
 /// Legal holds: what they cover is neither disposed of nor forgotten.
 namespace openarchiver::disposal {
@@ -29,17 +31,38 @@ sdk::Status release_hold(const catalog::HoldReleased& request, const access::Arc
 sdk::Result<std::vector<catalog::HoldRecord>> holds_over(catalog::CatalogReader& catalog,
                                                          const catalog::AccountRecord& account);
 
+/// What a hold covers, as the catalog and the search index are now. Refers to the catalog.
+class HoldScope {
+public:
+    static sdk::Result<HoldScope> make(catalog::CatalogReader& catalog,
+                                       const catalog::HoldPlaced& hold, std::stop_token stop);
+
+    /// What a query could not look into is covered: it may be what the hold is about.
+    [[nodiscard]] sdk::Result<bool> covers(const catalog::VersionRecord& version) const;
+
+private:
+    struct Found {
+        std::vector<search::VersionKey> versions;  // sorted
+        std::vector<search::VersionKey> searched;
+    };
+
+    explicit HoldScope(catalog::ItemMatcher matcher) : matcher_(std::move(matcher)) {}
+
+    catalog::ItemMatcher matcher_;
+    std::optional<Found> found_;  // where there is a query
+};
+
 /// The holds in force, asked about one item after another. Refers to the catalog.
 class HoldsInForce {
 public:
-    static sdk::Result<HoldsInForce> read(catalog::CatalogReader& catalog);
+    static sdk::Result<HoldsInForce> read(catalog::CatalogReader& catalog, std::stop_token stop);
 
     /// Those that cover one of the item's versions.
     [[nodiscard]] sdk::Result<std::vector<catalog::HoldRecord>> over(
         const std::vector<catalog::VersionRecord>& item) const;
 
 private:
-    std::vector<std::pair<catalog::HoldRecord, catalog::ItemMatcher>> holds_;
+    std::vector<std::pair<catalog::HoldRecord, HoldScope>> holds_;
 };
 
 /// permission_denied where there are holds; `what` is under them.
@@ -47,7 +70,7 @@ sdk::Status refuse_held(const std::vector<catalog::HoldRecord>& holds, std::stri
 
 /// How many items a hold covers now.
 sdk::Result<std::uint64_t> held_items(catalog::CatalogReader& catalog,
-                                      const catalog::ItemFilter& scope);
+                                      const catalog::HoldPlaced& hold, std::stop_token stop);
 
 /// An event of the archive itself, durable on return.
 sdk::Status put_event(catalog::EventBody body, pipeline::Committer& committer,

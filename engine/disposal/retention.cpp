@@ -41,8 +41,8 @@ public:
         effect_.policies.resize(policies.size());
     }
 
-    Status prepare() {
-        OPENARCHIVER_TRY(holds_, HoldsInForce::read(catalog_));
+    Status prepare(std::stop_token stop) {
+        OPENARCHIVER_TRY(holds_, HoldsInForce::read(catalog_, std::move(stop)));
         for (const auto& policy : policies_) {
             OPENARCHIVER_TRY(auto matcher,
                              catalog::ItemMatcher::make(catalog_, {.sources = policy.sources,
@@ -192,7 +192,7 @@ sdk::Timestamp end_of(sdk::Timestamp from, RetentionPolicy::Time keep) {
 Result<RetentionEffect> find_due(catalog::CatalogReader& catalog, const Policies& policies,
                                  sdk::Timestamp now, const VisitDue& visit, std::stop_token stop) {
     DueItems items(catalog, policies, now, visit);
-    OPENARCHIVER_CHECK(items.prepare());
+    OPENARCHIVER_CHECK(items.prepare(stop));
     OPENARCHIVER_CHECK(
         catalog.visit_versions({}, [&](const catalog::VersionRecord& version) -> Status {
             if (stop.stop_requested()) {

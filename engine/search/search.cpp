@@ -474,27 +474,50 @@ Result<Counts> Search::counts() {
     return counts;
 }
 
-Result<std::vector<VersionKey>> Search::versions(std::stop_token stop) {
+namespace {
+
+Result<std::vector<VersionKey>> read_versions(PreparedStatement& statement,
+                                              const std::stop_token& stop) {
     std::vector<VersionKey> keys;
-    if (!state_->session) {
-        return keys;
+    while (statement.step()) {
+        if (stop.stop_requested()) {
+            return Error{Errc::cancelled, "stopped while searching"};
+        }
+        VersionKey key;
+        statement.read(0, key.item_key);
+        statement.read(1, key.version);
+        keys.push_back(key);
     }
-    OPENARCHIVER_CHECK(translated("searching", [&]() -> Status {
+    return keys;
+}
+
+}  // namespace
+
+Result<std::vector<VersionKey>> Search::versions(std::stop_token stop) {
+    if (!state_->session) {
+        return std::vector<VersionKey>();
+    }
+    return translated("searching", [&]() -> Result<std::vector<VersionKey>> {
         const std::string sql = state_->select("d.item, d.version", true);
         PreparedStatement statement(*state_->session, sql.c_str());
         (void)state_->bind_plan(statement);
-        while (statement.step()) {
-            if (stop.stop_requested()) {
-                return Error{Errc::cancelled, "stopped while searching"};
-            }
-            VersionKey key;
-            statement.read(0, key.item_key);
-            statement.read(1, key.version);
-            keys.push_back(key);
-        }
-        return {};
-    }));
-    return keys;
+        return read_versions(statement, stop);
+    });
+}
+
+Result<std::vector<VersionKey>> Search::searched(std::stop_token stop) {
+    if (!state_->session) {
+        return std::vector<VersionKey>();
+    }
+    return translated("asking what was searched", [&]() -> Result<std::vector<VersionKey>> {
+        const Plan& scope = state_->scope;
+        const std::string sql =
+            "SELECT d.item, d.version FROM docs d WHERE d.doc NOT IN (SELECT doc FROM gaps)" +
+            (scope.where.empty() ? std::string() : " AND (" + scope.where + ")");
+        PreparedStatement statement(*state_->session, sql.c_str());
+        (void)State::bind_parameters(statement, scope, 0);
+        return read_versions(statement, stop);
+    });
 }
 
 Result<Coverage> Search::coverage() {

@@ -92,6 +92,9 @@ public:
     /// All versions that fit, in no order.
     sdk::Result<std::vector<VersionKey>> versions(std::stop_token stop);
 
+    /// All versions in scope, whether they fit or not, that could be searched whole; in no order.
+    sdk::Result<std::vector<VersionKey>> searched(std::stop_token stop);
+
     sdk::Result<Coverage> coverage();
     /// The versions behind coverage(), the newest first.
     sdk::Result<std::vector<Unsearched>> unsearched(std::uint64_t offset, std::uint64_t limit);

@@ -85,6 +85,7 @@ json::object hold_value(const catalog::HoldRecord& record) {
               {"accounts", texts(hold.scope.accounts)},
               {"folders", texts(hold.scope.folders)},
               {"sender", hold.scope.sender},
+              {"query", hold.query},
               {"since", time(hold.scope.since)},
               {"until", time(hold.scope.until)}}}};
 }
@@ -120,6 +121,7 @@ std::string to_json(const HoldRequest& request) {
                                           {"accounts", texts(place.scope.accounts)},
                                           {"folders", texts(place.scope.folders)},
                                           {"sender", place.scope.sender},
+                                          {"query", place.query},
                                           {"since", optional_time(place.scope.since)},
                                           {"until", optional_time(place.scope.until)}}}});
 }
@@ -144,6 +146,7 @@ Result<HoldRequest> parse_hold_request(std::string_view json_text) {
                                                      .sender = in.text("sender"),
                                                      .since = in.time("since"),
                                                      .until = in.time("until")},
+                                           .query = in.text("query"),
                                            .by = in.text("by")});
 }
 
@@ -192,7 +195,8 @@ Result<std::string> change_holds(const HoldRequest& request, const access::Archi
                                 std::move(stop));
 }
 
-Result<std::string> holds_document(catalog::CatalogReader& catalog, bool released_too) {
+Result<std::string> holds_document(catalog::CatalogReader& catalog, bool released_too,
+                                   std::stop_token stop) {
     OPENARCHIVER_TRY(const auto holds, catalog.holds());
     json::array shown;
     for (const auto& record : holds) {
@@ -200,7 +204,7 @@ Result<std::string> holds_document(catalog::CatalogReader& catalog, bool release
             continue;
         }
         json::object hold = hold_value(record);
-        OPENARCHIVER_TRY(hold["items"], disposal::held_items(catalog, record.hold.scope));
+        OPENARCHIVER_TRY(hold["items"], disposal::held_items(catalog, record.hold, stop));
         shown.push_back(std::move(hold));
     }
     return json::serialize(json::object{{"holds", std::move(shown)}});

@@ -31,7 +31,7 @@ sdk::Result<std::string> change_holds(const HoldRequest& request,
 
 /// {"holds":[...]}, those in force or all.
 [[nodiscard]] sdk::Result<std::string> holds_document(catalog::CatalogReader& catalog,
-                                                      bool released_too);
+                                                      bool released_too, std::stop_token stop);
 [[nodiscard]] std::string document_of(const disposal::ForgetPlan& plan);
 [[nodiscard]] std::string document_of(const disposal::Forgotten& forgotten);
 [[nodiscard]] std::string document_of(const disposal::ForgetItemPlan& plan, bool forgotten);

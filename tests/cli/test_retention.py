@@ -30,6 +30,11 @@ class RetentionTest(test_disposal.DisposalTest):
         profile["archive"]["retention"] = policies
         self.profile.write_text(json.dumps(profile))
 
+    def set_search(self, enabled):
+        profile = json.loads(self.profile.read_text())
+        profile["archive"]["search"] = {"enabled": enabled}
+        self.profile.write_text(json.dumps(profile))
+
     def simulate(self):
         return self.run_ok("retention", "simulate", "--json").document
 
@@ -163,6 +168,47 @@ class Retention(RetentionTest):
         self.run_ok("hold", "release", hold, "--reason", "settled")
         self.assertEqual(self.run_ok("retention", "apply",
                                      "--json").document["policies"][0]["due"]["items"], 2)
+
+    def test_never_past_a_hold_on_what_a_search_finds(self):
+        for name, text in (("old-merger", "the Larch merger"), ("old-lunch", "lunch at noon")):
+            self.add_mail(name, text=text)
+            self.date(self.mail / f"{name}.eml", time.time() - YEAR)
+        self.sync()
+        before = {p["items"] for p in self.simulate()["policies"]}
+        refused = self.run_program("hold", "place", "--matter", "x", "--reason", "y",
+                                   "--query", "(larch")
+        self.assertEqual(refused.code, 2, refused)
+        self.assertIn("character", refused.err)
+        hold = self.hold("--query", "larch OR fir")
+        self.assertEqual(self.holds()[0]["items"], 1)
+        self.assertEqual(self.holds()[0]["scope"]["query"], "larch OR fir")
+        self.add_mail("old-fir", text="firs, too: a fir")  # comes later, is covered all the same
+        self.date(self.mail / "old-fir.eml", time.time() - YEAR)
+        # Not indexed yet: nobody can tell whether the hold is about it.
+        self.set_search(False)
+        self.run_ok("sync")
+        self.add_mail("old-unread", text="nobody looked into this")
+        self.date(self.mail / "old-unread.eml", time.time() - YEAR)
+        self.run_ok("sync")
+        self.assertEqual(self.holds()[0]["items"], 3)
+        self.assertEqual(self.apply()["policies"][0]["held_items"], 3)
+        self.set_search(True)
+        self.run_ok("sync")
+        self.assertEqual(self.holds()[0]["items"], 2)
+        policy = self.run_ok("retention", "apply", "--json").document["policies"][0]
+        self.assertEqual((policy["due"]["items"], policy["held_items"]), (1, 2))
+        kept = self.exported("kept")
+        self.assertNotIn("old-lunch", kept)
+        self.assertIn("old-merger", kept)
+        self.assertIn("old-fir", kept)
+        with self.subTest("and forgets none of them"):
+            refused = self.run_program("forget", kept["old-fir"]["ref"], "--reason", "asked")
+            self.assertEqual(refused.code, 4)
+            self.assertIn(hold, refused.err)
+        with self.subTest("after a rebuild, too"):
+            self.run_ok("rebuild")
+            self.run_ok("sync")
+            self.assertEqual(self.holds()[0]["items"], 2)
 
     def test_is_applied_by_the_service(self):
         self.sync()
