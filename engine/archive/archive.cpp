@@ -93,6 +93,11 @@ sdk::Result<Archive::Marker> parse_marker(std::string_view text) {
                                      ", this engine reads up to format " +
                                      std::to_string(kFormatVersion) + ": use a newer engine"};
     }
+    if (*format < std::int64_t{kFormatVersion}) {
+        return sdk::Error{.code = sdk::Errc::unsupported,
+                          .message = "the archive has format " + std::to_string(*format) +
+                                     ", which no released engine wrote: archive its sources anew"};
+    }
     const auto archive_id = text_member(object, "archive_id");
     const auto created_at = number_member(object, "created_at");
     const auto encryption = text_member(object, "encryption");

@@ -17,7 +17,7 @@
 namespace openarchiver::archive {
 
 /// The format that this engine writes, and the newest it reads.
-inline constexpr std::uint32_t kFormatVersion = 0;
+inline constexpr std::uint32_t kFormatVersion = 1;
 
 /// The object that a copy of an archive holds in place of a marker until it is whole; names the
 /// archive.

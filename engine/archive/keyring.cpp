@@ -13,7 +13,7 @@ namespace openarchiver::archive {
 namespace {
 
 constexpr std::string_view kMagic = "OARCKEYS";
-constexpr std::uint32_t kFormat = 0;
+constexpr std::uint32_t kFormat = 1;
 constexpr std::size_t kHeaderSize = 112;
 constexpr std::size_t kDigestSize = 32;
 constexpr std::size_t kEntryHeadSize = 1 + 16 + 32 + 2 + 2;

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::string_view kPackMagic = "OARCPACK";
 constexpr std::string_view kFrameMagic = "OAFR";
-constexpr std::uint32_t kPackFormat = 0;
-constexpr std::uint8_t kFrameFormat = 0;
+constexpr std::uint32_t kPackFormat = 1;
+constexpr std::uint8_t kFrameFormat = 1;
 
 // A content whose first bytes don't shrink by a 32nd is taken for compressed or encrypted already.
 constexpr std::size_t kProbeSize = 32U << 10;
@@ -49,6 +49,8 @@ sdk::Status check_pack_header(std::span<const std::byte> header) {
     }
     if (const auto format = wire::get<std::uint32_t>(header, 8); format > kPackFormat) {
         return newer("pack", format, kPackFormat);
+    } else if (format == 0) {
+        return corrupt("its header names a format that there never was");
     }
     if (!wire::all_zero(header.subspan(12, 4))) {
         return corrupt("its header has unknown fields");
@@ -76,6 +78,8 @@ sdk::Result<FrameHeader> read_frame_header(std::span<const std::byte> source) {
     }
     if (const auto format = wire::get<std::uint8_t>(source, 4); format > kFrameFormat) {
         return newer("frame", format, kFrameFormat);
+    } else if (format == 0) {
+        return corrupt("its header names a format that there never was");
     }
     const auto cipher = wire::get<std::uint8_t>(source, 5);
     const auto compression = wire::get<std::uint8_t>(source, 6);

@@ -15,7 +15,7 @@ namespace openarchiver::archive {
 namespace {
 
 constexpr std::string_view kMagic = "OARCSEGM";
-constexpr std::uint32_t kFormat = 0;
+constexpr std::uint32_t kFormat = 1;
 constexpr std::size_t kHeaderSize = 80;
 constexpr std::size_t kBlockHeaderSize = 64;
 constexpr std::size_t kDigestSize = 32;

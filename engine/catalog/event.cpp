@@ -366,6 +366,7 @@ struct Writer {
         put_bytes(out, "account", e.account);
         put_bytes(out, "reason", e.reason);
         put_bytes(out, "by", e.by);
+        out["key"] = key_hex(e.key);
     }
 
     void operator()(const RetentionApproved& e) const {
@@ -672,8 +673,9 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
         return Body(HoldReleased{in.text("id"), in.text("reason"), in.text("by")});
     }
     if (kind == "forgotten") {
+        OPENARCHIVER_TRY(const auto key, array_from<16>(json::value(in.text("key"))));
         return Body(AccountForgotten{in.text("source"), in.text("account"), in.text("reason"),
-                                     in.text("by")});
+                                     in.text("by"), key});
     }
     return read_disposal(kind, in);
 }

@@ -174,6 +174,7 @@ struct AccountForgotten {
     std::string account;
     std::string reason;
     std::string by;
+    archive::KeyId key{};  ///< that was destroyed; zero: there was none
 };
 
 /// The retention policies of the profile, in the very form that a person approved.

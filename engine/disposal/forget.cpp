@@ -112,9 +112,11 @@ Result<Forgotten> forget(const access::Context& context, const ForgetRequest& re
         const auto& account = forgotten.plan.account;
         {
             pipeline::Committer committer(*archive, context.clock, context.log);
-            OPENARCHIVER_CHECK(put_event(
-                catalog::AccountForgotten{account.source, account.id, request.reason, request.by},
-                committer, context.clock, stop));
+            const auto key = archive->archive().keyring().find(account.source, account.id);
+            OPENARCHIVER_CHECK(
+                put_event(catalog::AccountForgotten{account.source, account.id, request.reason,
+                                                    request.by, key ? key->id : archive::KeyId{}},
+                          committer, context.clock, stop));
         }
         OPENARCHIVER_CHECK(archive->drop_forgotten_keys(stop));
         OPENARCHIVER_CHECK(archive->catalog().truncate_log());

@@ -14,7 +14,7 @@ using sdk::Result;
 
 namespace {
 
-constexpr int kFormat = 0;
+constexpr int kFormat = 1;
 
 std::string body_of(const Proof& proof) {
     json::array path;

@@ -24,6 +24,8 @@ std::string_view to_string(FindingKind kind) noexcept {
             return "history_rewritten";
         case FindingKind::keyring_replaced:
             return "keyring_replaced";
+        case FindingKind::key_missing:
+            return "key_missing";
         case FindingKind::pack_missing:
             return "pack_missing";
         case FindingKind::pack_damaged:

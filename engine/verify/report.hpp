@@ -19,6 +19,7 @@ enum class FindingKind : std::uint8_t {
     head_missing,        ///< a gap in the numbers of heads
     history_rewritten,   ///< a head covers something else than what is there
     keyring_replaced,    ///< older than the one that a head knows
+    key_missing,         ///< of an account that nobody had forgotten
     pack_missing,        ///< named by the log, not there
     pack_damaged,        ///< not what its name says
     content_damaged,     ///< the pack is whole, a content in it is not

@@ -66,6 +66,7 @@ public:
         OPENARCHIVER_CHECK(compare());
         OPENARCHIVER_CHECK(read_logs(Until::end));
         check_ends();
+        check_keys();
         if (replayed_ && !log_is_damaged()) {
             OPENARCHIVER_CHECK(heads_->tree(*replayed_->writer(), stop_));
         }
@@ -151,6 +152,17 @@ private:
                             archive::to_hex(log.applied_by_catalog.digest) + ": it was replaced"});
         }
         heads_->segment(log.log.writer(), step.position);
+        for (const auto& key : step.missing_keys) {
+            missing_keys_.try_emplace(
+                key, archive::segment_key(log.log.writer(), step.position.sequence));
+        }
+        for (const auto& group : step.groups) {
+            for (const auto& event : group.events) {
+                if (const auto* body = std::get_if<catalog::AccountForgotten>(&event.body)) {
+                    forgotten_keys_.insert(body->key);
+                }
+            }
+        }
         if (!leaves_fit(step.groups)) {
             report_.findings.push_back(
                 {.kind = FindingKind::segment_damaged,
@@ -225,6 +237,21 @@ private:
             return {};
         }
         return compared;
+    }
+
+    /// A key goes by a decision that is in the log, or it was lost.
+    void check_keys() {
+        for (const auto& [key, segment] : missing_keys_) {
+            if (!forgotten_keys_.contains(key)) {
+                report_.findings.push_back(
+                    {.kind = FindingKind::key_missing,
+                     .object = "keyring",
+                     .message = "it lacks the key " + archive::to_hex(key) +
+                                ", with which events of " + segment +
+                                " and what they name are sealed, and no account was forgotten that "
+                                "had it: bring a keyring back that has it"});
+            }
+        }
     }
 
     static bool is_of_log(const Finding& finding) {
@@ -370,6 +397,8 @@ private:
     std::unique_ptr<ReplayedCatalog> replayed_;  // of a full verify
     std::optional<HeadCheck> heads_;
     std::vector<Log> logs_;
+    std::map<archive::KeyId, std::string> missing_keys_;  // and a segment with such a block
+    std::set<archive::KeyId> forgotten_keys_;
     std::map<archive::Digest, std::uint64_t> pack_sizes_;  // of a quick one
     std::set<archive::Digest> replaced_;                   // the same
     std::uint64_t ahead_of_catalog_ = 0;

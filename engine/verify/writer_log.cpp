@@ -71,11 +71,13 @@ Result<WriterLog::Step> WriterLog::check(std::string_view object, std::uint64_t 
     }
     // A clock that went back does not change a writer's own order.
     latest_ = std::max(latest_, segment.created_at);
-    Step step{.created_at = latest_, .position = {}, .groups = {}};
+    Step step{.created_at = latest_, .position = {}, .groups = {}, .missing_keys = {}};
     for (const auto& block : segment.blocks) {
         if (!block.forgotten) {
             OPENARCHIVER_TRY(auto group, catalog::decode(block.events));
             step.groups.push_back(std::move(group));
+        } else {
+            step.missing_keys.insert(block.key.id);
         }
     }
     return step;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ public:
         sdk::Timestamp created_at;  ///< never before that of an earlier one
         archive::LogPosition position;
         std::vector<catalog::EventGroup> groups;
+        std::set<archive::KeyId> missing_keys;  ///< of blocks that can't be opened
     };
 
     /// The next segment that can be read; nothing at the end.

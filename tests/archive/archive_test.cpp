@@ -114,12 +114,12 @@ TEST_CASE("An archive of a newer format is left alone, naming both formats") {
     test::StoreContents contents;
     REQUIRE(create(contents, test::key_of(1)));
     std::string& marker = contents.objects["archive"];
-    marker.replace(marker.find("\"format\":0"), 10, "\"format\":7");
+    marker.replace(marker.find("\"format\":1"), 10, "\"format\":7");
     const auto opened = open(contents, test::key_of(1));
     REQUIRE_FALSE(opened);
     CHECK(opened.error().code == sdk::Errc::unsupported);
     CHECK(mentions(opened.error(), "format 7"));
-    CHECK(mentions(opened.error(), "format 0"));
+    CHECK(mentions(opened.error(), "format 1"));
 }
 
 TEST_CASE("Any flipped bit and any cut of a marker is noticed") {

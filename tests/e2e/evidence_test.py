@@ -270,6 +270,8 @@ class Tampering(EvidenceTest):
         self.replace(keyring, old)
         _, found = self.findings()
         self.assertIn("older", found["keyring_replaced"]["message"])
+        # A key that is gone without a decision in the log; `forget` leaves one (tests/cli).
+        self.assertIn("no account was forgotten", found["key_missing"]["message"])
 
     def test_damage_names_items_and_accounts(self):
         for pack in (self.store() / "packs").rglob("*"):
