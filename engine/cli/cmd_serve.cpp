@@ -1,8 +1,10 @@
 #include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <memory>
+#include <stop_token>
 #include <utility>
 
 #include "api/api.hpp"
@@ -42,8 +44,15 @@ Outcome serve(Command& command) {
                 std::fflush(nullptr);
                 ::_exit(static_cast<int>(ExitCode::done));
             },
-        .open_front = [&](service::Service& served) { return open_api(command, served); },
+        .open_front =
+            [&](service::Service& served) {
+                auto front = open_api(command, served);
+                // Whoever started it (systemd's Type=notify) learns that it serves; else nothing.
+                sd_notify(0, front ? "READY=1" : "");
+                return front;
+            },
     });
+    const std::stop_callback stopping(command.stop(), [] { sd_notify(0, "STOPPING=1"); });
     command.signals().on_hangup([&] { service.reload(); });
     const sdk::Status served = service.run(command.stop());
     command.signals().on_hangup({});

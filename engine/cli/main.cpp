@@ -53,6 +53,7 @@ void describe(Verb& program) {
     register_plugin(program);
     register_profile(program);
     register_credential(program);
+    register_completion(program);
 }
 
 Outcome run(Command& command, const Choice& choice) {

@@ -185,6 +185,20 @@ void Verb::service(std::function<Outcome(Command&)> run) {
     });
 }
 
+void Verb::describing(std::function<std::string(const CLI::App& program)> text) {
+    app_->callback([text = std::move(text), app = app_, choice = choice_] {
+        const CLI::App* program = app;
+        while (program->get_parent() != nullptr) {
+            program = program->get_parent();
+        }
+        choice->action = [printed = text(*program)](Command& command) -> Outcome {
+            command.print(printed);
+            return ExitCode::done;
+        };
+        choice->needs_profile = false;
+    });
+}
+
 std::optional<Outcome> parse_command_line(int argument_count, char** arguments, Globals& globals,
                                           Choice& choice,
                                           const std::function<void(Verb&)>& describe) {

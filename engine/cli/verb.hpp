@@ -59,6 +59,8 @@ public:
     void without_profile(std::function<Outcome(Command&)> run);
     /// For `serve`: logs at level info by default, and SIGHUP does not stop it.
     void service(std::function<Outcome(Command&)> run);
+    /// Prints what `text` makes of the whole command line; needs no profile.
+    void describing(std::function<std::string(const CLI::App& program)> text);
 
 private:
     CLI::App* app_;

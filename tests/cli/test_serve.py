@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -45,6 +46,21 @@ class Serve(WorkspaceTest):
         self.assertIn("stopped; everything archived is safe", self.log(service))
         self.assertFalse((self.folder / "catalog" / "control.sock").exists())
         self.assertEqual(self.sync()["sources"][0]["items"]["new"], 0)
+
+    def test_systemd_learns_when_it_serves_and_when_it_stops(self):
+        """Type=notify, as sd_notify(3) describes it."""
+        self.write_profile(self.mailfiles_source())
+        path = self.folder / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+            supervisor.bind(str(path))
+            supervisor.settimeout(30)
+            service = subprocess.Popen(self.command("serve"), cwd=self.folder, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL, env={**os.environ, "NOTIFY_SOCKET": str(path)})
+            self.services.append(service)
+            self.assertEqual(supervisor.recv(100), b"READY=1")
+            self.assertEqual(self.run_program("status", "--json").code, 0)
+            self.stop(service)
+            self.assertEqual(supervisor.recv(100), b"STOPPING=1")
 
     def test_an_interrupt_stops_it_with_0_in_the_middle_of_an_import(self):
         self.behave("items 500", "delay_ms 100")

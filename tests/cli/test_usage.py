@@ -5,6 +5,25 @@ from workspace import WorkspaceTest
 
 
 class Usage(WorkspaceTest):
+    def test_describes_itself_to_shells_and_man(self):
+        """Completions and manual page follow the command line as it is."""
+        script = self.folder / "completion"
+        script.write_text(self.run_program("completion", "bash", with_profile=False).out)
+
+        def completed(*words):
+            command = f'source {script}; COMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}; _openarchiver; echo "${{COMPREPLY[@]}}"'
+            return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout.split()
+
+        self.assertEqual(completed("openarchiver", "source", "ch"), ["check"])
+        self.assertEqual(completed("openarchiver", "--json", "hold", "place", "--q"), ["--query"])
+        self.assertIn("--profile", completed("openarchiver", "verify", "--"))
+        self.assertNotIn("--query", completed("openarchiver", "verify", "--"))
+        for shell in ("zsh", "fish"):
+            self.assertIn("reconcile", self.run_program("completion", shell, with_profile=False).out)
+        page = self.run_program("manual", with_profile=False).out
+        self.assertIn(".SS openarchiver source check", page)
+        self.assertIn("\\fB\\-\\-reconcile\\fR", page)
+
     def test_help_and_version_need_no_profile(self):
         result = self.run_program("--help", with_profile=False)
         self.assertEqual(result.code, 0)
