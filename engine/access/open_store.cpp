@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "storage/free_space_guard.hpp"
+#include "storage/locking_store.hpp"
 #include "storage/retrying_store.hpp"
 
 namespace openarchiver::access {
@@ -23,6 +24,9 @@ sdk::Result<OpenStore> open_store(const Context& context, Purpose purpose,
                          return backend->open(storage.config_json, open.services->host(), stop);
                      }));
     open.store = std::make_unique<storage::RetryingStore>(std::move(open.store));
+    if (purpose == Purpose::writing && open.store->capabilities().lock) {
+        open.store = std::make_unique<storage::LockingStore>(std::move(open.store), context.clock);
+    }
     if (purpose == Purpose::writing) {
         open.store = std::make_unique<storage::FreeSpaceGuard>(
             std::move(open.store), context.profile.archive.free_space_floor, context.clock);

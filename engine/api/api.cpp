@@ -289,8 +289,9 @@ struct Api::State {
         add("GET", {"retention"}, Right::observe, [this](const Call&) {
             return document([&]() -> Result<std::string> {
                 OPENARCHIVER_TRY(const auto reader, catalog());
-                return service::retention_document(*reader,
-                                                   service.context().profile.archive.retention);
+                const auto context = service.context();
+                return service::retention_document(*reader, context.profile.archive.retention,
+                                                   context.clock);
             }());
         });
         add("POST", {"retention", "apply"}, Right::administer, [this](const Call& call) {

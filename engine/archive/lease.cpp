@@ -292,7 +292,9 @@ sdk::Result<std::unique_ptr<Lease>> Lease::acquire(sdk::ObjectStore& store, sdk:
                           .message =
                               "the archive's store can't refuse to replace an object (a store of "
                               "S3 has to keep to If-None-Match), so that two engines could write "
-                              "to it without noticing; use a store that can"};
+                              "to it without noticing; use a store that can, or, where its "
+                              "configuration has single_writer, vouch there that no other engine "
+                              "will ever write to it"};
     }
     auto state = std::make_unique<State>(store, clock);
     state->renewed.store(milliseconds_since_boot());

@@ -186,7 +186,8 @@ struct CatalogReader::State {
         session, "SELECT folder FROM history WHERE item=? ORDER BY position DESC LIMIT 1"};
     Query<std::tuple<>> begin{session, "BEGIN"};
     Query<std::tuple<>> commit{session, "COMMIT"};
-    Query<std::tuple<Integer>, Blob> find_pack{session, "SELECT replaced FROM packs WHERE id=?"};
+    Query<std::tuple<Integer, Integer, Integer>, Blob> find_pack{
+        session, "SELECT replaced, locked_until, held FROM packs WHERE id=?"};
     Query<std::tuple<Blob, Integer, Integer, Integer>, Integer, Integer> frame{
         session, "SELECT key, offset, stored, raw FROM frames WHERE pack=? AND frame=?"};
 
@@ -866,16 +867,21 @@ Result<std::vector<PartRecord>> CatalogReader::parts_in(const archive::Digest& p
 }
 
 Result<std::vector<SmallPack>> CatalogReader::small_packs(std::uint64_t size,
-                                                          std::uint64_t full_frame) {
+                                                          std::uint64_t full_frame,
+                                                          sdk::Timestamp lock_ends_from,
+                                                          sdk::Timestamp lock_ends_until) {
     return state_->read([&]() -> Result<std::vector<SmallPack>> {
         std::vector<SmallPack> packs;
         Poco::Data::Statement statement(state_->session);
         Integer key = 0, stored = 0, raw = 0;
         statement << "SELECT p.pack, p.size, sum(f.raw) FROM packs p JOIN frames f ON f.pack=p.pack"
                      " WHERE p.replaced=0 AND p.rewrite_by=0 AND p.size<?"
-                     " GROUP BY p.pack HAVING max(f.raw)<?"
+                     " AND p.locked_until BETWEEN ? AND ? AND p.held=0 GROUP BY p.pack HAVING "
+                     "max(f.raw)<?"
                      " ORDER BY p.pack",
-            bind(static_cast<Integer>(size)), bind(static_cast<Integer>(full_frame));
+            bind(static_cast<Integer>(size)), bind(lock_ends_from.time_since_epoch().count()),
+            bind(lock_ends_until.time_since_epoch().count()),
+            bind(static_cast<Integer>(full_frame));
         each_row(
             statement,
             [&] {
@@ -918,18 +924,20 @@ Result<std::vector<ContentInPack>> CatalogReader::contents_in(std::int64_t pack_
     return state_->read([&]() -> Result<std::vector<ContentInPack>> {
         std::vector<ContentInPack> contents;
         Poco::Data::Statement statement(state_->session);
-        Integer frame = 0, offset = 0, size = 0;
-        statement << "SELECT frame, offset, CASE composition WHEN 0 THEN size ELSE composition END"
+        Integer key = 0, frame = 0, offset = 0, size = 0;
+        statement << "SELECT content, frame, offset,"
+                     " CASE composition WHEN 0 THEN size ELSE composition END"
                      " FROM contents WHERE pack=? ORDER BY frame, offset",
             bind(pack_key);
         each_row(
             statement,
             [&] {
                 contents.push_back(
-                    {{static_cast<std::uint32_t>(frame), static_cast<std::uint64_t>(offset)},
+                    {key,
+                     {static_cast<std::uint32_t>(frame), static_cast<std::uint64_t>(offset)},
                      static_cast<std::uint64_t>(size)});
             },
-            frame, offset, size);
+            key, frame, offset, size);
         return contents;
     });
 }
@@ -939,7 +947,9 @@ Result<std::optional<PackRecord>> CatalogReader::find_pack(const archive::Digest
         if (!state_->find_pack(blob(id))) {
             return std::optional<PackRecord>();
         }
-        return std::optional(PackRecord{.replaced_at = timestamp(state_->find_pack.get<0>())});
+        return std::optional(PackRecord{.replaced_at = timestamp(state_->find_pack.get<0>()),
+                                        .locked_until = timestamp(state_->find_pack.get<1>()),
+                                        .held = state_->find_pack.get<2>() != 0});
     });
 }
 
@@ -950,6 +960,79 @@ Result<sdk::Timestamp> CatalogReader::packs_collected_at() {
                            " WHERE key='packs_collected_at'), 0)",
             into(at), now;
         return timestamp(at);
+    });
+}
+
+Result<std::vector<ProtectedPack>> CatalogReader::protected_packs(sdk::Timestamp now) {
+    return state_->read([&]() -> Result<std::vector<ProtectedPack>> {
+        std::vector<ProtectedPack> packs;
+        Poco::Data::Statement statement(state_->session);
+        Integer key = 0, size = 0, replaced = 0, locked = 0, held = 0, rewrite = 0, raw = 0;
+        Blob id;
+        statement
+            << "SELECT p.pack, p.id, p.size, p.replaced, p.locked_until, p.held, p.rewrite_by,"
+               " (SELECT coalesce(sum(f.raw), 0) FROM frames f WHERE f.pack=p.pack)"
+               " FROM packs p WHERE p.replaced=0 OR p.locked_until>? OR p.held<>0"
+               " ORDER BY p.pack",
+            bind(now.time_since_epoch().count());
+        each_row(
+            statement,
+            [&] {
+                packs.push_back({{.replaced_at = timestamp(replaced),
+                                  .locked_until = timestamp(locked),
+                                  .held = held != 0},
+                                 key,
+                                 array_of<32>(id),
+                                 static_cast<std::uint64_t>(size),
+                                 static_cast<std::uint64_t>(raw),
+                                 rewrite > 0});
+            },
+            key, id, size, replaced, locked, held, rewrite, raw);
+        return packs;
+    });
+}
+
+Status CatalogReader::visit_places(const std::function<void(std::int64_t, std::int64_t)>& content,
+                                   const std::function<void(std::int64_t, std::int64_t)>& part) {
+    return state_->read([&]() -> Status {
+        Integer pack = 0, key = 0;
+        Poco::Data::Statement contents(state_->session);
+        contents << "SELECT pack, content FROM contents";
+        each_row(contents, [&] { content(pack, key); }, pack, key);
+        if (!part) {
+            return {};
+        }
+        Poco::Data::Statement parts(state_->session);
+        parts << "SELECT pack, part FROM parts";
+        each_row(parts, [&] { part(pack, key); }, pack, key);
+        return {};
+    });
+}
+
+Status CatalogReader::visit_content_parts(
+    const std::function<void(std::int64_t, std::int64_t)>& visit) {
+    return state_->read([&]() -> Status {
+        Integer content = 0, part = 0;
+        Poco::Data::Statement statement(state_->session);
+        statement << "SELECT content, part FROM content_parts";
+        each_row(statement, [&] { visit(content, part); }, content, part);
+        return {};
+    });
+}
+
+Result<LocksRecord> CatalogReader::locks() {
+    return state_->read([&]() -> Result<LocksRecord> {
+        LocksRecord record;
+        Integer at = 0, log_at = 0;
+        state_->session << "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta"
+                           " WHERE key='locks_kept_at'), 0),"
+                           " coalesce((SELECT CAST(value AS INTEGER) FROM meta"
+                           " WHERE key='log_locks_kept_at'), 0),"
+                           " coalesce((SELECT value FROM meta WHERE key='locks_report'), '')",
+            into(at), into(log_at), into(record.report), now;
+        record.at = timestamp(at);
+        record.log_at = timestamp(log_at);
+        return record;
     });
 }
 

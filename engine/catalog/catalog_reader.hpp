@@ -93,8 +93,11 @@ public:
     /// The parts in a pack, by frame, each as many times as accounts hold it.
     sdk::Result<std::vector<PartRecord>> parts_in(const archive::Digest& pack);
     /// Packs of less than `size` bytes none of whose frames is full (`full_frame` decompressed
-    /// bytes): no content goes on from one of their frames to the next. Oldest first.
-    sdk::Result<std::vector<SmallPack>> small_packs(std::uint64_t size, std::uint64_t full_frame);
+    /// bytes): no content goes on from one of their frames to the next; and whose lock by the
+    /// store, as far as known, ends in this time. Oldest first.
+    sdk::Result<std::vector<SmallPack>> small_packs(std::uint64_t size, std::uint64_t full_frame,
+                                                    sdk::Timestamp lock_ends_from,
+                                                    sdk::Timestamp lock_ends_until);
     /// Those that lose the most first.
     sdk::Result<std::vector<PackToRewrite>> packs_to_rewrite();
     /// The contents in a pack, by place.
@@ -103,6 +106,16 @@ public:
     sdk::Result<std::optional<PackRecord>> find_pack(const archive::Digest& id);
     /// When PacksCollected was last noted; 0: never.
     sdk::Result<sdk::Timestamp> packs_collected_at();
+    /// All that hold contents, and those that are locked beyond `now` or held although they do not.
+    sdk::Result<std::vector<ProtectedPack>> protected_packs(sdk::Timestamp now);
+    /// Of every content and (if asked for) every part the pack that it is in, by key.
+    sdk::Status visit_places(
+        const std::function<void(std::int64_t pack, std::int64_t content)>& content,
+        const std::function<void(std::int64_t pack, std::int64_t part)>& part);
+    /// Which contents have which parts, by key.
+    sdk::Status visit_content_parts(
+        const std::function<void(std::int64_t content, std::int64_t part)>& visit);
+    sdk::Result<LocksRecord> locks();
     sdk::Status visit_packs(const std::function<sdk::Status(const archive::PackInfo&)>& visit);
 
     /// In the order in which they were placed, released ones included.

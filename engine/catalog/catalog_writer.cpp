@@ -435,6 +435,21 @@ struct CatalogWriter::State {
         for (const auto& replaced : e.replaces) {
             replace(scope, pack(replaced.id), replaced, key);
         }
+        for (const auto& taken : e.takes) {
+            take(pack(taken.id), taken, key);
+        }
+    }
+
+    void take(Integer old, const ReplacedPack& taken, Integer by) {
+        if (sql.pack_replaced(old) && sql.pack_replaced.get<0>() != 0) {
+            return;
+        }
+        for (const auto& [from, to] : taken.moved) {
+            const auto begin = static_cast<Integer>(from.offset);
+            sql.move_contents(by, to.frame, static_cast<Integer>(to.offset) - begin, old,
+                              from.frame, begin, begin + 1);
+            sql.move_parts(by, to.frame, old, from.frame);
+        }
     }
 
     void replace(const Scope& scope, Integer old, const ReplacedPack& replaced, Integer by) {
@@ -747,8 +762,26 @@ struct CatalogWriter::State {
     }
 
     void note(sdk::Timestamp at, const PacksCollected&) {
-        session << "INSERT OR REPLACE INTO meta(key, value) VALUES('packs_collected_at', ?)",
-            bind(std::to_string(millis(at))), now;
+        put_meta("packs_collected_at", std::to_string(millis(at)));
+    }
+
+    void note(sdk::Timestamp, const PackProtected& n) {
+        session << "UPDATE packs SET locked_until=?, held=? WHERE id=?",
+            bind(millis(n.protection.locked_until.value_or(sdk::Timestamp{}))),
+            bind(n.protection.held ? 1 : 0), bind(blob(n.id)), now;
+    }
+
+    void note(sdk::Timestamp at, const LocksKept& n) {
+        put_meta("locks_kept_at", std::to_string(millis(at)));
+        put_meta("locks_report", n.report);
+        if (n.log) {
+            put_meta("log_locks_kept_at", std::to_string(millis(at)));
+        }
+    }
+
+    void put_meta(const std::string& key, const std::string& value) {
+        session << "INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)", bind(key), bind(value),
+            now;
     }
 
     Status add_head(const evidence::Positions& positions, const Seal& seal) {

@@ -216,19 +216,25 @@ struct Writer {
                 json::array{key_hex(frame.key), frame.offset, frame.stored_size, frame.raw_size});
         }
         out["frames"] = std::move(frames);
-        if (!e.replaces.empty()) {
-            json::array replaces;
-            replaces.reserve(e.replaces.size());
-            for (const auto& replaced : e.replaces) {
-                json::array moved;
-                moved.reserve(replaced.moved.size());
-                for (const auto& [from, to] : replaced.moved) {
-                    moved.push_back(json::array{from.frame, from.offset, to.frame, to.offset});
-                }
-                replaces.push_back(json::array{archive::to_hex(replaced.id), std::move(moved)});
-            }
-            out["replaces"] = std::move(replaces);
+        put_moves("replaces", e.replaces);
+        put_moves("takes", e.takes);
+    }
+
+    void put_moves(std::string_view name, const std::vector<ReplacedPack>& packs) const {
+        if (packs.empty()) {
+            return;
         }
+        json::array list;
+        list.reserve(packs.size());
+        for (const auto& pack : packs) {
+            json::array moved;
+            moved.reserve(pack.moved.size());
+            for (const auto& [from, to] : pack.moved) {
+                moved.push_back(json::array{from.frame, from.offset, to.frame, to.offset});
+            }
+            list.push_back(json::array{archive::to_hex(pack.id), std::move(moved)});
+        }
+        out[name] = std::move(list);
     }
 
     void operator()(const PackDropped& e) const {
@@ -451,7 +457,7 @@ Result<archive::PackInfo> read_pack(const Reader& in) {
     return pack;
 }
 
-Result<std::vector<ReplacedPack>> read_replaced(const json::array& list) {
+Result<std::vector<ReplacedPack>> read_moves(const json::array& list) {
     std::vector<ReplacedPack> packs;
     for (const auto& entry : list) {
         const auto* fields = entry.if_array();
@@ -605,7 +611,10 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
         OPENARCHIVER_TRY(auto pack, read_pack(in));
         PackStored e{.pack = std::move(pack)};
         if (const auto* replaces = in.array("replaces"); replaces != nullptr) {
-            OPENARCHIVER_TRY(e.replaces, read_replaced(*replaces));
+            OPENARCHIVER_TRY(e.replaces, read_moves(*replaces));
+        }
+        if (const auto* takes = in.array("takes"); takes != nullptr) {
+            OPENARCHIVER_TRY(e.takes, read_moves(*takes));
         }
         return Body(std::move(e));
     }

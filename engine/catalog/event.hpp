@@ -53,6 +53,9 @@ struct ReplacedPack {
 struct PackStored {
     archive::PackInfo pack;
     std::vector<ReplacedPack> replaces = {};
+    /// What is in it of other packs, which go on with the rest: here `moved` names what begins
+    /// exactly there.
+    std::vector<ReplacedPack> takes = {};
 };
 
 /// Nothing that was in the pack is kept any more.

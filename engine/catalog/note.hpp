@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <openarchiver/sdk/error.hpp>
 #include <openarchiver/sdk/model.hpp>
+#include <openarchiver/sdk/storage.hpp>
 #include <optional>
 #include <string>
 #include <variant>
@@ -86,9 +87,22 @@ struct RetryRequested {
 /// Packs that nothing needs were looked for and removed.
 struct PacksCollected {};
 
-using NoteBody =
-    std::variant<CursorMoved, FolderVisited, FoldersCounted, FoldersCompared, AccountVisited,
-                 RunStarted, RunEnded, RetryFailed, RetryRequested, PacksCollected>;
+/// How the store protects a pack, as it says itself.
+struct PackProtected {
+    archive::Digest id{};
+    sdk::Protection protection;
+};
+
+/// The protection of all objects was brought in step with policies and holds; `report` is a JSON
+/// document (docs/cli.md, retention). `log`: that of segments and heads, too.
+struct LocksKept {
+    std::string report;
+    bool log = false;
+};
+
+using NoteBody = std::variant<CursorMoved, FolderVisited, FoldersCounted, FoldersCompared,
+                              AccountVisited, RunStarted, RunEnded, RetryFailed, RetryRequested,
+                              PacksCollected, PackProtected, LocksKept>;
 
 struct Note {
     sdk::Timestamp at;

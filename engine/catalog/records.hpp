@@ -237,12 +237,33 @@ struct PackToRewrite {
 
 /// Where a content is in a pack, or a composition.
 struct ContentInPack {
+    std::int64_t key = 0;
     archive::Placement placement;
     std::uint64_t size = 0;
 };
 
 struct PackRecord {
     sdk::Timestamp replaced_at;  ///< 0: it holds contents
+    /// By the store, as far as known; 0: not.
+    sdk::Timestamp locked_until;
+    bool held = false;
+};
+
+/// A pack that holds contents, or that the store keeps although it holds none any more.
+struct ProtectedPack : PackRecord {
+    std::int64_t key = 0;
+    archive::Digest id{};
+    std::uint64_t size = 0;
+    std::uint64_t raw_bytes = 0;  ///< of its frames, decompressed
+    /// It has bytes that are no longer kept.
+    bool to_rewrite = false;
+};
+
+/// What was found when the store's locks were last brought in step with the policies.
+struct LocksRecord {
+    sdk::Timestamp at;      ///< 0: never
+    sdk::Timestamp log_at;  ///< ... those of segments and heads
+    std::string report;
 };
 
 struct Totals {

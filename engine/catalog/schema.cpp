@@ -149,6 +149,12 @@ constexpr const char* kVersion8[] = {
     "ALTER TABLE failures ADD COLUMN properties TEXT NOT NULL DEFAULT ''",
 };
 
+// How the store protects a pack, as it was last told to or told; 0: not, or not known.
+constexpr const char* kVersion9[] = {
+    "ALTER TABLE packs ADD COLUMN locked_until INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE packs ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
@@ -212,6 +218,9 @@ Status migrate(const std::filesystem::path& file) {
         }
         if (version < 8) {
             step(session, kVersion8, 8);
+        }
+        if (version < 9) {
+            step(session, kVersion9, 9);
         }
         return {};
     });

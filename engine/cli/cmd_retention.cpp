@@ -7,6 +7,7 @@
 #include "cli/system_user.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
+#include "disposal/store_locks.hpp"
 #include "pipeline/committer.hpp"
 #include "service/retention_requests.hpp"
 
@@ -36,6 +37,37 @@ std::string approval_text(const json::value& document) {
                      text_of(approval, "code") + "\n";
 }
 
+/// The store's locks; nothing where it has none.
+std::string locks_text(const json::value& document) {
+    const json::value& locks = member(document, "locks");
+    if (locks.is_null()) {
+        return {};
+    }
+    std::string text = "Locks of the store, " + time_of(locks, "at") + ": " +
+                       count_text(number_of(locks, "in_step")) + " of " +
+                       count_text(number_of(locks, "packs")) +
+                       " packs are locked as long as they "
+                       "are kept";
+    if (const auto waiting = number_of(locks, "waiting"); waiting > 0) {
+        text += ", " + count_text(waiting) + " wait to be joined or sorted before their locks end";
+    }
+    if (const auto held = number_of(locks, "held"); held > 0) {
+        text += ", " + count_text(held) + " are under a hold";
+    }
+    text += ".\n";
+    const json::value& leftover = member(locks, "not_needed");
+    if (const auto packs = number_of(leftover, "packs"); packs > 0) {
+        text += count_text(packs) + " packs (" + size_text(number_of(leftover, "bytes")) +
+                ") are not needed any more and go when their locks end, the last one " +
+                time_of(leftover, "until") + ".\n";
+    }
+    if (const auto failed = number_of(locks, "failed"); failed > 0) {
+        text += "NOT IN STEP: " + count_text(failed) +
+                " objects could not be locked or held: " + text_of(locks, "error") + "\n";
+    }
+    return text;
+}
+
 std::string list_text(const json::value& document) {
     Table policies({{"POLICY"}, {"COVERS", Table::Align::left, 60}, {"KEEP"}, {"COUNTED FROM"}});
     for (const json::value& policy : list_of(document, "policies")) {
@@ -46,6 +78,7 @@ std::string list_text(const json::value& document) {
                            ? "The profile has no retention policies: everything is kept for "
                              "ever.\n"
                            : policies.text() + approval_text(document);
+    text += locks_text(document);
     Table disposals({{"DISPOSAL"},
                      {"TIME"},
                      {"POLICY"},
@@ -73,13 +106,15 @@ std::string effect_text(const json::value& document) {
                  {"SIZE", Table::Align::right},
                  {"OLDEST"},
                  {"NEWEST"},
-                 {"HELD", Table::Align::right}});
+                 {"HELD", Table::Align::right},
+                 {"LOCKED", Table::Align::right}});
     for (const json::value& policy : list_of(document, "policies")) {
         const json::value& due = member(policy, "due");
         table.row({text_of(policy, "id"), text_of(policy, "keep"),
                    count_text(number_of(policy, "items")), count_text(number_of(due, "items")),
                    size_text(number_of(due, "bytes")), time_of(due, "oldest", ""),
-                   time_of(due, "newest", ""), count_text(number_of(policy, "held_items"))});
+                   time_of(due, "newest", ""), count_text(number_of(policy, "held_items")),
+                   count_text(number_of(policy, "locked_items"))});
     }
     if (table.empty()) {
         return "The profile has no retention policies: everything is kept for ever.\n";
@@ -102,7 +137,8 @@ Outcome show(Command& command, const std::string& document,
 Outcome list(Command& command) {
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
     OPENARCHIVER_TRY(const std::string document,
-                     service::retention_document(*catalog, command.profile().archive.retention));
+                     service::retention_document(*catalog, command.profile().archive.retention,
+                                                 command.clock()));
     return show(command, document, list_text);
 }
 
@@ -134,6 +170,12 @@ Outcome dispose(Command& command, const std::string& approve) {
     OPENARCHIVER_TRY(const auto effect,
                      disposal::apply_retention(policies, request, *writer, committer,
                                                command.clock(), command.stop()));
+    OPENARCHIVER_CHECK(disposal::keep_locks({.policies = policies,
+                                             .archive = *writer,
+                                             .committer = committer,
+                                             .clock = command.clock(),
+                                             .log = command.log()},
+                                            command.stop()));
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
     OPENARCHIVER_TRY(const std::string document,
                      service::effect_document(*catalog, policies, effect, true));

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <deque>
-#include <optional>
+#include <unordered_set>
 
 #include "archive/digest.hpp"
-#include "catalog/item_matcher.hpp"
 #include "disposal/hold.hpp"
 #include "search/index_writer.hpp"
 
@@ -25,98 +24,31 @@ json::array texts(const std::vector<std::string>& values) {
     return json::array(values.begin(), values.end());
 }
 
-/// What the time of a version is counted from.
-sdk::Timestamp begin_of(const RetentionPolicy& policy, const catalog::VersionRecord& version) {
-    const bool received = policy.counted_from == RetentionPolicy::From::received &&
-                          version.received_at != sdk::Timestamp{};
-    return received ? version.received_at : version.archived_at;
+/// A lock that lasts no longer is waited for.
+constexpr std::chrono::days kNearEnd{31};
+
+/// The contents whose pack the store locks still, but not for long.
+Result<std::vector<bool>> soon_unlocked(catalog::CatalogReader& catalog, sdk::Timestamp now) {
+    OPENARCHIVER_TRY(const auto packs, catalog.protected_packs(now));
+    std::unordered_set<std::int64_t> soon;
+    for (const auto& pack : packs) {
+        if (pack.locked_until > now && pack.locked_until <= now + kNearEnd) {
+            soon.insert(pack.key);
+        }
+    }
+    std::vector<bool> contents;
+    if (soon.empty()) {
+        return contents;
+    }
+    OPENARCHIVER_CHECK(catalog.visit_places(
+        [&](std::int64_t pack, std::int64_t content) {
+            const auto place = static_cast<std::size_t>(content);
+            contents.resize(std::max(contents.size(), place + 1));
+            contents[place] = soon.contains(pack);
+        },
+        nullptr));
+    return contents;
 }
-
-/// The items of a catalog, one after another.
-class DueItems {
-public:
-    DueItems(catalog::CatalogReader& catalog, const Policies& policies, sdk::Timestamp now,
-             const VisitDue& visit)
-        : catalog_(catalog), policies_(policies), now_(now), visit_(visit) {
-        effect_.policies.resize(policies.size());
-    }
-
-    Status prepare(std::stop_token stop) {
-        OPENARCHIVER_TRY(holds_, HoldsInForce::read(catalog_, std::move(stop)));
-        for (const auto& policy : policies_) {
-            OPENARCHIVER_TRY(auto matcher,
-                             catalog::ItemMatcher::make(catalog_, {.sources = policy.sources,
-                                                                   .accounts = policy.accounts,
-                                                                   .folders = policy.folders}));
-            matchers_.push_back(std::move(matcher));
-        }
-        return {};
-    }
-
-    /// Versions of an item come one after another.
-    Status version(const catalog::VersionRecord& version) {
-        if (!item_.empty() && item_.front().item_key != version.item_key) {
-            OPENARCHIVER_CHECK(end_of_item());
-        }
-        item_.push_back(version);
-        return {};
-    }
-
-    Result<RetentionEffect> end() {
-        OPENARCHIVER_CHECK(end_of_item());
-        return std::move(effect_);
-    }
-
-private:
-    Status end_of_item() {
-        const auto item = std::exchange(item_, {});
-        if (item.empty()) {
-            return {};
-        }
-        std::size_t number = 0;
-        for (; number < policies_.size(); ++number) {
-            OPENARCHIVER_TRY(const bool covered, matchers_[number].matches(item.back()));
-            if (covered) {
-                break;
-            }
-        }
-        if (number == policies_.size()) {
-            ++effect_.uncovered_items;
-            return {};
-        }
-        const auto& policy = policies_[number];
-        auto& effect = effect_.policies[number];
-        ++effect.items;
-        sdk::Timestamp from{};
-        for (const auto& version : item) {
-            from = std::max(from, begin_of(policy, version));
-        }
-        if (!policy.keep || now_ < disposal::end_of(from, *policy.keep)) {
-            return {};
-        }
-        OPENARCHIVER_TRY(const auto holds, holds_.over(item));
-        if (!holds.empty()) {
-            ++effect.held_items;
-            return {};
-        }
-        auto due = disposable(item);
-        ++effect.due_items;
-        effect.due_versions += due.versions;
-        effect.due_bytes += due.bytes;
-        effect.oldest = effect.oldest == sdk::Timestamp{} ? from : std::min(effect.oldest, from);
-        effect.newest = std::max(effect.newest, from);
-        return visit_(number, std::move(due));
-    }
-
-    catalog::CatalogReader& catalog_;
-    const Policies& policies_;
-    const sdk::Timestamp now_;
-    const VisitDue& visit_;
-    HoldsInForce holds_;
-    std::vector<catalog::ItemMatcher> matchers_;
-    std::vector<catalog::VersionRecord> item_;  // the versions of one, so far
-    RetentionEffect effect_;
-};
 
 /// Approved already, or now.
 Status approve(const Policies& policies, const ApplyRequest& request,
@@ -179,28 +111,48 @@ std::string approval_code(std::string_view definition) {
     return archive::to_hex(archive::sha256(definition)).substr(0, 12);
 }
 
-sdk::Timestamp end_of(sdk::Timestamp from, RetentionPolicy::Time keep) {
-    using namespace std::chrono;
-    const auto day = floor<days>(from);
-    year_month_day date = year_month_day(day) + months(keep.months);
-    if (!date.ok()) {
-        date = date.year() / date.month() / last;
-    }
-    return sys_days(date) + days(keep.days) + (from - day);
-}
-
 Result<RetentionEffect> find_due(catalog::CatalogReader& catalog, const Policies& policies,
                                  sdk::Timestamp now, const VisitDue& visit, std::stop_token stop) {
-    DueItems items(catalog, policies, now, visit);
-    OPENARCHIVER_CHECK(items.prepare(stop));
-    OPENARCHIVER_CHECK(
-        catalog.visit_versions({}, [&](const catalog::VersionRecord& version) -> Status {
-            if (stop.stop_requested()) {
-                return Error{Errc::cancelled, "stopped"};
+    OPENARCHIVER_TRY(const auto holds, HoldsInForce::read(catalog, stop));
+    OPENARCHIVER_TRY(const auto locked, soon_unlocked(catalog, now));
+    const auto waits = [&](const catalog::VersionRecord& version) {
+        const auto content = static_cast<std::size_t>(version.content_key);
+        return content < locked.size() && locked[content];
+    };
+    RetentionEffect all;
+    all.policies.resize(policies.size());
+    OPENARCHIVER_CHECK(visit_items(
+        catalog, policies,
+        [&](const ItemVersions& item, const ItemTime& time) -> Status {
+            if (!time.policy) {
+                ++all.uncovered_items;
+                return {};
             }
-            return items.version(version);
-        }));
-    return items.end();
+            auto& effect = all.policies[*time.policy];
+            ++effect.items;
+            if (!time.end || now < *time.end) {
+                return {};
+            }
+            OPENARCHIVER_TRY(const auto over, holds.over(item));
+            if (!over.empty()) {
+                ++effect.held_items;
+                return {};
+            }
+            if (std::ranges::any_of(item, waits)) {
+                ++effect.locked_items;
+                return {};
+            }
+            auto due = disposable(item);
+            ++effect.due_items;
+            effect.due_versions += due.versions;
+            effect.due_bytes += due.bytes;
+            effect.oldest =
+                effect.oldest == sdk::Timestamp{} ? time.from : std::min(effect.oldest, time.from);
+            effect.newest = std::max(effect.newest, time.from);
+            return visit(*time.policy, std::move(due));
+        },
+        std::move(stop)));
+    return all;
 }
 
 Result<RetentionEffect> apply_retention(const Policies& policies, const ApplyRequest& request,

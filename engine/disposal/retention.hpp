@@ -10,12 +10,11 @@
 
 #include "catalog/catalog_reader.hpp"
 #include "disposal/item_disposal.hpp"
+#include "disposal/item_times.hpp"
 #include "profile/profile.hpp"
 
 /// Retention policies: whose time is over.
 namespace openarchiver::disposal {
-
-using Policies = std::vector<profile::RetentionPolicy>;
 
 /// The policies as one JSON text, the same for the same policies in the same order. That is what a
 /// person approves, and as a whole: whatever changes in one may leave items to another.
@@ -25,10 +24,6 @@ using Policies = std::vector<profile::RetentionPolicy>;
 /// As in the profile: "7y", "18mo", "90d" or "forever".
 [[nodiscard]] std::string keep_text(const profile::RetentionPolicy& policy);
 
-/// The first moment in which what is counted from `from` is no longer kept. A day that a month does
-/// not have is that month's last.
-[[nodiscard]] sdk::Timestamp end_of(sdk::Timestamp from, profile::RetentionPolicy::Time keep);
-
 /// What a policy covers, and what of that is due.
 struct PolicyEffect {
     std::uint64_t items = 0;
@@ -36,6 +31,8 @@ struct PolicyEffect {
     std::uint64_t due_versions = 0;
     std::uint64_t due_bytes = 0;
     std::uint64_t held_items = 0;  ///< that would be due
+    /// ... that wait for the store's lock of their pack to end, soon, so that whole packs go.
+    std::uint64_t locked_items = 0;
     /// What the due ones are counted from; 0: there are none.
     sdk::Timestamp oldest;
     sdk::Timestamp newest;
@@ -46,8 +43,8 @@ struct RetentionEffect {
     std::uint64_t uncovered_items = 0;
 };
 
-/// Calls `visit` for each item that is due and not held; all its versions are due. An error of it
-/// ends the visit.
+/// Calls `visit` for each item that is due, not held and waits for no lock; all its versions are
+/// due. An error of it ends the visit.
 using VisitDue = std::function<sdk::Status(std::size_t policy, DisposableItem item)>;
 sdk::Result<RetentionEffect> find_due(catalog::CatalogReader& catalog, const Policies& policies,
                                       sdk::Timestamp now, const VisitDue& visit,

@@ -11,6 +11,7 @@
 #include "archive/part_key.hpp"
 #include "catalog/catalog_reader.hpp"
 #include "pipeline/pack_collection.hpp"
+#include "storage/locking_store.hpp"
 
 namespace openarchiver::pipeline {
 
@@ -178,6 +179,16 @@ Status Committer::tidy(std::stop_token stop) {
     return done ? Status() : Status(Error{Errc::cancelled, "stopped while packs were tidied up"});
 }
 
+Status Committer::change_packs(PackWork work) {
+    std::unique_lock lock(mutex_);
+    pack_work_ = std::move(work);
+    pack_work_done_.reset();
+    work_.notify_all();
+    changed_.wait(lock, [&] { return failure_ || pack_work_done_; });
+    pack_work_ = nullptr;
+    return failure_ ? Status(*failure_) : *pack_work_done_;
+}
+
 std::optional<Error> Committer::failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
@@ -198,6 +209,7 @@ void Committer::run(std::stop_token stop) {
             std::uint64_t heads_asked = 0;
             bool sign_now = false;
             std::uint64_t tidy_up_to = 0;
+            PackWork pack_work;
             {
                 std::unique_lock lock(mutex_);
                 const auto tidying = [&] {
@@ -206,7 +218,8 @@ void Committer::run(std::stop_token stop) {
                 const bool waiting = !batch_.empty() || storing_;
                 const auto ready = [&] {
                     return !queue_.empty() || flush_wanted_ || heads_asked_ > heads_answered_ ||
-                           tidying() || (storing_ && storing_->pack);
+                           tidying() || (storing_ && storing_->pack) ||
+                           (pack_work_ && !pack_work_done_);
                 };
                 if (waiting) {
                     // A condition of the wall's clock, not of a test's: it bounds a real wait.
@@ -229,6 +242,7 @@ void Committer::run(std::stop_token stop) {
                 commit_now = flush_wanted_ || sign_now;
                 flush_wanted_ = false;
                 tidy_up_to = tidying() ? tidy_wanted_ : 0;
+                pack_work = std::exchange(pack_work_, nullptr);
             }
             for (auto& entry : taken) {
                 OPENARCHIVER_CHECK(take(std::move(entry)));
@@ -260,6 +274,14 @@ void Committer::run(std::stop_token stop) {
                     tidy_done_ = tidy_up_to;
                     changed_.notify_all();
                 }
+            }
+            if (pack_work) {
+                OPENARCHIVER_CHECK(commit());
+                Status outcome;
+                OPENARCHIVER_CHECK(do_pack_work(pack_work, outcome));
+                const std::lock_guard lock(mutex_);
+                pack_work_done_ = std::move(outcome);
+                changed_.notify_all();
             }
             Status head = sign_if_due(sign_now);
             const std::lock_guard lock(mutex_);
@@ -516,6 +538,20 @@ void Committer::acknowledge(const Batch& batch) {
     changed_.notify_all();
 }
 
+/// Packs were locked when they were put (storage::LockingStore), a little before this.
+void Committer::note_first_locks(const catalog::EventGroup& of_archive,
+                                 std::vector<catalog::Note>& notes) const {
+    const auto now = now_of(clock_);
+    for (const auto& event : of_archive.events) {
+        if (const auto* stored = std::get_if<catalog::PackStored>(&event.body)) {
+            notes.push_back(
+                {now, catalog::PackProtected{
+                          stored->pack.id,
+                          {.locked_until = now + storage::kFirstLock - std::chrono::hours(1)}}});
+        }
+    }
+}
+
 /// Segment, then catalog.
 Status Committer::append(std::vector<catalog::EventGroup> groups,
                          std::vector<catalog::Note> notes) {
@@ -528,6 +564,9 @@ Status Committer::append(std::vector<catalog::EventGroup> groups,
                                           : keyring.account_key(group.source, group.account);
         block.events = catalog::encode(group);
         blocks.push_back(std::move(block));
+    }
+    if (archive_.archive().store().capabilities().lock) {
+        note_first_locks(groups.front(), notes);
     }
     const auto& writer = archive_.catalog().writer_id();
     OPENARCHIVER_TRY(position_, archive_.archive().log().append(
@@ -566,10 +605,33 @@ Result<bool> Committer::rewrite(std::stop_token stop) {
         packs_added_ = true;
         OPENARCHIVER_CHECK(collect_soon());
     } else if (const Status removed = archive_.archive().store().remove(key, {}); !removed) {
+        // Locked, most often: the message says until when. The daily collection comes back to it.
         log_->warn("object {} has nothing but what was disposed of, and can't be removed now: {}",
                    key, removed.error().message);
     }
     return true;
+}
+
+/// The error is of what ends the committer; `outcome` that of the work.
+Status Committer::do_pack_work(const PackWork& work, Status& outcome) {
+    auto events = work();
+    if (!events) {
+        outcome = events.error();
+        return {};
+    }
+    if (log_has_gap_ || !archive_.lease_held()) {
+        outcome = Error{Errc::unavailable,
+                        "packs can't be changed while the archive's log has a "
+                        "gap, or another engine may have the archive"};
+        return {};
+    }
+    std::vector<catalog::EventGroup> groups;
+    groups.push_back({"", "", {}});
+    for (auto& body : *events) {
+        groups.front().events.push_back({now_of(clock_), std::move(body)});
+    }
+    OPENARCHIVER_CHECK(append(std::move(groups), {}));
+    return collect_soon();
 }
 
 /// Once no reader can need the packs any more that were replaced just now.
@@ -587,7 +649,7 @@ Result<bool> Committer::compact(std::stop_token stop) {
     if (!packs_added_ || !archive_.lease_held()) {
         return false;
     }
-    auto stored = compaction_.next(stop);
+    auto stored = compaction_.next(now_of(clock_), stop);
     if (!stored && stored.error().code != Errc::cancelled) {
         log_->warn("small packs can't be joined now: {}", stored.error().message);
     }
@@ -620,6 +682,10 @@ Status Committer::collect(std::stop_token stop) {
                        collected.error().message);
         }
         return {};
+    }
+    if (collected->locked > 0) {
+        log_->info("packs that nothing needs stay until the store's locks of them end: {}",
+                   collected->locked);
     }
     if (collected->replaced + collected->unnamed > 0) {
         log_->info(

@@ -68,6 +68,11 @@ public:
     /// commits go on meanwhile. Trouble with packs that are there already is told in the log and is
     /// no error.
     sdk::Status tidy(std::stop_token stop);
+    /// Writes new packs in place of others: calls `work` between two commits, on the committer's
+    /// thread, and appends the events of the archive that it returns. Durable on return. One caller
+    /// at a time; `work` looks at a stop token of its own.
+    using PackWork = std::function<sdk::Result<std::vector<catalog::EventBody>>()>;
+    sdk::Status change_packs(PackWork work);
     /// The error after which nothing is accepted any more, if there was one.
     [[nodiscard]] std::optional<sdk::Error> failure() const;
 
@@ -122,8 +127,11 @@ private:
     void acknowledge(const Batch& batch);
     sdk::Status sign_if_due(bool at_once);
     sdk::Status append(std::vector<catalog::EventGroup> groups, std::vector<catalog::Note> notes);
+    void note_first_locks(const catalog::EventGroup& of_archive,
+                          std::vector<catalog::Note>& notes) const;
     sdk::Result<bool> rewrite(std::stop_token stop);
     sdk::Result<bool> compact(std::stop_token stop);
+    sdk::Status do_pack_work(const PackWork& work, sdk::Status& outcome);
     sdk::Status collect_soon();
     sdk::Status collect(std::stop_token stop);
     std::uint64_t weight(const Entry& entry) const;
@@ -162,6 +170,8 @@ private:
     sdk::Status head_;  // how the last one went
     std::uint64_t tidy_wanted_ = 0;
     std::uint64_t tidy_done_ = 0;
+    PackWork pack_work_;
+    std::optional<sdk::Status> pack_work_done_;
     std::optional<sdk::Error> failure_;
 
     std::jthread thread_;  // last: started when all the rest is there

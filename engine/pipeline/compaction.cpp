@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "storage/locking_store.hpp"
+
 namespace openarchiver::pipeline {
 
 using sdk::Errc;
@@ -52,12 +54,18 @@ std::vector<catalog::SmallPack> choose(const std::vector<catalog::SmallPack>& pa
 
 }  // namespace
 
-Result<std::optional<catalog::PackStored>> Compaction::next(std::stop_token stop) {
+Result<std::optional<catalog::PackStored>> Compaction::next(sdk::Timestamp now,
+                                                            std::stop_token stop) {
     using Nothing = std::optional<catalog::PackStored>;
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive_.catalog_folder()));
+    // What the store may lock for long, which a catalog made anew does not know, would be there
+    // twice.
+    const bool locks = archive_.archive().store().capabilities().lock;
+    const sdk::Timestamp from(std::chrono::milliseconds(locks ? 1 : 0));
     while (true) {
-        OPENARCHIVER_TRY(auto packs,
-                         catalog->small_packs(kClasses.back(), archive::PackWriter::kFrameSize));
+        OPENARCHIVER_TRY(
+            auto packs, catalog->small_packs(kClasses.back(), archive::PackWriter::kFrameSize, from,
+                                             now + storage::kFirstLock));
         std::erase_if(packs, [&](const auto& pack) { return unreadable_.contains(pack.key); });
         packs = choose(packs);
         if (packs.empty()) {

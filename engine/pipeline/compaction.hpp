@@ -30,8 +30,9 @@ public:
         : archive_(archive), log_(std::move(log)) {}
 
     /// Writes the next pack, durably, and tells which ones it replaces; nothing where there are not
-    /// enough small ones. Packs that can't be read are left alone, and told in the log.
-    sdk::Result<std::optional<catalog::PackStored>> next(std::stop_token stop);
+    /// enough small ones that the store does not keep for long. Packs that can't be read are left
+    /// alone, and told in the log.
+    sdk::Result<std::optional<catalog::PackStored>> next(sdk::Timestamp now, std::stop_token stop);
 
 private:
     static sdk::Status add(archive::PackWriter& writer, const OpenedPack& pack,

@@ -2,10 +2,12 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "archive/pack.hpp"
 #include "catalog/catalog_reader.hpp"
+#include "catalog/note.hpp"
 
 namespace openarchiver::pipeline {
 
@@ -28,6 +30,15 @@ public:
 
     std::vector<sdk::ObjectInfo> objects;
 };
+
+/// How the store protects a pack, for the catalog.
+std::vector<catalog::Note> protection_of(sdk::ObjectStore& store, const archive::Digest& id,
+                                         std::string_view key, sdk::Timestamp now,
+                                         std::stop_token stop) {
+    const auto protection = store.protection(key, std::move(stop));
+    return protection ? std::vector<catalog::Note>{{now, catalog::PackProtected{id, *protection}}}
+                      : std::vector<catalog::Note>();
+}
 
 }  // namespace
 
@@ -55,7 +66,19 @@ Result<CollectedPacks> collect_packs(access::ArchiveWriter& archive, sdk::Timest
                       : now - object.modified_at < kUnnamedPackStays) {
                 continue;
             }
-            OPENARCHIVER_CHECK(store.remove(key, stop));
+            if (known && (known->locked_until > now || known->held)) {
+                ++collected.locked;
+                continue;
+            }
+            const auto removed = store.remove(key, stop);
+            if (!removed && store.capabilities().lock &&
+                removed.error().code == Errc::permission_denied) {
+                ++collected.locked;
+                const std::vector<catalog::Note> notes = protection_of(store, *id, key, now, stop);
+                OPENARCHIVER_CHECK(archive.catalog().apply(notes));
+                continue;
+            }
+            OPENARCHIVER_CHECK(removed);
             ++(replaced ? collected.replaced : collected.unnamed);
         }
         if (page.objects.size() < kPage) {

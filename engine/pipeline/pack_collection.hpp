@@ -14,6 +14,7 @@ namespace openarchiver::pipeline {
 struct CollectedPacks {
     std::uint64_t replaced = 0;  ///< by compaction
     std::uint64_t unnamed = 0;   ///< left by an interrupted run
+    std::uint64_t locked = 0;    ///< ... or replaced, and not removed: the store keeps them
 };
 
 /// A reader looks a content's place up right before it reads it, so it needs a replaced pack no

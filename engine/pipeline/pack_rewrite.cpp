@@ -52,7 +52,7 @@ Result<catalog::PackStored> PackRewrite::rewrite(catalog::CatalogReader& catalog
     OPENARCHIVER_TRY(const auto parts, catalog.parts_in(opened.id()));
     archive::PackWriter writer(archive_.spool_folder());
     catalog::ReplacedPack replaced{.id = opened.id(), .moved = {}};
-    for (const auto& [from, size] : contents) {
+    for (const auto& [key, from, size] : contents) {
         OPENARCHIVER_TRY(const auto bytes, opened.bytes(from, size));
         OPENARCHIVER_TRY(const auto to, writer.add(opened.frames()[from.frame].key, *bytes));
         replaced.moved.push_back({from, to});

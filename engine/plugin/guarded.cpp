@@ -586,4 +586,18 @@ sdk::Result<sdk::Capacity> GuardedObjectStore::capacity(std::stop_token stop) {
     return guarded(guard_, "capacity", [&] { return inner_->capacity(std::move(stop)); });
 }
 
+sdk::Status GuardedObjectStore::lock(std::string_view key, sdk::Timestamp until,
+                                     std::stop_token stop) {
+    return guarded(guard_, "lock", [&] { return inner_->lock(key, until, std::move(stop)); });
+}
+
+sdk::Status GuardedObjectStore::hold(std::string_view key, bool held, std::stop_token stop) {
+    return guarded(guard_, "hold", [&] { return inner_->hold(key, held, std::move(stop)); });
+}
+
+sdk::Result<sdk::Protection> GuardedObjectStore::protection(std::string_view key,
+                                                            std::stop_token stop) {
+    return guarded(guard_, "protection", [&] { return inner_->protection(key, std::move(stop)); });
+}
+
 }  // namespace openarchiver::plugin

@@ -1,5 +1,6 @@
 #include "service/retention_requests.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "service/documents.hpp"
@@ -35,6 +36,37 @@ Result<json::object> approval_value(catalog::CatalogReader& catalog,
 
 }  // namespace
 
+namespace {
+
+/// How the store's locks were when they were last brought in step; null: it has none.
+Result<json::value> locks_value(catalog::CatalogReader& catalog, const sdk::Clock& clock) {
+    OPENARCHIVER_TRY(const auto locks, catalog.locks());
+    boost::system::error_code failure;
+    json::value value = json::parse(locks.report, failure);
+    if (failure || !value.is_object()) {
+        return json::value();
+    }
+    OPENARCHIVER_TRY(const auto packs,
+                     catalog.protected_packs(
+                         std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now())));
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+    sdk::Timestamp until{};
+    for (const auto& pack : packs) {
+        if (pack.replaced_at != sdk::Timestamp{}) {
+            ++count;
+            bytes += pack.size;
+            until = std::max(until, pack.locked_until);
+        }
+    }
+    value.as_object()["at"] = time_value(locks.at);
+    value.as_object()["not_needed"] = {
+        {"packs", count}, {"bytes", bytes}, {"until", time_value(until)}};
+    return value;
+}
+
+}  // namespace
+
 std::string to_json(const disposal::ApplyRequest& request) {
     return json::serialize(json::object{{"approve", request.approve}, {"by", request.by}});
 }
@@ -55,7 +87,8 @@ Result<disposal::ApplyRequest> parse_apply_request(std::string_view json_text) {
 }
 
 Result<std::string> retention_document(catalog::CatalogReader& catalog,
-                                       const disposal::Policies& policies) {
+                                       const disposal::Policies& policies,
+                                       const sdk::Clock& clock) {
     json::array shown;
     for (const auto& policy : policies) {
         shown.push_back(policy_value(policy));
@@ -75,8 +108,10 @@ Result<std::string> retention_document(catalog::CatalogReader& catalog,
                              {"bytes", record.bytes}});
     }
     OPENARCHIVER_TRY(auto approval, approval_value(catalog, policies));
+    OPENARCHIVER_TRY(auto locks, locks_value(catalog, clock));
     return json::serialize(json::object{{"policies", std::move(shown)},
                                         {"approval", std::move(approval)},
+                                        {"locks", std::move(locks)},
                                         {"disposals", std::move(disposals)}});
 }
 
@@ -94,6 +129,7 @@ Result<std::string> effect_document(catalog::CatalogReader& catalog,
                          {"oldest", time_value(of_policy.oldest)},
                          {"newest", time_value(of_policy.newest)}};
         policy["held_items"] = of_policy.held_items;
+        policy["locked_items"] = of_policy.locked_items;
         shown.push_back(std::move(policy));
     }
     OPENARCHIVER_TRY(auto approval, approval_value(catalog, policies));

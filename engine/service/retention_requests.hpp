@@ -12,9 +12,10 @@ namespace openarchiver::service {
 [[nodiscard]] std::string to_json(const disposal::ApplyRequest& request);
 [[nodiscard]] sdk::Result<disposal::ApplyRequest> parse_apply_request(std::string_view json_text);
 
-/// The policies, their approval, and what was disposed of.
+/// The policies, their approval, the store's locks, and what was disposed of.
 [[nodiscard]] sdk::Result<std::string> retention_document(catalog::CatalogReader& catalog,
-                                                          const disposal::Policies& policies);
+                                                          const disposal::Policies& policies,
+                                                          const sdk::Clock& clock);
 /// What the policies cover, and what of that is due, or was and is `disposed` of.
 [[nodiscard]] sdk::Result<std::string> effect_document(catalog::CatalogReader& catalog,
                                                        const disposal::Policies& policies,

@@ -10,6 +10,7 @@
 #include <openarchiver/sdk/abi.hpp>
 #include <utility>
 
+#include "disposal/store_locks.hpp"
 #include "service/accept_failures.hpp"
 #include "service/disposal_requests.hpp"
 #include "service/head_witnesses.hpp"
@@ -184,9 +185,24 @@ void Service::dispose_daily(const std::stop_token& stop) {
                 options_.log->warn("retention: {}", effect.error().message);
             }
         }
+        if (const Status kept = keep_locks(stop); !kept && kept.error().code != Errc::cancelled) {
+            options_.log->error("the store's locks were not brought in step: {}",
+                                kept.error().message);
+        }
         std::unique_lock lock(mutex);
         wait.wait_for(lock, stop, kDisposalEvery, [] { return false; });
     }
+}
+
+Status Service::keep_locks(const std::stop_token& stop) {
+    OPENARCHIVER_TRY(const auto use, writer_.use(stop));
+    const std::lock_guard lock(disposal_mutex_);
+    return disposal::keep_locks({.policies = context().profile.archive.retention,
+                                 .archive = use.archive(),
+                                 .committer = use.committer(),
+                                 .clock = options_.clock,
+                                 .log = options_.log},
+                                stop);
 }
 
 sdk::Result<disposal::RetentionEffect> Service::apply_retention(
@@ -542,6 +558,7 @@ Answer Service::answer_retention(const ControlRequest& request) {
     }
     const auto document = [&]() -> sdk::Result<std::string> {
         OPENARCHIVER_TRY(const auto effect, apply_retention(*wanted, stop_));
+        OPENARCHIVER_CHECK(keep_locks(stop_));
         const auto& archive = context().profile.archive;
         OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_path));
         return effect_document(*catalog, archive.retention, effect, true);

@@ -70,10 +70,12 @@ private:
 
     void serve(const std::stop_token& stop);
     void visit_witnesses(const std::stop_token& stop);
-    /// Of what is due by approved policies, once a day.
+    /// Of what is due by approved policies, once a day; then the store's locks are brought in step.
     void dispose_daily(const std::stop_token& stop);
     sdk::Result<disposal::RetentionEffect> apply_retention(const disposal::ApplyRequest& request,
                                                            const std::stop_token& stop);
+    /// The store's, with policies and holds.
+    sdk::Status keep_locks(const std::stop_token& stop);
     void log_problems(const std::vector<profile::Problem>& problems) const;
     void read_profile_anew();
     /// With mutex_ held.

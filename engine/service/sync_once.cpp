@@ -1,5 +1,7 @@
 #include "service/sync_once.hpp"
 
+#include <spdlog/logger.h>
+
 #include <algorithm>
 #include <chrono>
 #include <mutex>
@@ -7,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "disposal/store_locks.hpp"
 #include "pipeline/committer.hpp"
 #include "service/forwarding_vault.hpp"
 #include "service/head_witnesses.hpp"
@@ -134,6 +137,17 @@ sdk::Result<SyncResult> SyncOnce::run(std::stop_token stop) {
                                             writer->catalog_folder(), request, board, stop);
                 });
             }
+        }
+        if (const Status kept =
+                disposal::keep_locks_daily({.policies = context.profile.archive.retention,
+                                            .archive = *writer,
+                                            .committer = committer,
+                                            .clock = context.clock,
+                                            .log = context.log},
+                                           stop);
+            !kept && kept.error().code != Errc::cancelled) {
+            context.log->error("the store's locks were not brought in step: {}",
+                               kept.error().message);
         }
         set_writing(nullptr);
         if (!failure) {

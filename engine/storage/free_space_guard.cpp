@@ -101,4 +101,17 @@ sdk::Result<sdk::Capacity> FreeSpaceGuard::capacity(std::stop_token stop) {
     return inner_->capacity(std::move(stop));
 }
 
+sdk::Status FreeSpaceGuard::lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) {
+    return inner_->lock(key, until, std::move(stop));
+}
+
+sdk::Status FreeSpaceGuard::hold(std::string_view key, bool held, std::stop_token stop) {
+    return inner_->hold(key, held, std::move(stop));
+}
+
+sdk::Result<sdk::Protection> FreeSpaceGuard::protection(std::string_view key,
+                                                        std::stop_token stop) {
+    return inner_->protection(key, std::move(stop));
+}
+
 }  // namespace openarchiver::storage

@@ -36,6 +36,9 @@ public:
                      sdk::ObjectListSink& sink, std::stop_token stop) override;
     sdk::Status remove(std::string_view key, std::stop_token stop) override;
     sdk::Result<sdk::Capacity> capacity(std::stop_token stop) override;
+    sdk::Status lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) override;
+    sdk::Status hold(std::string_view key, bool held, std::stop_token stop) override;
+    sdk::Result<sdk::Protection> protection(std::string_view key, std::stop_token stop) override;
 
 private:
     /// The free bytes as last told, less what was written since; nothing where they are unknown.

@@ -116,4 +116,16 @@ sdk::Result<sdk::Capacity> RetryingStore::capacity(std::stop_token stop) {
     return with_retries(options_, stop, [&] { return inner_->capacity(stop); });
 }
 
+sdk::Status RetryingStore::lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) {
+    return with_retries(options_, stop, [&] { return inner_->lock(key, until, stop); });
+}
+
+sdk::Status RetryingStore::hold(std::string_view key, bool held, std::stop_token stop) {
+    return with_retries(options_, stop, [&] { return inner_->hold(key, held, stop); });
+}
+
+sdk::Result<sdk::Protection> RetryingStore::protection(std::string_view key, std::stop_token stop) {
+    return with_retries(options_, stop, [&] { return inner_->protection(key, stop); });
+}
+
 }  // namespace openarchiver::storage

@@ -27,6 +27,9 @@ public:
                      sdk::ObjectListSink& sink, std::stop_token stop) override;
     sdk::Status remove(std::string_view key, std::stop_token stop) override;
     sdk::Result<sdk::Capacity> capacity(std::stop_token stop) override;
+    sdk::Status lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) override;
+    sdk::Status hold(std::string_view key, bool held, std::stop_token stop) override;
+    sdk::Result<sdk::Protection> protection(std::string_view key, std::stop_token stop) override;
 
 private:
     std::unique_ptr<sdk::ObjectStore> inner_;

@@ -40,6 +40,8 @@ std::string_view to_string(FindingKind kind) noexcept {
             return "unreferenced_pack";
         case FindingKind::foreign_object:
             return "foreign_object";
+        case FindingKind::lock_shortened:
+            return "lock_shortened";
         case FindingKind::catalog_behind:
             return "catalog_behind";
     }

@@ -28,6 +28,7 @@ enum class FindingKind : std::uint8_t {
     // Not damage:
     unreferenced_pack,  ///< a pack that nothing names: an interrupted sync leaves such
     foreign_object,     ///< an object that the engine does not write
+    lock_shortened,     ///< the store does not lock a pack as long as it was told to
     catalog_behind,     ///< the log has segments that the catalog has not applied yet
 };
 

@@ -77,6 +77,9 @@ public:
         }
         OPENARCHIVER_TRY(inventory_, take_inventory(archive_->store(), stop_));
         OPENARCHIVER_CHECK(options_.quick ? check_presence() : check_contents());
+        if (live_ && !options_.quick && archive_->store().capabilities().lock) {
+            OPENARCHIVER_CHECK(check_locks());
+        }
         list_others();
         // A store that went away under the verify has not lost its packs.
         OPENARCHIVER_CHECK(archive::Archive::read_marker(archive_->store(), stop_));
@@ -352,6 +355,37 @@ private:
                 OPENARCHIVER_TRY(finding.affected, live_->in_pack(id));
             }
             report_.findings.push_back(std::move(finding));
+        }
+        return {};
+    }
+
+    /// The catalog keeps what the store said when it was last told to lock a pack.
+    Status check_locks() {
+        OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(options_.catalog_folder));
+        OPENARCHIVER_TRY(const auto packs, catalog->protected_packs({}));
+        for (const auto& pack : packs) {
+            if (pack.replaced_at != sdk::Timestamp{} || !belongs_to(options_.part, pack.id)) {
+                continue;
+            }
+            const std::string key = archive::pack_key(pack.id);
+            const auto kept = archive_->store().protection(key, stop_);
+            if (!kept && kept.error().code == Errc::not_found) {
+                continue;  // told as missing, or replaced meanwhile
+            }
+            if (!kept) {
+                return kept.error();
+            }
+            if (kept->locked_until.value_or(sdk::Timestamp{}) < pack.locked_until ||
+                (pack.held && !kept->held)) {
+                report_.findings.push_back(
+                    {.kind = FindingKind::lock_shortened,
+                     .object = key,
+                     .message =
+                         "the store does not lock or hold this pack any more as it said it "
+                         "would: somebody with the right to took that off; find out who, and "
+                         "use compliance mode where nobody may; `openarchiver rebuild` and "
+                         "a sync lock it anew"});
+            }
         }
         return {};
     }

@@ -42,4 +42,16 @@ Result<Estimate> ProviderSession::estimate(std::stop_token) {
     return Error{Errc::unsupported, "this provider can't estimate what a source holds"};
 }
 
+Status ObjectStore::lock(std::string_view, Timestamp, std::stop_token) {
+    return Error{Errc::unsupported, "this store locks no objects"};
+}
+
+Status ObjectStore::hold(std::string_view, bool, std::stop_token) {
+    return Error{Errc::unsupported, "this store holds no objects"};
+}
+
+Result<Protection> ObjectStore::protection(std::string_view, std::stop_token) {
+    return Error{Errc::unsupported, "this store does not protect objects"};
+}
+
 }  // namespace openarchiver::sdk

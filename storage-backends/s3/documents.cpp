@@ -4,6 +4,7 @@
 #include <Poco/SAX/DefaultHandler.h>
 #include <Poco/SAX/SAXParser.h>
 
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -93,8 +94,9 @@ std::optional<std::uint64_t> number(std::string_view text) {
                                                                      : std::nullopt;
 }
 
-/// "2009-10-12T17:50:30.000Z"
-std::optional<sdk::Timestamp> timestamp(const std::string& text) {
+}  // namespace
+
+std::optional<sdk::Timestamp> parse_time(const std::string& text) {
     int year = 0;
     unsigned month = 0;
     unsigned day = 0;
@@ -114,7 +116,19 @@ std::optional<sdk::Timestamp> timestamp(const std::string& text) {
            std::chrono::milliseconds(static_cast<std::int64_t>(second * 1000));
 }
 
-}  // namespace
+std::string time_text(sdk::Timestamp time) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(time);
+    const auto day = std::chrono::floor<std::chrono::days>(seconds);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss clock{seconds - day};
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ",
+                  static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                  static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+                  static_cast<int>(clock.minutes().count()),
+                  static_cast<int>(clock.seconds().count()));
+    return text.data();
+}
 
 ErrorDocument parse_error(std::string_view text) {
     ErrorDocument error;
@@ -155,7 +169,7 @@ sdk::Result<Listing> parse_listing(std::string_view text) {
             has_size = size.has_value();
             object.size = size.value_or(0);
         } else if (path == "ListBucketResult/Contents/LastModified") {
-            const auto time = timestamp(value);
+            const auto time = parse_time(value);
             has_time = time.has_value();
             object.modified_at = time.value_or(sdk::Timestamp{});
         } else if (path == "ListBucketResult/Contents") {
@@ -173,6 +187,78 @@ sdk::Result<Listing> parse_listing(std::string_view text) {
         listing.continuation.clear();
     }
     return listing;
+}
+
+sdk::Result<VersionListing> parse_versions(std::string_view text) {
+    VersionListing listing;
+    Version version;
+    bool truncated = false;
+    bool is_listing = false;
+    bool sound = true;
+    const bool parsed = read_elements(text, [&](std::string_view path, const std::string& value) {
+        constexpr std::string_view kRoot = "ListVersionsResult";
+        is_listing = is_listing || path == kRoot;
+        if (!path.starts_with(kRoot) || path.size() == kRoot.size()) {
+            return;
+        }
+        path.remove_prefix(kRoot.size() + 1);
+        if (path == "IsTruncated") {
+            truncated = value == "true";
+        } else if (path == "NextKeyMarker") {
+            listing.next_key = url_decoded(value);
+        } else if (path == "NextVersionIdMarker") {
+            listing.next_id = value;
+        } else if (path == "Version/Key" || path == "DeleteMarker/Key") {
+            version.key = url_decoded(value);
+        } else if (path == "Version/VersionId" || path == "DeleteMarker/VersionId") {
+            version.id = value;
+        } else if (path == "Version" || path == "DeleteMarker") {
+            version.delete_marker = path == "DeleteMarker";
+            sound = sound && !version.key.empty() && !version.id.empty();
+            listing.versions.push_back(std::move(version));
+            version = {};
+        }
+    });
+    if (!parsed || !is_listing || !sound || (truncated && listing.next_key.empty())) {
+        return Error{Errc::unavailable,
+                     "the store's listing of versions is malformed or was cut short"};
+    }
+    if (!truncated) {
+        listing.next_key.clear();
+        listing.next_id.clear();
+    }
+    return listing;
+}
+
+bool has_versions(std::string_view text) {
+    bool found = false;
+    const bool parsed = read_elements(text, [&](std::string_view path, const std::string& value) {
+        found = found || (path == "VersioningConfiguration/Status" && !value.empty());
+    });
+    return parsed && found;
+}
+
+LockConfiguration parse_lock_configuration(std::string_view text) {
+    LockConfiguration configuration;
+    const bool parsed = read_elements(text, [&](std::string_view path, const std::string& value) {
+        if (path == "ObjectLockConfiguration/ObjectLockEnabled") {
+            configuration.enabled = value == "Enabled";
+        } else if (path == "ObjectLockConfiguration/Rule/DefaultRetention/Mode") {
+            configuration.default_retention = !value.empty();
+        }
+    });
+    return parsed ? configuration : LockConfiguration{};
+}
+
+std::string retention_document(std::string_view mode, sdk::Timestamp until) {
+    return "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>" +
+           std::string(mode) + "</Mode><RetainUntilDate>" + time_text(until) +
+           "</RetainUntilDate></Retention>";
+}
+
+std::string hold_document(bool held) {
+    return std::string("<LegalHold xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>") +
+           (held ? "ON" : "OFF") + "</Status></LegalHold>";
 }
 
 }  // namespace openarchiver::s3

@@ -101,6 +101,19 @@ constexpr std::string_view kSchema = R"json({
       "title": "Timeout",
       "description": "How many seconds the store may be silent before a request counts as failed. It is tried again some times.",
       "x-order": 12
+    },
+    "object_lock": {
+      "enum": ["governance", "compliance"],
+      "title": "Object Lock",
+      "description": "Locks what is archived, as long as the retention policies say, in a bucket that was made with Object Lock. In governance mode users with a special right may still remove it; in compliance mode nobody may, not even the store's operator. Left out: nothing is locked.",
+      "x-order": 13
+    },
+    "single_writer": {
+      "type": "boolean",
+      "default": false,
+      "title": "Single Writer",
+      "description": "For stores that ignore If-None-Match in buckets with versions, as Ceph does. Whoever sets it vouches that one engine alone ever writes to this archive.",
+      "x-order": 14
     }
   }
 })json";
@@ -249,6 +262,15 @@ sdk::Result<Settings> parse_settings(std::string_view config_json,
         return refuse("timeout_seconds has to be between 1 and 3600");
     }
     settings.timeout = std::chrono::seconds(timeout);
+    OPENARCHIVER_TRY(const std::string lock, members.text("object_lock"));
+    if (lock == "governance") {
+        settings.object_lock = ObjectLock::governance;
+    } else if (lock == "compliance") {
+        settings.object_lock = ObjectLock::compliance;
+    } else if (!lock.empty()) {
+        return refuse("object_lock has to be \"governance\" or \"compliance\"");
+    }
+    OPENARCHIVER_TRY(settings.single_writer, members.flag("single_writer", false));
     return settings;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <openarchiver/sdk/result.hpp>
 #include <string>
@@ -9,6 +10,12 @@
 #include "http/origin.hpp"
 
 namespace openarchiver::s3 {
+
+enum class ObjectLock : std::uint8_t {
+    none,
+    governance,  ///< who has the right to may still remove what is locked
+    compliance,  ///< nobody may
+};
 
 struct Settings {
     std::string bucket;
@@ -24,6 +31,9 @@ struct Settings {
     std::filesystem::path credentials_file;
     std::string profile;
     std::chrono::seconds timeout{};
+    ObjectLock object_lock = ObjectLock::none;
+    /// The operator vouches that one engine alone writes.
+    bool single_writer = false;
 
     /// For messages: "the bucket archive at https://s3.example.org".
     [[nodiscard]] std::string place() const;

@@ -28,6 +28,8 @@ constexpr std::uint64_t kLargestPut = std::uint64_t{5} << 30U;
 constexpr std::uint64_t kLargestObject = std::uint64_t{5} << 40U;
 constexpr std::uint32_t kParallelism = 8;
 constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::string_view kReplaced = "Replaced";
+constexpr std::string_view kCompliance = "COMPLIANCE";
 /// Capital letters: no key of the contract, so that no listing shows it.
 constexpr std::string_view kProbe = "OpenArchiver-if-none-match";
 
@@ -137,14 +139,48 @@ public:
     Digest digest{Digest::Kind::sha256};
 };
 
-class NoBytes final : public sdk::ByteSource {
+class TextSource final : public sdk::ByteSource {
 public:
-    sdk::Result<std::size_t> read(std::span<std::byte>) override { return std::size_t{0}; }
+    explicit TextSource(std::string_view text) : text_(text) {}
 
-    [[nodiscard]] std::uint64_t size() const override { return 0; }
+    sdk::Result<std::size_t> read(std::span<std::byte> buffer) override {
+        const auto piece = std::as_bytes(std::span(text_.substr(position_, buffer.size())));
+        std::ranges::copy(piece, buffer.begin());
+        position_ += piece.size();
+        return piece.size();
+    }
 
-    sdk::Status rewind() override { return {}; }
+    [[nodiscard]] std::uint64_t size() const override { return text_.size(); }
+
+    sdk::Status rewind() override {
+        position_ = 0;
+        return {};
+    }
+
+private:
+    std::string_view text_;
+    std::size_t position_ = 0;
 };
+
+/// What a read met was being removed, since another version is there.
+Error replaced_meanwhile(const Call& call) {
+    Error error{Errc::unavailable,
+                "can't " + call.action + " the store: it was replaced each time"};
+    error.service_code = kReplaced;
+    return error;
+}
+
+/// Nothing has been delivered by a call that fails so.
+template <typename Once>
+auto again_if_replaced(const Once& once) {
+    constexpr int kTries = 5;
+    auto result = once();
+    for (int tries = 1; tries < kTries && !result && result.error().service_code == kReplaced;
+         ++tries) {
+        result = once();
+    }
+    return result;
+}
 
 /// Writes the answer's body, which has to be of exactly that size, to the sink.
 sdk::Status deliver(http::HttpResponse& response, std::uint64_t size, sdk::ByteSink& sink,
@@ -180,6 +216,8 @@ sdk::Result<std::unique_ptr<sdk::ObjectStore>> Store::open(Settings settings,
                                                            const std::stop_token& stop) {
     std::unique_ptr<Store> store(new Store(std::move(settings), host));
     OPENARCHIVER_CHECK(store->check_bucket(stop));
+    OPENARCHIVER_CHECK(store->check_versions(stop));
+    OPENARCHIVER_CHECK(store->check_object_lock(stop));
     OPENARCHIVER_CHECK(store->probe_if_absent(stop));
     return store;
 }
@@ -200,9 +238,56 @@ sdk::Status Store::check_bucket(const std::stop_token& stop) {
     return {};
 }
 
+/// A user who may not ask, or a store that has no versions: they are not there, as far as we care.
+sdk::Status Store::check_versions(const std::stop_token& stop) {
+    const Call call{.action = "ask for the versioning of", .query = {{"versioning", ""}}};
+    OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
+    if (!succeeded(*response)) {
+        const Error error = client_.error(call, *response);
+        return sdk::is_retryable(error.code) ? sdk::Status(error) : sdk::Status();
+    }
+    OPENARCHIVER_TRY(const std::string page, client_.read_page(call, *response));
+    versions_ = has_versions(page);
+    return {};
+}
+
+sdk::Status Store::check_object_lock(const std::stop_token& stop) {
+    const bool wanted = client_.settings().object_lock != ObjectLock::none;
+    if (!versions_ && !wanted) {
+        return {};
+    }
+    const Call call{.action = "ask for the Object Lock of", .query = {{"object-lock", ""}}};
+    OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
+    LockConfiguration lock;
+    if (succeeded(*response)) {
+        OPENARCHIVER_TRY(const std::string page, client_.read_page(call, *response));
+        lock = parse_lock_configuration(page);
+    } else if (const Error error = client_.error(call, *response);
+               sdk::is_retryable(error.code) || (wanted && error.code == Errc::permission_denied)) {
+        return error;
+    }
+    if (wanted && (!lock.enabled || !versions_)) {
+        return Error{Errc::invalid_config,
+                     client_.settings().place() +
+                         " has no Object Lock, and object_lock asks for it: make a bucket with it "
+                         "(aws s3api create-bucket --object-lock-enabled-for-bucket) and name that "
+                         "one, or leave object_lock out"};
+    }
+    if (lock.default_retention) {
+        return Error{Errc::invalid_config,
+                     client_.settings().place() +
+                         " locks everything that is put into it (a default retention), also what "
+                         "has to be replaced every few seconds: take the default retention away "
+                         "(aws s3api put-object-lock-configuration --object-lock-configuration "
+                         "ObjectLockEnabled=Enabled) and set object_lock, so that the right "
+                         "objects are locked for the right time"};
+    }
+    return {};
+}
+
 /// Makes one object that stays: who asks for it to be made again has to be refused.
 sdk::Status Store::probe_if_absent(const std::stop_token& stop) {
-    NoBytes nothing;
+    TextSource nothing("");
     const Call call{.action = "try If-None-Match on",
                     .method = "PUT",
                     .object = object_of(kProbe),
@@ -211,7 +296,11 @@ sdk::Status Store::probe_if_absent(const std::stop_token& stop) {
     for (int attempt = 0; attempt < 2; ++attempt) {
         OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
         if (succeeded(*response)) {
+            const std::string version(response->head().field("x-amz-version-id"));
             response->read_error_text();
+            if (versions_) {
+                OPENARCHIVER_CHECK(remove_older(kProbe, version, stop));
+            }
             continue;
         }
         const Error error = client_.error(call, *response);
@@ -232,19 +321,37 @@ sdk::Status Store::probe_if_absent(const std::stop_token& stop) {
 }
 
 sdk::StorageCapabilities Store::capabilities() const {
-    return {
-        .put_if_absent = if_absent_, .max_object_bytes = kLargestPut, .parallelism = kParallelism};
+    const bool locks = client_.settings().object_lock != ObjectLock::none;
+    return {.put_if_absent = if_absent_ || (versions_ && client_.settings().single_writer),
+            .max_object_bytes = kLargestPut,
+            .parallelism = kParallelism,
+            .lock = locks,
+            .hold = locks};
 }
 
 sdk::Status Store::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
                        std::stop_token stop) {
     return guarded([&]() -> sdk::Status {
         OPENARCHIVER_CHECK(sdk::check_key(key));
-        if (mode == sdk::PutMode::if_absent && !if_absent_) {
+        const bool in_turn = mode == sdk::PutMode::if_absent && !if_absent_;
+        if (in_turn && !capabilities().put_if_absent) {
             return Error{Errc::unsupported,
                          client_.settings().place() +
                              " ignores If-None-Match, so that two engines could write the same "
-                             "archive without noticing; use a store that keeps to it"};
+                             "archive without noticing; use a store that keeps to it" +
+                             (versions_ ? ", or set single_writer, where you can vouch that one "
+                                          "engine alone will ever write to it"
+                                        : "")};
+        }
+        if (in_turn) {
+            const auto there = stat(key, stop);
+            if (there) {
+                return Error{Errc::already_exists,
+                             "there is an object " + std::string(key) + " already"};
+            }
+            if (there.error().code != Errc::not_found) {
+                return there.error();
+            }
         }
         if (source.size() > kLargestPut) {
             return Error{Errc::invalid_argument, "the object " + std::string(key) +
@@ -261,7 +368,7 @@ sdk::Status Store::put(std::string_view key, sdk::ByteSource& source, sdk::PutMo
             // Buckets with a default retention insist on it.
             call.fields.emplace_back("content-md5", base64_of(digests.md5));
         }
-        if (mode == sdk::PutMode::if_absent) {
+        if (mode == sdk::PutMode::if_absent && if_absent_) {
             call.fields.emplace_back("if-none-match", "*");
         }
         OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
@@ -269,12 +376,112 @@ sdk::Status Store::put(std::string_view key, sdk::ByteSource& source, sdk::PutMo
             return client_.error(call, *response);
         }
         const std::string etag(response->head().field("ETag"));
+        const std::string version(response->head().field("x-amz-version-id"));
         response->read_error_text();
-        if (etag_is_md5_ && !digests.md5.empty() && etag != "\"" + to_hex(digests.md5) + "\"") {
-            return check_stored(key, etag, call.payload_sha256, stop);
+        if (in_turn) {
+            OPENARCHIVER_CHECK(put_in_turn(key, version, stop));
         }
-        return {};
+        if (etag_is_md5_ && !digests.md5.empty() && etag != "\"" + to_hex(digests.md5) + "\"") {
+            OPENARCHIVER_CHECK(check_stored(key, etag, call.payload_sha256, stop));
+        }
+        return versions_ && mode == sdk::PutMode::replace ? remove_older(key, version, stop)
+                                                          : sdk::Status();
     });
+}
+
+/// If-absent creation where the store does not decide it: an object that came before counts, and
+/// the versions tell which did. Whoever lost takes his own away. Nobody may read it in between,
+/// and a put that lands late is not noticed: hence single_writer.
+sdk::Status Store::put_in_turn(std::string_view key, std::string_view version,
+                               const std::stop_token& stop) {
+    OPENARCHIVER_TRY(const auto versions, versions_of(key, stop));
+    auto mine = std::ranges::find(versions, version, &Version::id);
+    if (mine == versions.end()) {
+        return Error{Errc::unavailable, client_.settings().place() +
+                                            " does not list the version of the object " +
+                                            std::string(key) + " that was just put"};
+    }
+    const auto earlier = std::next(mine);
+    if (earlier == versions.end() || earlier->delete_marker) {
+        return {};
+    }
+    OPENARCHIVER_CHECK(remove_version(key, mine->id, stop));
+    return Error{Errc::already_exists,
+                 "there is an object " + std::string(key) + " already: another came first"};
+}
+
+sdk::Result<std::vector<Version>> Store::versions_of(std::string_view key,
+                                                     const std::stop_token& stop) {
+    const std::string object = object_of(key);
+    std::vector<Version> found;
+    std::string next_key;
+    std::string next_id;
+    do {
+        Call call{.action = "list the versions of the object " + std::string(key) + " of",
+                  .query = {{"encoding-type", "url"}, {"prefix", object}, {"versions", ""}}};
+        if (!next_key.empty()) {
+            call.query.emplace_back("key-marker", next_key);
+            call.query.emplace_back("version-id-marker", next_id);
+        }
+        OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
+        if (!succeeded(*response)) {
+            return client_.error(call, *response);
+        }
+        OPENARCHIVER_TRY(const std::string page, client_.read_page(call, *response));
+        OPENARCHIVER_TRY(VersionListing listing, parse_versions(page));
+        for (Version& version : listing.versions) {
+            if (version.key != object) {
+                return found;  // keys that begin with this one come behind it
+            }
+            found.push_back(std::move(version));
+        }
+        next_key = std::move(listing.next_key);
+        next_id = std::move(listing.next_id);
+    } while (next_key == object);
+    return found;
+}
+
+sdk::Status Store::remove_version(std::string_view key, const std::string& version,
+                                  const std::stop_token& stop) {
+    Call call{.action = "remove the object " + std::string(key) + " from",
+              .method = "DELETE",
+              .object = object_of(key)};
+    if (!version.empty()) {
+        call.query.emplace_back("versionId", version);
+    }
+    OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
+    if (succeeded(*response)) {
+        response->read_error_text();
+        return {};
+    }
+    Error error = client_.error(call, *response);
+    if (error.code == Errc::not_found) {
+        return {};
+    }
+    if (error.code == Errc::permission_denied && capabilities().lock) {
+        const auto kept = kept_of(key, stop);
+        const bool locked = kept && kept->locked_until.has_value();
+        if (locked || (kept && kept->held)) {
+            error.message = "the object " + std::string(key) + " of " + client_.settings().place() +
+                            " can't be removed: it is " +
+                            (kept->held ? "under a legal hold"
+                                        : "locked until " + time_text(*kept->locked_until));
+        }
+    }
+    return error;
+}
+
+/// The versions that are older than the one that was just put.
+sdk::Status Store::remove_older(std::string_view key, std::string_view version,
+                                const std::stop_token& stop) {
+    OPENARCHIVER_TRY(const auto versions, versions_of(key, stop));
+    auto older = std::ranges::find(versions, version, &Version::id);
+    for (; older != versions.end(); ++older) {
+        if (older->id != version) {
+            OPENARCHIVER_CHECK(remove_version(key, older->id, stop));
+        }
+    }
+    return {};
 }
 
 /// The tag of an object is its MD5, unless the store encrypts or has ways of its own. Which of them
@@ -293,8 +500,26 @@ sdk::Status Store::check_stored(std::string_view key, std::string_view etag,
     return {};
 }
 
+/// In a bucket with versions. A read may meet a version that is being removed, since another one
+/// is there; and whoever may write to the bucket can hide an object, and not remove it.
+sdk::Result<bool> Store::is_there(std::string_view key, const std::stop_token& stop) {
+    OPENARCHIVER_TRY(const auto versions, versions_of(key, stop));
+    if (versions.size() > 1 && versions.front().delete_marker) {
+        return Error{Errc::not_found,
+                     "the object " + std::string(key) + " of " + client_.settings().place() +
+                         " was hidden by another program, behind a delete marker: take that away, "
+                         "and the object is back"};
+    }
+    return !versions.empty() && !versions.front().delete_marker;
+}
+
 sdk::Status Store::get(std::string_view key, const sdk::Range& range, sdk::ByteSink& sink,
                        std::stop_token stop) {
+    return again_if_replaced([&] { return read(key, range, sink, stop); });
+}
+
+sdk::Status Store::read(std::string_view key, const sdk::Range& range, sdk::ByteSink& sink,
+                        const std::stop_token& stop) {
     return guarded([&]() -> sdk::Status {
         OPENARCHIVER_CHECK(sdk::check_key(key));
         // What HTTP can't ask for.
@@ -316,7 +541,14 @@ sdk::Status Store::get(std::string_view key, const sdk::Range& range, sdk::ByteS
             return reaches_beyond(range, info.size) ? beyond(key, info.size) : sdk::Status();
         }
         if (!succeeded(*response)) {
-            return client_.error(call, *response);
+            Error error = client_.error(call, *response);
+            if (error.code == Errc::not_found && versions_) {
+                OPENARCHIVER_TRY(const bool there, is_there(key, stop));
+                if (there) {
+                    return replaced_meanwhile(call);
+                }
+            }
+            return error;
         }
         const auto length = number(head.field("Content-Length"));
         const auto part = parse_content_range(head.field("Content-Range"));
@@ -345,6 +577,10 @@ sdk::Status Store::get(std::string_view key, const sdk::Range& range, sdk::ByteS
 }
 
 sdk::Result<sdk::ObjectInfo> Store::stat(std::string_view key, std::stop_token stop) {
+    return again_if_replaced([&] { return look(key, stop); });
+}
+
+sdk::Result<sdk::ObjectInfo> Store::look(std::string_view key, const std::stop_token& stop) {
     return guarded([&]() -> sdk::Result<sdk::ObjectInfo> {
         OPENARCHIVER_CHECK(sdk::check_key(key));
         const Call call{.action = "look at the object " + std::string(key) + " of",
@@ -355,7 +591,14 @@ sdk::Result<sdk::ObjectInfo> Store::stat(std::string_view key, std::stop_token s
         if (!succeeded(*response)) {
             // An answer to HEAD has no words: a missing bucket looks like a missing object.
             OPENARCHIVER_CHECK(check_bucket(stop));
-            return client_.error(call, *response);
+            Error error = client_.error(call, *response);
+            if (error.code == Errc::not_found && versions_) {
+                OPENARCHIVER_TRY(const bool there, is_there(key, stop));
+                if (there) {
+                    return replaced_meanwhile(call);
+                }
+            }
+            return error;
         }
         const auto size = number(head.field("Content-Length"));
         const auto time = http::parse_http_date(head.field("Last-Modified"));
@@ -416,21 +659,133 @@ sdk::Status Store::list(std::string_view prefix, std::string_view start_after,
 sdk::Status Store::remove(std::string_view key, std::stop_token stop) {
     return guarded([&]() -> sdk::Status {
         OPENARCHIVER_CHECK(sdk::check_key(key));
-        const Call call{.action = "remove the object " + std::string(key) + " from",
-                        .method = "DELETE",
-                        .object = object_of(key)};
-        OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
-        if (succeeded(*response)) {
-            response->read_error_text();
-            return {};
+        if (!versions_) {
+            return remove_version(key, "", stop);
         }
-        Error error = client_.error(call, *response);
-        return error.code == Errc::not_found ? sdk::Status() : std::move(error);
+        // The newest last: until then the object is there as it was.
+        OPENARCHIVER_TRY(auto versions, versions_of(key, stop));
+        for (; !versions.empty(); versions.pop_back()) {
+            OPENARCHIVER_CHECK(remove_version(key, versions.back().id, stop));
+        }
+        return {};
     });
 }
 
 sdk::Result<sdk::Capacity> Store::capacity(std::stop_token) {
     return Error{Errc::unsupported, "S3 does not tell how much space there is"};
+}
+
+std::string_view Store::lock_mode() const {
+    return client_.settings().object_lock == ObjectLock::compliance ? kCompliance : "GOVERNANCE";
+}
+
+/// Something that the store keeps about an object.
+sdk::Status Store::put_document(const std::string& action, std::string_view key,
+                                const std::string& resource, const std::string& text,
+                                const std::stop_token& stop) {
+    OPENARCHIVER_CHECK(sdk::check_key(key));
+    if (!capabilities().lock) {
+        return Error{Errc::unsupported, "object_lock is not set for " + client_.settings().place()};
+    }
+    TextSource source(text);
+    OPENARCHIVER_TRY(const Digests digests, digests_of(source, stop));
+    Call call{.action = action + " the object " + std::string(key) + " of",
+              .method = "PUT",
+              .object = object_of(key),
+              .query = {{resource, ""}},
+              .fields = {{"content-type", "application/xml"}},
+              .source = &source,
+              .payload_sha256 = to_hex(digests.sha256)};
+    if (!digests.md5.empty()) {
+        call.fields.emplace_back("content-md5", base64_of(digests.md5));
+    }
+    OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
+    if (!succeeded(*response)) {
+        return client_.error(call, *response);
+    }
+    response->read_error_text();
+    return {};
+}
+
+sdk::Status Store::lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) {
+    return guarded([&]() -> sdk::Status {
+        std::string mode(lock_mode());
+        sdk::Status put =
+            put_document("lock", key, "retention", retention_document(mode, until), stop);
+        if (!put && put.error().code != Errc::permission_denied) {
+            return put;
+        }
+        OPENARCHIVER_TRY(Kept kept, kept_of(key, stop));
+        if (!put) {
+            // Stores refuse to shorten a lock, and to change the mode of one that is there.
+            if (kept.locked_until && *kept.locked_until >= until) {
+                return {};
+            }
+            if (kept.mode.empty() || kept.mode == mode) {
+                return put;
+            }
+            mode = kept.mode;
+            OPENARCHIVER_CHECK(
+                put_document("lock", key, "retention", retention_document(mode, until), stop));
+            OPENARCHIVER_TRY(kept, kept_of(key, stop));
+        }
+        // Others take any document and keep nothing.
+        if (kept.locked_until && *kept.locked_until >= until &&
+            (kept.mode == mode || kept.mode == kCompliance)) {
+            return {};
+        }
+        return Error{Errc::unsupported,
+                     client_.settings().place() + " was told to lock the object " +
+                         std::string(key) + " in " + mode + " mode until " + time_text(until) +
+                         ", said that it did, and keeps " +
+                         (kept.locked_until ? "a lock of " + kept.mode + " mode until " +
+                                                  time_text(*kept.locked_until)
+                                            : std::string("no lock")) +
+                         "; do not trust this store with Object Lock"};
+    });
+}
+
+sdk::Status Store::hold(std::string_view key, bool held, std::stop_token stop) {
+    return guarded([&]() -> sdk::Status {
+        OPENARCHIVER_CHECK(put_document(held ? "put a legal hold on" : "take the legal hold off",
+                                        key, "legal-hold", hold_document(held), stop));
+        OPENARCHIVER_TRY(const Kept kept, kept_of(key, stop));
+        if (kept.held != held) {
+            return Error{Errc::unsupported,
+                         client_.settings().place() + " was told to " +
+                             (held ? "put a legal hold on" : "take the legal hold off") +
+                             " the object " + std::string(key) +
+                             ", said that it did, and did not; do not trust this store with "
+                             "Object Lock"};
+        }
+        return {};
+    });
+}
+
+sdk::Result<sdk::Protection> Store::protection(std::string_view key, std::stop_token stop) {
+    return guarded([&]() -> sdk::Result<sdk::Protection> {
+        OPENARCHIVER_TRY(const Kept kept, kept_of(key, stop));
+        return sdk::Protection{.locked_until = kept.locked_until, .held = kept.held};
+    });
+}
+
+sdk::Result<Store::Kept> Store::kept_of(std::string_view key, const std::stop_token& stop) {
+    OPENARCHIVER_CHECK(sdk::check_key(key));
+    if (!capabilities().lock) {
+        return Error{Errc::unsupported, "object_lock is not set for " + client_.settings().place()};
+    }
+    const Call call{.action = "ask for the lock of the object " + std::string(key) + " of",
+                    .method = "HEAD",
+                    .object = object_of(key)};
+    OPENARCHIVER_TRY(const auto response, client_.send(call, stop));
+    if (!succeeded(*response)) {
+        return client_.error(call, *response);
+    }
+    const http::ResponseHead& head = response->head();
+    return Kept{
+        .mode = std::string(head.field("x-amz-object-lock-mode")),
+        .locked_until = parse_time(std::string(head.field("x-amz-object-lock-retain-until-date"))),
+        .held = head.field("x-amz-object-lock-legal-hold") == "ON"};
 }
 
 }  // namespace openarchiver::s3

@@ -185,6 +185,68 @@ TEST_CASE("of a pack that was written anew each content moved by its own way") {
     CHECK(offsets == std::map<std::string, std::uint64_t>{{"m1", 20}, {"m2", 0}});
 }
 
+TEST_CASE("what was in one pack may be in several, also when events are applied again") {
+    Opened c;
+    auto second = an_item("m2", "t", "other bytes");
+    second.place.placement.offset = 50;
+    c.apply({{at(10), an_item("m1", "t", "bytes")}, {at(10), second}});
+    const auto fresh = [](const char* name) {
+        archive::PackInfo pack;
+        pack.id = archive::sha256(name);
+        pack.size = 100;
+        pack.frames = {{archive::KeyId{std::byte{2}}, 16, 84, 40}};
+        return pack;
+    };
+    const PackStored one{.pack = fresh("one"),
+                         .takes = {{.id = a_pack().id, .moved = {{{1, 3}, {0, 20}}}}}};
+    const PackStored two{.pack = fresh("two"),
+                         .takes = {{.id = a_pack().id, .moved = {{{1, 50}, {0, 0}}}}}};
+    for (int times = 0; times < 2; ++times) {
+        const std::vector<EventGroup> groups{
+            {"", "", {{at(20), one}, {at(20), two}, {at(20), PackDropped{a_pack().id}}}}};
+        REQUIRE(c.writer->apply("w", {++c.sequence, archive::sha256("x")}, groups));
+        std::map<std::string, std::pair<archive::Digest, std::uint64_t>> places;
+        for (const auto& version : c.all_versions()) {
+            const auto content = c.reader->stored(version.content_key);
+            REQUIRE(content);
+            places[version.item] = {content->pack.id, content->placement.offset};
+        }
+        CHECK(places["m1"] == std::pair(archive::sha256("one"), std::uint64_t{20}));
+        CHECK(places["m2"] == std::pair(archive::sha256("two"), std::uint64_t{0}));
+        CHECK(c.reader->find_pack(a_pack().id)->value().replaced_at == at(20));
+        CHECK(c.reader->totals()->packs == 2);
+    }
+}
+
+TEST_CASE("how the store protects packs is kept, and told of those that it matters for") {
+    Opened c;
+    c.apply({{at(10), an_item("m1", "t", "bytes")}});
+    CHECK(c.reader->small_packs(1U << 20U, 1U << 22U, {}, at(1))->size() == 1);
+    CHECK(c.reader->small_packs(1U << 20U, 1U << 22U, at(1), at(1000))->empty());
+    const std::vector<Note> notes{
+        {at(20), PackProtected{a_pack().id, {.locked_until = at(900), .held = true}}},
+        {at(30), LocksKept{.report = "{}", .log = true}},
+        {at(40), LocksKept{.report = "{\"packs\":1}", .log = false}}};
+    REQUIRE(c.writer->apply(notes));
+    const auto packs = *c.reader->protected_packs(at(100));
+    REQUIRE(packs.size() == 1);
+    CHECK(packs[0].locked_until == at(900));
+    CHECK(packs[0].held);
+    CHECK(packs[0].raw_bytes > 0);
+    CHECK(c.reader->locks()->at == at(40));
+    CHECK(c.reader->locks()->log_at == at(30));
+    CHECK(c.reader->locks()->report == "{\"packs\":1}");
+    CHECK(c.reader->small_packs(1U << 20U, 1U << 22U, at(1), at(899))->empty());
+    const std::vector<Note> free{{at(50), PackProtected{a_pack().id, {.locked_until = at(900)}}}};
+    REQUIRE(c.writer->apply(free));
+    CHECK(c.reader->small_packs(1U << 20U, 1U << 22U, at(1), at(899))->empty());
+    CHECK(c.reader->small_packs(1U << 20U, 1U << 22U, at(1), at(900))->size() == 1);
+    const std::vector<EventGroup> dropped{{"", "", {{at(60), PackDropped{a_pack().id}}}}};
+    REQUIRE(c.writer->apply("w", {++c.sequence, archive::sha256("x")}, dropped));
+    CHECK(c.reader->protected_packs(at(899))->size() == 1);
+    CHECK(c.reader->protected_packs(at(900))->empty());
+}
+
 TEST_CASE("items that are disposed of leave their id, and nothing else of theirs") {
     Opened c;
     const auto disposal = [&](const char* id, const char* account,
@@ -562,7 +624,8 @@ TEST_CASE("a catalog of the version before is brought up to date, by who reads a
               "ALTER TABLE packs DROP COLUMN rewrite_by",
               "ALTER TABLE versions DROP COLUMN properties",
               "ALTER TABLE failures DROP COLUMN title",
-              "ALTER TABLE failures DROP COLUMN properties"}) {
+              "ALTER TABLE failures DROP COLUMN properties",
+              "ALTER TABLE packs DROP COLUMN locked_until", "ALTER TABLE packs DROP COLUMN held"}) {
             session << later, now;
         }
         session << "PRAGMA user_version=1", now;

@@ -91,6 +91,7 @@ TEST_CASE("a pack that replaces others survives the way through the log") {
     stored.pack.frames = {{archive::KeyId{std::byte{2}}, 16, 90, 400}};
     stored.replaces = {{.id = archive::sha256("a"), .moved = {{{0, 7}, {3, 5'000'000'000}}}},
                        {.id = archive::sha256("b"), .moved = {}}};
+    stored.takes = {{.id = archive::sha256("c"), .moved = {{{2, 9}, {0, 1}}}}};
     const auto group =
         through_text({"", "", {{sdk::Timestamp(std::chrono::milliseconds(5)), stored}}});
     const auto& read = std::get<PackStored>(group.events.at(0).body);
@@ -102,6 +103,9 @@ TEST_CASE("a pack that replaces others survives the way through the log") {
     CHECK(read.replaces[0].moved[0].to.frame == 3);
     CHECK(read.replaces[0].moved[0].to.offset == 5'000'000'000);
     CHECK(read.replaces[1].moved.empty());
+    REQUIRE(read.takes.size() == 1);
+    CHECK(read.takes[0].id == archive::sha256("c"));
+    CHECK(read.takes[0].moved.at(0).from.offset == 9);
 }
 
 TEST_CASE("disposals survive the way through the log") {

@@ -106,22 +106,175 @@ TEST_CASE("The store keeps to If-None-Match, and no key of the probe is seen",
     }
 }
 
+namespace {
+
+/// In place of the bucket, one that boto3 makes: "create-lockable", "create-locked" or
+/// "create-versions".
+void remake(Bucket& bucket, const Rgw& rgw, const std::string& verb) {
+    bucket.name += "-" + verb;
+    second_client(bucket, rgw, verb);
+}
+
+const std::string kGovernance = R"("object_lock": "governance", "single_writer": true)";
+
+std::int64_t in_seconds(sdk::Timestamp time) {
+    return std::chrono::ceil<std::chrono::seconds>(time).time_since_epoch().count();
+}
+
+sdk::Timestamp from_now(std::chrono::seconds time) {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()) + time;
+}
+
+}  // namespace
+
 TEST_CASE("Ceph ignores If-None-Match where it keeps versions, and is found out",
           "[conformance][s3]") {
     const Rgw rgw = Rgw::running();
     Bucket bucket(rgw);
-    bucket.name += "-locked";
-    second_client(bucket, rgw, "create-locked");
+    remake(bucket, rgw, "create-versions");
     const auto store = bucket.open();
     REQUIRE(store);
     CHECK_FALSE((*store)->capabilities().put_if_absent);
-    CHECK(testkit::failed_with(put(**store, "a", testkit::bytes_of("a")), sdk::Errc::unsupported));
-    // The rest works, under the bucket's default retention.
-    REQUIRE(put(**store, "a", testkit::bytes_of("a"), sdk::PutMode::replace));
-    REQUIRE(put(**store, "a", testkit::bytes_of("b"), sdk::PutMode::replace));
-    CHECK(get(**store, "a").value() == testkit::bytes_of("b"));
-    REQUIRE((*store)->remove("a", {}));
-    CHECK(testkit::failed_with((*store)->stat("a", {}), sdk::Errc::not_found));
+    const auto refused = put(**store, "a", testkit::bytes_of("a"));
+    REQUIRE_FALSE(refused);
+    check_error(refused.error(), sdk::Errc::unsupported, "single_writer");
+}
+
+TEST_CASE(
+    "Where versions are kept, a single writer keeps the storage contract and leaves none behind",
+    "[conformance][s3]") {
+    const Rgw rgw = Rgw::running();
+    Bucket bucket(rgw);
+    remake(bucket, rgw, "create-versions");
+    testkit::check_conformance(
+        testkit::storage_checks({.open = [&] { return bucket.open(R"("single_writer": true)"); }}));
+    const auto store = bucket.open(R"("single_writer": true, "prefix": "one")");
+    REQUIRE(store);
+    REQUIRE(put(**store, "a", testkit::bytes_of("a")));
+    REQUIRE(put(**store, "a.b", testkit::bytes_of("bb")));
+    for (int i = 0; i < 3; ++i) {
+        REQUIRE(put(**store, "a", testkit::bytes_of("new"), sdk::PutMode::replace));
+    }
+    REQUIRE((*store)->remove("a.b", {}));
+    const std::string versions = second_client(bucket, rgw, "versions");
+    CAPTURE(versions);
+    CHECK(versions.find("one/a 3\n") != std::string::npos);
+    CHECK(versions.find("one/a 1\n") == std::string::npos);
+    CHECK(versions.find("one/a.b") == std::string::npos);
+    CHECK(versions.find("marker") == std::string::npos);
+}
+
+TEST_CASE("Under Object Lock the storage contract is kept", "[conformance][s3]") {
+    const Rgw rgw = Rgw::running();
+    Bucket bucket(rgw);
+    remake(bucket, rgw, "create-lockable");
+    testkit::check_conformance(
+        testkit::storage_checks({.open = [&] { return bucket.open(kGovernance); }}));
+}
+
+TEST_CASE("Another client sees the lock and can't delete what is locked", "[conformance][s3]") {
+    const Rgw rgw = Rgw::running();
+    Bucket bucket(rgw);
+    remake(bucket, rgw, "create-lockable");
+    const auto store = bucket.open(kGovernance);
+    REQUIRE(store);
+    REQUIRE((*store)->capabilities().lock);
+    REQUIRE(put(**store, "packs/a", testkit::bytes_of("a")));
+    REQUIRE(put(**store, "free", testkit::bytes_of("b")));
+    const sdk::Timestamp until = from_now(5s);
+    REQUIRE((*store)->lock("packs/a", until, {}));
+    CHECK(second_client(bucket, rgw, "protection packs/a free") ==
+          "packs/a GOVERNANCE " + std::to_string(in_seconds(until)) +
+              " None\nfree None None None\n");
+    CHECK(second_client(bucket, rgw, "delete packs/a free") ==
+          "packs/a AccessDenied\nfree deleted\n");
+    const auto refused = (*store)->remove("packs/a", {});
+    REQUIRE_FALSE(refused);
+    check_error(refused.error(), sdk::Errc::permission_denied, "is locked until ");
+
+    REQUIRE((*store)->hold("packs/a", true, {}));
+    CHECK(second_client(bucket, rgw, "protection packs/a").ends_with(" ON\n"));
+    std::this_thread::sleep_until(until + 1s);
+    CHECK(second_client(bucket, rgw, "delete packs/a") == "packs/a AccessDenied\n");
+    const auto held = (*store)->remove("packs/a", {});
+    REQUIRE_FALSE(held);
+    check_error(held.error(), sdk::Errc::permission_denied, "under a legal hold");
+    REQUIRE((*store)->hold("packs/a", false, {}));
+    REQUIRE((*store)->remove("packs/a", {}));
+    CHECK(second_client(bucket, rgw, "versions") == "OpenArchiver-if-none-match 0\n");
+}
+
+TEST_CASE("A lock is made in the mode that is asked for, and extended in the one that it has",
+          "[conformance][s3]") {
+    const Rgw rgw = Rgw::running();
+    Bucket bucket(rgw);
+    remake(bucket, rgw, "create-lockable");
+    const auto governance = bucket.open(kGovernance);
+    const auto compliance = bucket.open(R"("object_lock": "compliance", "single_writer": true)");
+    REQUIRE(governance);
+    REQUIRE(compliance);
+    REQUIRE(put(**governance, "a", testkit::bytes_of("a")));
+    REQUIRE(put(**governance, "b", testkit::bytes_of("b")));
+    REQUIRE((*governance)->lock("a", from_now(3s), {}));
+    REQUIRE((*compliance)->lock("b", from_now(3s), {}));
+    CHECK(second_client(bucket, rgw, "protection a").starts_with("a GOVERNANCE "));
+    CHECK(second_client(bucket, rgw, "protection b").starts_with("b COMPLIANCE "));
+    const sdk::Timestamp longer = from_now(6s);
+    REQUIRE((*compliance)->lock("a", longer, {}));
+    REQUIRE((*governance)->lock("b", longer, {}));
+    const std::string until = " " + std::to_string(in_seconds(longer)) + " None\n";
+    CHECK(second_client(bucket, rgw, "protection a b") ==
+          "a GOVERNANCE" + until + "b COMPLIANCE" + until);
+}
+
+TEST_CASE("A bucket that is not made for Object Lock is refused, with what to do",
+          "[conformance][s3]") {
+    const Rgw rgw = Rgw::running();
+    SECTION("without Object Lock") {
+        Bucket bucket(rgw);
+        const auto refused = bucket.open(kGovernance);
+        REQUIRE_FALSE(refused);
+        check_error(refused.error(), sdk::Errc::invalid_config, "--object-lock-enabled-for-bucket");
+    }
+    SECTION("with versions alone") {
+        Bucket bucket(rgw);
+        remake(bucket, rgw, "create-versions");
+        const auto refused = bucket.open(kGovernance);
+        REQUIRE_FALSE(refused);
+        check_error(refused.error(), sdk::Errc::invalid_config, "has no Object Lock");
+    }
+    SECTION("that locks everything") {
+        for (const char* const more : {kGovernance.c_str(), R"("single_writer": true)"}) {
+            Bucket bucket(rgw);
+            remake(bucket, rgw, "create-locked");
+            const auto refused = bucket.open(more);
+            REQUIRE_FALSE(refused);
+            check_error(refused.error(), sdk::Errc::invalid_config, "default retention");
+        }
+    }
+    SECTION("and nothing is locked unless that is asked for") {
+        Bucket bucket(rgw);
+        remake(bucket, rgw, "create-lockable");
+        const auto store = bucket.open(R"("single_writer": true)");
+        REQUIRE(store);
+        REQUIRE(put(**store, "a", testkit::bytes_of("a")));
+        const auto refused = (*store)->lock("a", from_now(3s), {});
+        REQUIRE_FALSE(refused);
+        check_error(refused.error(), sdk::Errc::unsupported, "object_lock");
+    }
+}
+
+TEST_CASE("An object that another program hid is not told as gone for good", "[conformance][s3]") {
+    const Rgw rgw = Rgw::running();
+    Bucket bucket(rgw);
+    remake(bucket, rgw, "create-lockable");
+    const auto store = bucket.open(kGovernance);
+    REQUIRE(store);
+    REQUIRE(put(**store, "a", testkit::bytes_of("a")));
+    second_client(bucket, rgw, "hide a");
+    const auto hidden = get(**store, "a");
+    REQUIRE_FALSE(hidden);
+    check_error(hidden.error(), sdk::Errc::not_found, "delete marker");
 }
 
 TEST_CASE("A second client finds each object with its bytes, and its own are left alone",

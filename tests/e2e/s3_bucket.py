@@ -14,12 +14,13 @@ class Bucket:
     """A new bucket; with versions the gateway ignores If-None-Match in it. `keys` are those of
     another user than the gateway's first."""
 
-    def __init__(self, versions=False, keys=None):
+    def __init__(self, versions=False, keys=None, object_lock=False):
         self.gateway = json.loads(pathlib.Path(os.environ["OPENARCHIVER_RGW"]).read_text())
         self.keys = keys or self.gateway
         self.name = f"archive-{uuid.uuid4().hex}"
         with self.client() as client:
-            client.create_bucket(Bucket=self.name)
+            lock = {"ObjectLockEnabledForBucket": True} if object_lock else {}
+            client.create_bucket(Bucket=self.name, **lock)
             if versions:
                 client.put_bucket_versioning(
                     Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})

@@ -55,6 +55,13 @@ public:
         return inner_.capacity(stop);
     }
 
+    sdk::Status lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) override;
+    sdk::Status hold(std::string_view key, bool held, std::stop_token stop) override;
+
+    sdk::Result<sdk::Protection> protection(std::string_view key, std::stop_token stop) override {
+        return inner_.protection(key, stop);
+    }
+
 private:
     [[nodiscard]] bool is(std::string_view mistake) const { return mistake_ == mistake; }
 
@@ -250,7 +257,54 @@ sdk::Status Store::remove(std::string_view key, std::stop_token stop) {
     if (is("absent_remove_fails")) {
         OPENARCHIVER_CHECK(inner_.stat(key, stop));
     }
-    return inner_.remove(key, stop);
+    const sdk::Status removed = inner_.remove(key, stop);
+    if (testkit::failed_with(removed, Errc::permission_denied)) {
+        if (is("refusal_hidden")) {
+            return {};
+        }
+        if (is("locked_for_show") || is("refused_and_gone")) {
+            static_cast<void>(store(key, {}, PutMode::replace));  // as good as a removal
+            return is("locked_for_show") ? sdk::Status() : removed;
+        }
+    }
+    return removed;
+}
+
+sdk::Status Store::lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) {
+    if (is("offers_in_vain")) {
+        return Error{.code = Errc::unsupported, .message = "not here"};
+    }
+    if (is("lock_forgotten")) {
+        return inner_.protection(key, stop) ? sdk::Status() : inner_.lock(key, until, stop);
+    }
+    if (is("locks_what_is_absent") && sdk::is_key(key) && !inner_.stat(key, stop)) {
+        return {};
+    }
+    if (is("shortens")) {
+        if (const auto info = inner_.protection(key, stop); info && info->locked_until) {
+            testkit::CollectingSink sink;
+            static_cast<void>(inner_.get(key, {}, sink, stop));
+            static_cast<void>(store(key, sink.bytes(), PutMode::replace));  // is not locked
+        }
+    }
+    if (is("keeps_first_lock")) {
+        if (const auto info = inner_.protection(key, stop); info && info->locked_until) {
+            return {};
+        }
+    }
+    return inner_.lock(key, is("locks_for_ever") ? until + std::chrono::years(100) : until, stop);
+}
+
+sdk::Status Store::hold(std::string_view key, bool held, std::stop_token stop) {
+    if (is("hold_stays") && !held) {
+        return inner_.stat(key, stop) ? sdk::Status() : inner_.hold(key, held, stop);
+    }
+    if (is("hold_ends_lock") && !held) {
+        testkit::CollectingSink sink;
+        OPENARCHIVER_CHECK(inner_.get(key, {}, sink, stop));
+        return store(key, sink.bytes(), PutMode::replace);
+    }
+    return inner_.hold(key, held, stop);
 }
 
 }  // namespace
@@ -289,6 +343,17 @@ const std::vector<Mutant>& storage_mutants() {
         {"last_key_again", "reports start_after once more", "goes on from its last key"},
         {"stop_of_sink_ignored", "goes on after its sink wants no more",
          "goes on from its last key"},
+        {"lock_forgotten", "says locked and locks nothing", "a locked object stays"},
+        {"locked_for_show", "tells a lock and removes all the same", "a locked object stays"},
+        {"refused_and_gone", "refuses a removal after it was made", "a locked object stays"},
+        {"refusal_hidden", "says removed of what is locked", "a locked object stays"},
+        {"shortens", "the last lock counts, not the longest", "a locked object stays"},
+        {"keeps_first_lock", "says extended and keeps the first lock", "a locked object stays"},
+        {"locks_for_ever", "a lock that does not end in time", "a locked object stays"},
+        {"locks_what_is_absent", "locks what is not there", "a locked object stays"},
+        {"offers_in_vain", "offers locks and has none", "a locked object stays"},
+        {"hold_stays", "says that a hold is off and leaves it on", "a held object stays"},
+        {"hold_ends_lock", "takes the lock off with the hold", "a held object stays"},
         {"forgets_at_close", "keeps objects as long as it is open", "opened again"},
     };
     return mutants;

@@ -116,7 +116,7 @@ class OutOfTree(unittest.TestCase):
         self.example("appliance")
         self.assertEqual(self.loaded()["appliance"]["title"], "Write-once appliance")
         profile, report = self.archive(
-            {"backend": "appliance", "config": {"root": "archive", "retain_days": 30}},
+            {"backend": "appliance", "config": {"root": "archive"}},
             {"provider": "tickets", "config": self.start_fixture(tickets / "tests" / "fixture")})
         self.assertEqual(report["items"]["new"], 122)
         self.assertEqual(report["items"]["failed"], 0)

@@ -9,6 +9,14 @@ namespace {
 
 constexpr std::size_t kPiece = 65536;
 
+sdk::Timestamp now() {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+sdk::Error absent(std::string_view key) {
+    return {.code = sdk::Errc::not_found, .message = "there is no object " + std::string(key)};
+}
+
 sdk::Error cancelled() {
     return {.code = sdk::Errc::cancelled, .message = "stopped on request"};
 }
@@ -32,14 +40,17 @@ sdk::Result<MemoryObjects::Object> MemoryObjectStore::find(std::string_view key)
     const std::lock_guard lock(objects_->mutex_);
     const auto found = objects_->objects_.find(key);
     if (found == objects_->objects_.end()) {
-        return sdk::Error{.code = sdk::Errc::not_found,
-                          .message = "there is no object " + std::string(key)};
+        return absent(key);
     }
     return found->second;
 }
 
 sdk::StorageCapabilities MemoryObjectStore::capabilities() const {
-    return {.put_if_absent = true, .max_object_bytes = UINT64_MAX, .parallelism = 8};
+    return {.put_if_absent = true,
+            .max_object_bytes = UINT64_MAX,
+            .parallelism = 8,
+            .lock = true,
+            .hold = true};
 }
 
 sdk::Status MemoryObjectStore::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
@@ -65,8 +76,7 @@ sdk::Status MemoryObjectStore::put(std::string_view key, sdk::ByteSource& source
     }
     MemoryObjects::Object object;
     object.bytes = std::make_shared<const Bytes>(std::move(bytes));
-    object.modified_at =
-        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    object.modified_at = now();
     const std::lock_guard lock(objects_->mutex_);
     if (mode == sdk::PutMode::if_absent && objects_->objects_.contains(key)) {
         return sdk::Error{.code = sdk::Errc::already_exists,
@@ -130,10 +140,49 @@ sdk::Status MemoryObjectStore::remove(std::string_view key, std::stop_token stop
     OPENARCHIVER_CHECK(begin("remove", key, stop));
     const std::lock_guard lock(objects_->mutex_);
     const auto found = objects_->objects_.find(key);
-    if (found != objects_->objects_.end()) {
-        objects_->objects_.erase(found);
+    if (found == objects_->objects_.end()) {
+        return {};
     }
+    const sdk::Protection& protection = found->second.protection;
+    if (protection.held || protection.locked_until.value_or(sdk::Timestamp::min()) > now()) {
+        return sdk::Error{.code = sdk::Errc::permission_denied,
+                          .message = "the object " + std::string(key) + " is locked or held"};
+    }
+    objects_->objects_.erase(found);
     return {};
+}
+
+sdk::Status MemoryObjectStore::protect(std::string_view operation, std::string_view key,
+                                       const std::stop_token& stop,
+                                       const std::function<void(sdk::Protection&)>& change) {
+    OPENARCHIVER_CHECK(sdk::check_key(key));
+    OPENARCHIVER_CHECK(begin(operation, key, stop));
+    const std::lock_guard lock(objects_->mutex_);
+    const auto found = objects_->objects_.find(key);
+    if (found == objects_->objects_.end()) {
+        return absent(key);
+    }
+    change(found->second.protection);
+    return {};
+}
+
+sdk::Status MemoryObjectStore::lock(std::string_view key, sdk::Timestamp until,
+                                    std::stop_token stop) {
+    return protect("lock", key, stop, [&](sdk::Protection& protection) {
+        protection.locked_until = std::max(protection.locked_until.value_or(until), until);
+    });
+}
+
+sdk::Status MemoryObjectStore::hold(std::string_view key, bool held, std::stop_token stop) {
+    return protect("hold", key, stop, [&](sdk::Protection& protection) { protection.held = held; });
+}
+
+sdk::Result<sdk::Protection> MemoryObjectStore::protection(std::string_view key,
+                                                           std::stop_token stop) {
+    sdk::Protection told;
+    OPENARCHIVER_CHECK(protect("protection", key, stop,
+                               [&](const sdk::Protection& protection) { told = protection; }));
+    return told;
 }
 
 sdk::Result<sdk::Capacity> MemoryObjectStore::capacity(std::stop_token) {

@@ -83,6 +83,7 @@ std::vector<ConformanceCheck> storage_checks(const StorageFixture& fixture) {
     storage::add_object_checks(fixture, checks);
     storage::add_write_checks(fixture, checks);
     storage::add_listing_checks(fixture, checks);
+    storage::add_protection_checks(fixture, checks);
     storage::add_stop_checks(fixture, checks);
     return checks;
 }

@@ -29,6 +29,7 @@ bool is_visible(sdk::ObjectStore& store, const std::string& key);
 void add_object_checks(const StorageFixture& fixture, std::vector<ConformanceCheck>& checks);
 void add_write_checks(const StorageFixture& fixture, std::vector<ConformanceCheck>& checks);
 void add_listing_checks(const StorageFixture& fixture, std::vector<ConformanceCheck>& checks);
+void add_protection_checks(const StorageFixture& fixture, std::vector<ConformanceCheck>& checks);
 void add_stop_checks(const StorageFixture& fixture, std::vector<ConformanceCheck>& checks);
 
 }  // namespace openarchiver::testkit::storage

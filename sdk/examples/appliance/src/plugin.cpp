@@ -14,13 +14,9 @@ constexpr std::string_view kSchema = R"({
     "root": {
       "type": "string", "x-order": 1,
       "title": "Folder", "description": "where the appliance is mounted"
-    },
-    "retain_days": {
-      "type": "integer", "minimum": 1, "x-order": 2,
-      "title": "Retention", "description": "for how many days the appliance keeps an object whoever asks"
     }
   },
-  "required": ["root", "retain_days"],
+  "required": ["root"],
   "additionalProperties": false
 })";
 
@@ -36,9 +32,7 @@ public:
             const boost::json::value config =
                 boost::json::parse({config_json.data(), config_json.size()});
             const auto root = boost::json::value_to<std::string>(config.at("root"));
-            auto store = std::make_unique<Store>(
-                host.profile_folder / root,
-                std::chrono::days(config.at("retain_days").to_number<int>()));
+            auto store = std::make_unique<Store>(host.profile_folder / root);
             OPENARCHIVER_CHECK(store->prepare());
             return store;
         });

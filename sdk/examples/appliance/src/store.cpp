@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <openarchiver/sdk/object_key.hpp>
+#include <optional>
 #include <vector>
 
 namespace appliance {
@@ -109,9 +110,26 @@ sdk::Status fill(const fs::path& path, sdk::ByteSource& source, const std::stop_
     return ::fsync(file.get()) == 0 ? sdk::Status() : failed("syncing", path);
 }
 
-sdk::Timestamp modified_at(const struct stat& status) {
-    return sdk::Timestamp(std::chrono::milliseconds(status.st_mtim.tv_sec * 1000 +
-                                                    status.st_mtim.tv_nsec / 1'000'000));
+sdk::Timestamp timestamp(const struct timespec& time) {
+    return sdk::Timestamp(std::chrono::milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1'000'000));
+}
+
+/// The end of a file's lock; nothing: it never was locked.
+std::optional<sdk::Timestamp> locked_until(const struct stat& status) {
+    return (status.st_mode & 07777) == kLocked ? std::optional(timestamp(status.st_atim))
+                                               : std::nullopt;
+}
+
+/// What the appliance itself does.
+sdk::Status refuse_locked(const fs::path& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) == 0 && locked_until(status) &&
+        std::chrono::system_clock::now() < *locked_until(status)) {
+        return sdk::Error{
+            .code = sdk::Errc::permission_denied,
+            .message = "the appliance keeps " + path.string() + " as it is until its lock is over"};
+    }
+    return {};
 }
 
 }  // namespace
@@ -130,8 +148,7 @@ sdk::Status Store::prepare() {
 }
 
 sdk::StorageCapabilities Store::capabilities() const {
-    return {
-        .put_if_absent = true, .max_object_bytes = 1ULL << 40U, .parallelism = 8, .removal = false};
+    return {.put_if_absent = true, .max_object_bytes = 1ULL << 40U, .parallelism = 8, .lock = true};
 }
 
 sdk::Status Store::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
@@ -151,9 +168,8 @@ sdk::Status Store::put(std::string_view key, sdk::ByteSource& source, sdk::PutMo
     OPENARCHIVER_CHECK(fill(incoming.path, source, stop));
     std::error_code error;
     fs::create_directories(target.parent_path(), error);
-    if (mode == sdk::PutMode::if_absent) {
-        ::chmod(incoming.path.c_str(), kLocked);
-    } else {
+    if (mode == sdk::PutMode::replace) {
+        OPENARCHIVER_CHECK(refuse_locked(target));
         // A second name for what is replaced; there may be nothing to replace.
         const fs::path kept = versions_ / incoming.path.filename();
         if (::link(target.c_str(), kept.c_str()) == 0) {
@@ -180,7 +196,7 @@ sdk::Status Store::get(std::string_view key, const sdk::Range& range, sdk::ByteS
                        std::stop_token stop) {
     OPENARCHIVER_CHECK(sdk::check_key(key));
     const fs::path path = file_of(key);
-    const File file(path, O_RDONLY);
+    const File file(path, O_RDONLY | O_NOATIME);
     struct stat status{};
     if (!file || ::fstat(file.get(), &status) != 0) {
         return failed("opening", path);
@@ -228,7 +244,7 @@ sdk::Result<sdk::ObjectInfo> Store::stat(std::string_view key, std::stop_token s
     }
     return sdk::ObjectInfo{.key = std::string(key),
                            .size = static_cast<std::uint64_t>(status.st_size),
-                           .modified_at = modified_at(status)};
+                           .modified_at = timestamp(status.st_mtim)};
 }
 
 sdk::Status Store::list(std::string_view prefix, std::string_view start_after,
@@ -276,13 +292,7 @@ sdk::Status Store::remove(std::string_view key, std::stop_token stop) {
     if (stop.stop_requested()) {
         return cancelled();
     }
-    struct stat status{};
-    if (::stat(file_of(key).c_str(), &status) == 0 && (status.st_mode & 07777) == kLocked &&
-        std::chrono::system_clock::now() < modified_at(status) + retention_) {
-        return sdk::Error{.code = sdk::Errc::permission_denied,
-                          .message = "the appliance refuses to remove \"" + std::string(key) +
-                                     "\" before its retention time is over"};
-    }
+    OPENARCHIVER_CHECK(refuse_locked(file_of(key)));
     if (::unlink(file_of(key).c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
         return failed("removing", file_of(key));
     }
@@ -296,6 +306,39 @@ sdk::Result<sdk::Capacity> Store::capacity(std::stop_token) {
         return sdk::Error{.code = sdk::Errc::unavailable, .message = error.message()};
     }
     return sdk::Capacity{.free_bytes = space.available, .total_bytes = space.capacity};
+}
+
+sdk::Status Store::lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) {
+    OPENARCHIVER_TRY(const sdk::Protection now, protection(key, stop));
+    if (now.locked_until && *now.locked_until >= until) {
+        return {};
+    }
+    const fs::path path = file_of(key);
+    const auto milliseconds = until.time_since_epoch().count();
+    const std::array<struct timespec, 2> times{
+        {{.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1'000'000},
+         {.tv_sec = 0, .tv_nsec = UTIME_OMIT}}};
+    // In this order: read-only is what commits the time.
+    const File file(path, O_RDONLY | O_NOATIME);
+    if (!file || ::futimens(file.get(), times.data()) != 0 || ::fchmod(file.get(), kLocked) != 0 ||
+        ::fsync(file.get()) != 0) {
+        return failed("locking", path);
+    }
+    OPENARCHIVER_TRY(const sdk::Protection kept, protection(key, stop));
+    if (!kept.locked_until || *kept.locked_until < until) {
+        return sdk::Error{.code = sdk::Errc::unsupported,
+                          .message = "the appliance does not keep the lock of " + path.string()};
+    }
+    return {};
+}
+
+sdk::Result<sdk::Protection> Store::protection(std::string_view key, std::stop_token stop) {
+    OPENARCHIVER_CHECK(stat(key, std::move(stop)));
+    struct stat status{};
+    if (::stat(file_of(key).c_str(), &status) != 0) {
+        return failed("reading", file_of(key));
+    }
+    return sdk::Protection{.locked_until = locked_until(status)};
 }
 
 }  // namespace appliance

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <filesystem>
 #include <openarchiver/sdk/storage.hpp>
 #include <string>
@@ -11,16 +10,14 @@ namespace appliance {
 namespace sdk = openarchiver::sdk;
 
 /// A write-once appliance, with a mounted file system for its interface: objects are files below
-/// `ROOT/objects`. One that was created if absent is locked: until it has been there for the
-/// retention time, remove() is refused. One that is replaced leaves its earlier bytes in
-/// `ROOT/versions`, where no call of this interface reaches them.
+/// `ROOT/objects`. Such appliances lock a file that is made read-only, until its access time: there
+/// the lock's end stands. This one takes the appliance's part, too, and refuses what it would. An
+/// object that is replaced leaves its earlier bytes in `ROOT/versions`, where no call of this
+/// interface reaches them.
 class Store final : public sdk::ObjectStore {
 public:
-    Store(const std::filesystem::path& root, std::chrono::seconds retention)
-        : objects_(root / "objects"),
-          incoming_(root / "incoming"),
-          versions_(root / "versions"),
-          retention_(retention) {}
+    explicit Store(const std::filesystem::path& root)
+        : objects_(root / "objects"), incoming_(root / "incoming"), versions_(root / "versions") {}
 
     /// Creates the folders where there are none yet.
     sdk::Status prepare();
@@ -35,6 +32,8 @@ public:
                      sdk::ObjectListSink& sink, std::stop_token stop) override;
     sdk::Status remove(std::string_view key, std::stop_token stop) override;
     sdk::Result<sdk::Capacity> capacity(std::stop_token stop) override;
+    sdk::Status lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) override;
+    sdk::Result<sdk::Protection> protection(std::string_view key, std::stop_token stop) override;
 
 private:
     [[nodiscard]] std::filesystem::path file_of(std::string_view key) const {
@@ -44,7 +43,6 @@ private:
     std::filesystem::path objects_;
     std::filesystem::path incoming_;  // files that are not objects yet
     std::filesystem::path versions_;  // objects that were replaced
-    std::chrono::seconds retention_;
     std::atomic<unsigned> next_{0};
 };
 

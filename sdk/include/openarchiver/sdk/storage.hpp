@@ -69,6 +69,18 @@ struct StorageCapabilities {
     /// own): remove() may answer permission_denied, and the engine does not tidy up. Replacing
     /// works: the store keeps what was replaced to itself.
     bool removal = true;
+    /// lock() and protection() work.
+    bool lock = false;
+    /// hold() and protection() work.
+    bool hold = false;
+};
+
+/// What keeps an object in the store, whoever asks for its removal.
+struct Protection {
+    /// Absent: it never was locked.
+    std::optional<Timestamp> locked_until;
+    /// Without an end: until the hold is taken off.
+    bool held = false;
 };
 
 /// An opened store. Safe for concurrent use from any thread.
@@ -99,11 +111,26 @@ public:
                         std::stop_token stop) = 0;
 
     /// Success also where there is no such object. permission_denied: the store refuses the removal
-    /// (see StorageCapabilities::removal), now or for good.
+    /// (see StorageCapabilities::removal and Protection), now or for good; the object stays as it
+    /// is.
     virtual Status remove(std::string_view key, std::stop_token stop) = 0;
 
     /// unsupported where the store can't tell.
     virtual Result<Capacity> capacity(std::stop_token stop) = 0;
+
+    /// From now on and until that time the store refuses to remove the object. A lock is never
+    /// shortened: where it lasts longer already, it stays and this is a success. On return the
+    /// store was asked what it keeps, and its lock lasts at least as long as this. The engine locks
+    /// objects that were put if absent, and never those that it replaces. not_found; unsupported
+    /// without StorageCapabilities::lock.
+    virtual Status lock(std::string_view key, Timestamp until, std::stop_token stop);
+
+    /// Puts a hold on the object, or takes it off, beside its lock. not_found; unsupported without
+    /// StorageCapabilities::hold.
+    virtual Status hold(std::string_view key, bool held, std::stop_token stop);
+
+    /// As the store tells it. not_found; unsupported without either.
+    virtual Result<Protection> protection(std::string_view key, std::stop_token stop);
 };
 
 /// A storage backend plugin. Stateless; safe for concurrent use.

@@ -16,9 +16,11 @@ public:
     struct Object {
         std::shared_ptr<const Bytes> bytes;
         sdk::Timestamp modified_at;
+        sdk::Protection protection = {};
     };
 
-    /// Called before each operation ("put", "get", "stat", "list", "remove") with its key or
+    /// Called before each operation ("put", "get", "stat", "list", "remove",
+    /// "lock", "hold", "protection") with its key or
     /// prefix; an error is its result. Set it before the store is in use.
     std::function<sdk::Status(std::string_view operation, std::string_view key)> before;
 
@@ -48,6 +50,9 @@ public:
                      sdk::ObjectListSink& sink, std::stop_token stop) override;
     sdk::Status remove(std::string_view key, std::stop_token stop) override;
     sdk::Result<sdk::Capacity> capacity(std::stop_token stop) override;
+    sdk::Status lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) override;
+    sdk::Status hold(std::string_view key, bool held, std::stop_token stop) override;
+    sdk::Result<sdk::Protection> protection(std::string_view key, std::stop_token stop) override;
 
     [[nodiscard]] MemoryObjects& objects() noexcept { return *objects_; }
 
@@ -55,6 +60,9 @@ private:
     sdk::Status begin(std::string_view operation, std::string_view key,
                       const std::stop_token& stop) const;
     sdk::Result<MemoryObjects::Object> find(std::string_view key) const;
+    sdk::Status protect(std::string_view operation, std::string_view key,
+                        const std::stop_token& stop,
+                        const std::function<void(sdk::Protection&)>& change);
 
     /// Shared by the stores that are opened on it and the test.
     const std::shared_ptr<MemoryObjects> objects_;
