@@ -2,27 +2,11 @@
 
 #include <unistd.h>
 
-#include <system_error>
-
 namespace openarchiver::mailfiles {
-
-namespace {
-
-sdk::Error read_failure(int error_number) {
-    return {.code = sdk::Errc::unavailable,
-            .message = "the file of an item can't be read: " +
-                       std::system_category().message(error_number) +
-                       "; check that the disk is healthy"};
-}
-
-}  // namespace
 
 sdk::Result<std::unique_ptr<sdk::ByteReader>> ContentReader::open(FileDescriptor file,
                                                                   sdk::Metrics& metrics) {
-    struct stat status{};
-    if (::fstat(file.get(), &status) != 0) {
-        return read_failure(errno);
-    }
+    OPENARCHIVER_TRY(const struct stat status, status_of(file));
     return std::make_unique<ContentReader>(std::move(file), status, metrics);
 }
 

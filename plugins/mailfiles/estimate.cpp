@@ -10,6 +10,7 @@ namespace openarchiver::mailfiles {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using sdk::Flow;
 
 constexpr std::size_t kAccounts = 16;
@@ -32,22 +33,33 @@ class Folders final : public sdk::FolderSink {
 public:
     Flow folder(const sdk::Folder& folder) override {
         items += folder.item_count.value_or(0);
-        ids.push_back(folder.id);
+        folders.push_back({folder.id, folder.item_count.has_value()});
         return Flow::proceed;
     }
 
     Flow folder_removed(std::string_view) override { return Flow::proceed; }
 
+    struct Listed {
+        std::string id;
+        bool counted = false;
+    };
+
     std::uint64_t items = 0;
-    std::vector<std::string> ids;
+    std::vector<Listed> folders;
 };
 
-/// The first items of a folder.
+/// The first items of a folder; the number of all, where the list of folders does not tell it.
 class SomeItems final : public sdk::ItemSink {
 public:
+    SomeItems(bool count_all, Clock::time_point end) : count_all_(count_all), end_(end) {}
+
     Flow item(const sdk::Item& item) override {
-        items.push_back(item);
-        return items.size() < kSizesPerFolder ? Flow::proceed : Flow::stop;
+        ++count;
+        if (items.size() < kSizesPerFolder) {
+            items.push_back(item);
+        }
+        const bool enough = !count_all_ && items.size() >= kSizesPerFolder;
+        return enough || Clock::now() >= end_ ? Flow::stop : Flow::proceed;
     }
 
     Flow item_left(std::string_view) override { return Flow::proceed; }
@@ -57,6 +69,11 @@ public:
     Flow checkpoint(const sdk::Cursor&) override { return Flow::proceed; }
 
     std::vector<sdk::Item> items;
+    std::uint64_t count = 0;
+
+private:
+    const bool count_all_;
+    const Clock::time_point end_;
 };
 
 sdk::Status read_whole(sdk::ProviderSession& session, const std::string& account,
@@ -78,7 +95,6 @@ sdk::Status read_whole(sdk::ProviderSession& session, const std::string& account
 
 sdk::Result<sdk::Estimate> estimate_source(sdk::ProviderSession& session,
                                            const std::stop_token& stop) {
-    using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + kTimeForAll;
     AccountIds accounts;
     OPENARCHIVER_CHECK(session.discover(std::nullopt, accounts, stop));
@@ -94,13 +110,14 @@ sdk::Result<sdk::Estimate> estimate_source(sdk::ProviderSession& session,
         estimate.sampled_accounts.push_back(folders.items);
         std::size_t sizes = 0;
         std::size_t read_here = 0;
-        for (const std::string& folder : folders.ids) {
-            if (sizes >= kSizesPerAccount || Clock::now() >= end) {
-                break;
+        for (const auto& [folder, counted] : folders.folders) {
+            if ((counted && sizes >= kSizesPerAccount) || Clock::now() >= end) {
+                continue;
             }
-            SomeItems some;
+            SomeItems some(!counted, end);
             // Cut short by the sink, or a folder that can't be read: the others tell.
             (void)session.sync_folder(account, folder, std::nullopt, some, stop);
+            estimate.sampled_accounts.back() += counted ? 0 : some.count;
             for (const sdk::Item& item : some.items) {
                 sizes += 1;
                 estimate.sampled_items += item.size_hint ? 1 : 0;

@@ -5,7 +5,7 @@
 
 namespace openarchiver::mailfiles {
 
-/// sdk::ProviderSession::estimate(): counts the folders of some accounts, looks at the sizes of
+/// sdk::ProviderSession::estimate(): counts the items of some accounts, looks at the sizes of
 /// some files in each, and reads a few to see how long that takes.
 sdk::Result<sdk::Estimate> estimate_source(sdk::ProviderSession& session,
                                            const std::stop_token& stop);

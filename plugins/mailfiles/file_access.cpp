@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <system_error>
+#include <thread>
 
 namespace openarchiver::mailfiles {
 
@@ -84,6 +85,10 @@ sdk::Error cancelled() {
     return {.code = sdk::Errc::cancelled, .message = "stopped on request"};
 }
 
+sdk::Error item_gone() {
+    return {.code = sdk::Errc::not_found, .message = "the file of an item is gone"};
+}
+
 sdk::Result<FileDescriptor> open_root(const std::string& path) {
     // The configured path itself may be a symbolic link: that is the administrator's choice.
     FileDescriptor root = open_at(AT_FDCWD, path, O_DIRECTORY);
@@ -118,9 +123,23 @@ sdk::Result<FileDescriptor> open_mail(const FileDescriptor& root, std::string_vi
         return error_below_root(errno, "the file of an item");
     }
     if (!S_ISREG(status.st_mode)) {
-        return sdk::Error{.code = sdk::Errc::not_found, .message = "the file of an item is gone"};
+        return item_gone();
     }
     return file;
+}
+
+sdk::Result<FileDescriptor> open_entry(const FileDescriptor& folder, std::string_view name) {
+    OPENARCHIVER_TRY(FileDescriptor entry, open_below(folder, name, O_NONBLOCK, "a mail file"));
+    OPENARCHIVER_TRY(const struct stat status, status_of(entry));
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        return sdk::Error{.code = sdk::Errc::not_found, .message = "a mail file is gone"};
+    }
+    return entry;
+}
+
+bool is_folder(const FileDescriptor& opened) {
+    const auto status = status_of(opened);
+    return status && S_ISDIR(status->st_mode);
 }
 
 sdk::Status for_each_entry(
@@ -181,6 +200,54 @@ bool is_maildir(const FileDescriptor& folder) {
 
 std::int64_t modified_ns(const struct stat& status) noexcept {
     return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+sdk::Error read_failure(int error_number) {
+    return {.code = sdk::Errc::unavailable,
+            .message = "a mail file can't be read: " + text_of(error_number) +
+                       "; check that the disk is healthy"};
+}
+
+sdk::Result<struct stat> status_of(const FileDescriptor& file) {
+    struct stat status{};
+    if (::fstat(file.get(), &status) != 0) {
+        return read_failure(errno);
+    }
+    return status;
+}
+
+namespace {
+
+/// By the system's clock, not the host's: it is the one that gives files their times.
+std::chrono::nanoseconds age_of(std::int64_t modified_ns) {
+    return std::chrono::system_clock::now().time_since_epoch() -
+           std::chrono::nanoseconds(modified_ns);
+}
+
+}  // namespace
+
+bool is_settled(std::int64_t modified_ns, std::chrono::seconds settle) {
+    const std::chrono::nanoseconds age = age_of(modified_ns);
+    return age >= settle || age < -settle;  // a time in the future is somebody's invention
+}
+
+sdk::Result<bool> wait_until_settled(const FileDescriptor& file, std::chrono::seconds settle,
+                                     const std::stop_token& stop) {
+    OPENARCHIVER_TRY(const struct stat before, status_of(file));
+    const std::int64_t modified = modified_ns(before);
+    if (is_settled(modified, settle)) {
+        return true;
+    }
+    const auto until = std::chrono::steady_clock::now() + settle - age_of(modified);
+    while (std::chrono::steady_clock::now() < until) {
+        if (stop.stop_requested()) {
+            return cancelled();
+        }
+        constexpr std::chrono::milliseconds kSlice{50};
+        std::this_thread::sleep_for(kSlice);
+    }
+    OPENARCHIVER_TRY(const struct stat after, status_of(file));
+    return after.st_size == before.st_size && modified_ns(after) == modified;
 }
 
 }  // namespace openarchiver::mailfiles

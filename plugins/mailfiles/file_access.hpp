@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +44,7 @@ private:
 };
 
 [[nodiscard]] sdk::Error cancelled();
+[[nodiscard]] sdk::Error item_gone();
 
 /// Opens a configured folder. unavailable: it is not there (not mounted); permission_denied.
 sdk::Result<FileDescriptor> open_root(const std::string& path);
@@ -53,6 +55,11 @@ sdk::Result<FileDescriptor> open_folder(const FileDescriptor& root, std::string_
 /// Opens a regular file below a root. Errors as open_folder(), without the file's name, which may
 /// tell the subject of a mail.
 sdk::Result<FileDescriptor> open_mail(const FileDescriptor& root, std::string_view relative);
+
+/// Opens what `name` is in a folder, a folder or a regular file. Errors as open_folder().
+sdk::Result<FileDescriptor> open_entry(const FileDescriptor& folder, std::string_view name);
+
+[[nodiscard]] bool is_folder(const FileDescriptor& opened);
 
 enum class EntryKind : std::uint8_t { file, folder };
 
@@ -66,6 +73,19 @@ sdk::Status for_each_entry(
 [[nodiscard]] bool is_maildir(const FileDescriptor& folder);
 
 [[nodiscard]] std::int64_t modified_ns(const struct stat& status) noexcept;
+
+/// That a file could be opened, but not read.
+[[nodiscard]] sdk::Error read_failure(int error_number);
+
+sdk::Result<struct stat> status_of(const FileDescriptor& file);
+
+/// Whether nothing was written for `settle`, as far as the time of the last change tells.
+[[nodiscard]] bool is_settled(std::int64_t modified_ns, std::chrono::seconds settle);
+
+/// Waits until nothing was written to a file for `settle`, `settle` at most. False: something was
+/// written meanwhile, so the file is not complete. cancelled.
+sdk::Result<bool> wait_until_settled(const FileDescriptor& file, std::chrono::seconds settle,
+                                     const std::stop_token& stop);
 
 template <typename Body>
 auto guarded(Body body) noexcept {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "file_kind.hpp"
 #include "names.hpp"
 
 namespace openarchiver::mailfiles {
@@ -16,17 +17,18 @@ namespace {
 constexpr int kScans = 4;
 
 /// `new` before `cur`: a message that a client opens meanwhile moves from the first to the second.
-constexpr std::array kMaildirPlaces = {Place::maildir_new, Place::maildir_cur};
+constexpr std::array kMaildirSubfolders = {Subfolder::maildir_new, Subfolder::maildir_cur};
 
-bool belongs(std::string_view name, Place place, const Root& root) {
+bool belongs(std::string_view name, Subfolder subfolder, const Root& root) {
     if (name.front() == '.') {
         return false;
     }
-    if (place != Place::folder) {
+    if (subfolder != Subfolder::none) {
         return true;
     }
-    return is_eml_name(name) && (root.scope != Root::Scope::named_files ||
-                                 std::ranges::find(root.files, name) != root.files.end());
+    return kind_by_name(name) == FileKind::message &&
+           (root.scope != Root::Scope::named_files ||
+            std::ranges::find(root.files, name) != root.files.end());
 }
 
 std::int64_t changed_at(const FileDescriptor& folder) {
@@ -74,36 +76,37 @@ private:
 
 }  // namespace
 
-std::string_view subfolder_of(Place place) noexcept {
-    switch (place) {
-        case Place::folder:
+std::string_view subfolder_of(Subfolder subfolder) noexcept {
+    switch (subfolder) {
+        case Subfolder::none:
             break;
-        case Place::maildir_new:
+        case Subfolder::maildir_new:
             return "new/";
-        case Place::maildir_cur:
+        case Subfolder::maildir_cur:
             return "cur/";
     }
     return "";
 }
 
 sdk::Result<FolderContents> FolderContents::read(const FileDescriptor& folder, bool maildir,
-                                                 const Root& root, const std::stop_token& stop) {
+                                                 const Root& root, std::chrono::seconds settle,
+                                                 const std::stop_token& stop) {
     struct Part {
-        Place place;
+        Subfolder subfolder;
         FileDescriptor folder;
     };
 
     std::vector<Part> parts;
     if (maildir) {
-        for (const Place place : kMaildirPlaces) {
-            const std::string_view name = subfolder_of(place);
+        for (const Subfolder subfolder : kMaildirSubfolders) {
+            const std::string_view name = subfolder_of(subfolder);
             OPENARCHIVER_TRY(FileDescriptor part,
                              open_folder(folder, name.substr(0, name.size() - 1)));
-            parts.push_back({place, std::move(part)});
+            parts.push_back({subfolder, std::move(part)});
         }
     } else {
         OPENARCHIVER_TRY(FileDescriptor part, open_folder(folder, ""));
-        parts.push_back({Place::folder, std::move(part)});
+        parts.push_back({Subfolder::none, std::move(part)});
     }
     const auto times = [&] {
         std::array<std::int64_t, 2> result{};
@@ -116,28 +119,59 @@ sdk::Result<FolderContents> FolderContents::read(const FileDescriptor& folder, b
     for (int i = 0; i < kScans; ++i) {
         const auto before = times();
         for (const Part& part : parts) {
-            OPENARCHIVER_CHECK(contents.scan(part.folder, part.place, root, stop));
+            OPENARCHIVER_CHECK(contents.scan(part.folder, part.subfolder, root, stop));
         }
         if (times() == before) {
             break;
         }
     }
     contents.sort();
+    if (!maildir) {
+        OPENARCHIVER_CHECK(contents.leave_incomplete_out(parts.front().folder, settle, stop));
+    }
     return contents;
 }
 
-sdk::Status FolderContents::scan(const FileDescriptor& folder, Place place, const Root& root,
-                                 const std::stop_token& stop) {
+sdk::Status FolderContents::leave_incomplete_out(const FileDescriptor& folder,
+                                                 std::chrono::seconds settle,
+                                                 const std::stop_token& stop) {
+    std::vector<std::size_t> incomplete;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        if (!is_settled(entries_[i].modified_ns, settle)) {
+            incomplete.push_back(i);
+        }
+    }
+    for (const std::size_t i : incomplete) {
+        Entry& entry = entries_[i];
+        const auto file = open_entry(folder, at(i).name);
+        const auto settled =
+            file ? wait_until_settled(*file, settle, stop) : sdk::Result<bool>(file.error());
+        if (!settled && settled.error().code == sdk::Errc::cancelled) {
+            return settled.error();
+        }
+        const auto status =
+            settled && *settled ? status_of(*file) : sdk::Result<struct stat>(item_gone());
+        if (!status || static_cast<std::uint64_t>(status->st_size) != entry.size ||
+            modified_ns(*status) != entry.modified_ns) {
+            entry.name_length = 0;
+        }
+    }
+    std::erase_if(entries_, [](const Entry& entry) { return entry.name_length == 0; });
+    return {};
+}
+
+sdk::Status FolderContents::scan(const FileDescriptor& folder, Subfolder subfolder,
+                                 const Root& root, const std::stop_token& stop) {
     return for_each_entry(folder, stop, [&](std::string_view name, EntryKind kind) -> sdk::Status {
-        if (kind != EntryKind::file || !belongs(name, place, root)) {
+        if (kind != EntryKind::file || !belongs(name, subfolder, root)) {
             return {};
         }
         Entry entry;
         entry.name_offset = names_.size();
         entry.name_length = static_cast<std::uint16_t>(name.size());
         entry.key_length = entry.name_length;
-        entry.place = place;
-        if (place == Place::folder) {
+        entry.subfolder = subfolder;
+        if (subfolder == Subfolder::none) {
             struct stat status{};
             if (::fstatat(folder.get(), std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) !=
                 0) {
@@ -172,7 +206,7 @@ std::string_view FolderContents::key(const Entry& entry) const {
 FolderContents::File FolderContents::at(std::size_t index) const {
     const Entry& entry = entries_[index];
     return {.name = std::string_view(names_).substr(entry.name_offset, entry.name_length),
-            .place = entry.place,
+            .subfolder = entry.subfolder,
             .size = entry.size,
             .modified_ns = entry.modified_ns};
 }
@@ -190,24 +224,24 @@ std::string FolderContents::digest() const {
 sdk::Result<std::uint64_t> count_messages(const FileDescriptor& folder, bool maildir,
                                           const Root& root, const std::stop_token& stop) {
     std::uint64_t count = 0;
-    const auto count_in = [&](const FileDescriptor& part, Place place) {
+    const auto count_in = [&](const FileDescriptor& part, Subfolder subfolder) {
         return for_each_entry(part, stop,
                               [&](std::string_view name, EntryKind kind) -> sdk::Status {
-                                  if (kind == EntryKind::file && belongs(name, place, root)) {
+                                  if (kind == EntryKind::file && belongs(name, subfolder, root)) {
                                       ++count;
                                   }
                                   return {};
                               });
     };
     if (!maildir) {
-        OPENARCHIVER_CHECK(count_in(folder, Place::folder));
+        OPENARCHIVER_CHECK(count_in(folder, Subfolder::none));
         return count;
     }
-    for (const Place place : kMaildirPlaces) {
-        const std::string_view name = subfolder_of(place);
+    for (const Subfolder subfolder : kMaildirSubfolders) {
+        const std::string_view name = subfolder_of(subfolder);
         OPENARCHIVER_TRY(const FileDescriptor part,
                          open_folder(folder, name.substr(0, name.size() - 1)));
-        OPENARCHIVER_CHECK(count_in(part, place));
+        OPENARCHIVER_CHECK(count_in(part, subfolder));
     }
     return count;
 }
@@ -215,8 +249,8 @@ sdk::Result<std::uint64_t> count_messages(const FileDescriptor& folder, bool mai
 sdk::Result<std::string> find_in_maildir(const FileDescriptor& folder, std::string_view unique_name,
                                          const std::stop_token& stop) {
     std::string found;
-    for (const Place place : kMaildirPlaces) {
-        const std::string_view subfolder = subfolder_of(place);
+    for (const Subfolder part_of : kMaildirSubfolders) {
+        const std::string_view subfolder = subfolder_of(part_of);
         OPENARCHIVER_TRY(const FileDescriptor part,
                          open_folder(folder, subfolder.substr(0, subfolder.size() - 1)));
         OPENARCHIVER_CHECK(

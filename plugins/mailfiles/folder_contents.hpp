@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <openarchiver/sdk/result.hpp>
 #include <stop_token>
@@ -13,9 +14,9 @@
 namespace openarchiver::mailfiles {
 
 /// Where a message file lies in its folder.
-enum class Place : std::uint8_t { folder, maildir_new, maildir_cur };
+enum class Subfolder : std::uint8_t { none, maildir_new, maildir_cur };
 
-[[nodiscard]] std::string_view subfolder_of(Place place) noexcept;
+[[nodiscard]] std::string_view subfolder_of(Subfolder subfolder) noexcept;
 
 /// The message files of one folder, sorted by name. The names lie in one buffer: a folder of a
 /// million messages takes some 100 MB less this way.
@@ -24,15 +25,17 @@ public:
     struct File {
         /// As on disk; of a Maildir with the flags.
         std::string_view name;
-        Place place = Place::folder;
+        Subfolder subfolder = Subfolder::none;
         /// 0 in a Maildir, where listing does not look at the files themselves.
         std::uint64_t size = 0;
         std::int64_t modified_ns = 0;
     };
 
-    /// Reads a Maildir, or the `.eml` files of a plain folder.
+    /// Reads a Maildir, or the `.eml` files of a plain folder; of these, it waits for those that
+    /// were written to within `settle`, and leaves those out that go on changing.
     static sdk::Result<FolderContents> read(const FileDescriptor& folder, bool maildir,
-                                            const Root& root, const std::stop_token& stop);
+                                            const Root& root, std::chrono::seconds settle,
+                                            const std::stop_token& stop);
 
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
@@ -48,13 +51,15 @@ private:
         std::uint16_t name_length = 0;
         /// Of the part that identifies the message.
         std::uint16_t key_length = 0;
-        Place place = Place::folder;
+        Subfolder subfolder = Subfolder::none;
         std::uint64_t size = 0;
         std::int64_t modified_ns = 0;
     };
 
-    sdk::Status scan(const FileDescriptor& folder, Place place, const Root& root,
+    sdk::Status scan(const FileDescriptor& folder, Subfolder subfolder, const Root& root,
                      const std::stop_token& stop);
+    sdk::Status leave_incomplete_out(const FileDescriptor& folder, std::chrono::seconds settle,
+                                     const std::stop_token& stop);
     void sort();
     [[nodiscard]] std::string_view key(const Entry& entry) const;
 

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "file_access.hpp"
+#include "file_kind.hpp"
 #include "names.hpp"
 
 namespace openarchiver::mailfiles {
@@ -40,7 +41,8 @@ sdk::Result<SpoolFolders> look_for_spool(const FileDescriptor& folder) {
     OPENARCHIVER_CHECK(for_each_entry(
         folder, std::stop_token(), [&](std::string_view name, EntryKind kind) -> sdk::Status {
             if (kind == EntryKind::file) {
-                found.has_files = found.has_files || is_eml_name(name);
+                found.has_files = found.has_files ||
+                                  (name.front() != '.' && kind_in(folder, name) != FileKind::other);
             } else if (name.front() != '.') {
                 found.names.emplace_back(name);
                 const sdk::Result<FileDescriptor> child = open_folder(folder, name);
@@ -54,7 +56,7 @@ sdk::Result<SpoolFolders> look_for_spool(const FileDescriptor& folder) {
 
 class Resolver {
 public:
-    explicit Resolver(const Config& config) : config_(config) {}
+    explicit Resolver(const Settings& settings) : settings_(settings) {}
 
     sdk::Status add(const std::string& path) {
         struct stat status{};
@@ -66,7 +68,7 @@ public:
         if (name.empty()) {
             return bad_config("\"paths\" has the root of the file system; name folders of mail");
         }
-        if (config_.account.empty() && !is_maildir(folder)) {
+        if (settings_.account.empty() && !is_maildir(folder)) {
             OPENARCHIVER_TRY(const SpoolFolders spool, look_for_spool(folder));
             if (spool.has_maildir) {
                 for (const std::string& user : spool.names) {
@@ -94,10 +96,27 @@ public:
     }
 
 private:
+    static bool is_mail(const std::string& path) {
+        const PathParts parts = split(path);
+        const auto folder = open_root(parts.folder);
+        if (!folder || kind_in(*folder, parts.name) != FileKind::other) {
+            return true;  // or nobody can tell now
+        }
+        const auto file = open_entry(*folder, parts.name);
+        const auto status = file ? status_of(*file) : sdk::Result<struct stat>(file.error());
+        return !status || status->st_size == 0;  // an inbox without mail is an mbox, too
+    }
+
     sdk::Status add_file(const std::string& path, bool regular) {
         const PathParts parts = split(path);
-        if (!regular || !is_eml_name(parts.name)) {
-            return bad_config(path + " in \"paths\" is neither a folder nor an .eml file");
+        struct stat status{};
+        if (::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+            return bad_config(path + " in \"paths\" is a symbolic link; name the file itself");
+        }
+        if (!regular || !is_mail(path)) {
+            return bad_config(path +
+                              " in \"paths\" is neither a folder nor a file of mail (.eml, mbox, "
+                              "zip, tar, pst)");
         }
         const std::string folder_name = split(parts.folder).name;
         if (folder_name.empty()) {
@@ -118,7 +137,7 @@ private:
     }
 
     std::vector<Root>& roots_of(const std::string& name) {
-        return accounts_[config_.account.empty() ? name : config_.account];
+        return accounts_[settings_.account.empty() ? name : settings_.account];
     }
 
     sdk::Status add_root(Root root) {
@@ -129,7 +148,7 @@ private:
             roots.push_back(std::move(root));
             return {};
         }
-        if (config_.account.empty()) {
+        if (settings_.account.empty()) {
             return bad_config(same->path + " and " + root.path + " would both be the account \"" +
                               display_text(root.name) +
                               "\"; make them two sources, each with its \"account\"");
@@ -139,7 +158,7 @@ private:
                           "two sources");
     }
 
-    const Config& config_;
+    const Settings& settings_;
     std::map<std::string, std::vector<Root>> accounts_;
 };
 
@@ -158,10 +177,10 @@ sdk::Status refuse_overlaps(const std::vector<std::string>& paths) {
 
 }  // namespace
 
-sdk::Result<std::vector<AccountLayout>> resolve_accounts(const Config& config) {
-    OPENARCHIVER_CHECK(refuse_overlaps(config.paths));
-    Resolver resolver(config);
-    for (const std::string& path : config.paths) {
+sdk::Result<std::vector<AccountLayout>> resolve_accounts(const Settings& settings) {
+    OPENARCHIVER_CHECK(refuse_overlaps(settings.paths));
+    Resolver resolver(settings);
+    for (const std::string& path : settings.paths) {
         OPENARCHIVER_CHECK(resolver.add(path));
     }
     return resolver.take();

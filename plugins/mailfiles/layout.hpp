@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "settings.hpp"
+
 /// Which accounts the configured paths hold.
 ///
 /// - With `account` set, all paths are this one account.
@@ -12,23 +14,16 @@
 /// - A path that is no Maildir itself but has at least one directly below is a spool: each of its
 ///   folders is an account. One Maildir is enough, so that a user folder in the making or a stray
 ///   folder does not rename every account of the spool.
-/// - Single `.eml` files belong to the account of their folder.
+/// - Single files belong to the account of their folder.
 /// - Two accounts, or two paths of one account, of the same name are refused: their ids would mix.
 ///   So are a path and another one below it, whose mail would be archived twice.
 namespace openarchiver::mailfiles {
-
-struct Config {
-    /// Absolute, normal, without '/' at the end.
-    std::vector<std::string> paths;
-    /// Empty: see above.
-    std::string account;
-};
 
 /// A configured folder, or the folder of configured files.
 struct Root {
     enum class Scope : std::uint8_t {
         tree,         ///< everything below
-        files_only,   ///< the `.eml` files directly in it
+        files_only,   ///< the files directly in it
         named_files,  ///< those in `files`
     };
 
@@ -47,6 +42,6 @@ struct AccountLayout {
 };
 
 /// Looks at the paths. invalid_config; unavailable or permission_denied: a path can't be read.
-sdk::Result<std::vector<AccountLayout>> resolve_accounts(const Config& config);
+sdk::Result<std::vector<AccountLayout>> resolve_accounts(const Settings& settings);
 
 }  // namespace openarchiver::mailfiles

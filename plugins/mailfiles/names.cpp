@@ -208,19 +208,8 @@ std::string_view maildir_unique_name(std::string_view file_name) noexcept {
     return file_name.substr(0, file_name.find(':'));
 }
 
-bool is_eml_name(std::string_view file_name) noexcept {
-    constexpr std::string_view kSuffix = ".eml";
-    if (file_name.size() <= kSuffix.size()) {
-        return false;
-    }
-    const std::string_view end = file_name.substr(file_name.size() - kSuffix.size());
-    for (std::size_t i = 0; i < kSuffix.size(); ++i) {
-        const char lower = end[i] >= 'A' && end[i] <= 'Z' ? static_cast<char>(end[i] + 32) : end[i];
-        if (lower != kSuffix[i]) {
-            return false;
-        }
-    }
-    return true;
+std::string join_path(std::string_view folder, std::string_view name) {
+    return folder.empty() ? std::string(name) : std::string(folder) + "/" + std::string(name);
 }
 
 bool is_plain_relative_path(std::string_view path) noexcept {

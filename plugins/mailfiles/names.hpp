@@ -22,7 +22,7 @@ namespace openarchiver::mailfiles {
 /// message lives.
 [[nodiscard]] std::string_view maildir_unique_name(std::string_view file_name) noexcept;
 
-[[nodiscard]] bool is_eml_name(std::string_view file_name) noexcept;
+[[nodiscard]] std::string join_path(std::string_view folder, std::string_view name);
 
 /// Whether `path` has only plain segments: not empty, `.` or `..`, no NUL.
 [[nodiscard]] bool is_plain_relative_path(std::string_view path) noexcept;

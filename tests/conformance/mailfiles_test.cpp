@@ -12,6 +12,7 @@
 
 #include "conformance/schema_checks.hpp"
 #include "mail_folders.hpp"
+#include "mailfiles_support.hpp"
 #include "plugin_library.hpp"
 
 using namespace openarchiver;
@@ -20,81 +21,6 @@ namespace fs = std::filesystem;
 using testkit::Effect;
 
 namespace {
-
-sdk::Provider& provider() {
-    return *built_plugin("mailfiles").provider();
-}
-
-const std::vector<std::string> kUnknownIds = {"no-such-id",
-                                              "mail/none.eml",
-                                              "../../../../etc/passwd",
-                                              "mail/../../secret.eml",
-                                              "%2e%2e/x.eml",
-                                              "%zz",
-                                              "/",
-                                              "mail//a.eml"};
-
-struct Mail {
-    testkit::HostFixture host;
-    fs::path folder = host.profile_folder() / "mail";
-    std::string config = R"({"paths": ["mail"]})";
-
-    auto open() { return provider().open(config, host.services()); }
-
-    testkit::ProviderFixture fixture(std::vector<testkit::UpstreamChange> changes) {
-        return {.open = [this] { return open(); },
-                .changes = std::move(changes),
-                .logger = &host.logger,
-                .secrets = {},
-                .unknown_items = kUnknownIds,
-                .unknown_folders = kUnknownIds,
-                .unknown_accounts = kUnknownIds};
-    }
-};
-
-class Accounts final : public sdk::AccountSink {
-public:
-    sdk::Flow account(const sdk::Account& account) override {
-        ids.push_back(account.id);
-        return sdk::Flow::proceed;
-    }
-
-    std::vector<std::string> ids;
-};
-
-class Folders final : public sdk::FolderSink {
-public:
-    sdk::Flow folder(const sdk::Folder& folder) override {
-        by_id[folder.id] = folder;
-        return sdk::Flow::proceed;
-    }
-
-    sdk::Flow folder_removed(std::string_view) override { return sdk::Flow::proceed; }
-
-    std::map<std::string, sdk::Folder> by_id;
-};
-
-class Items final : public sdk::ItemSink {
-public:
-    sdk::Flow item(const sdk::Item& item) override {
-        ids.push_back(item.id);
-        return sdk::Flow::proceed;
-    }
-
-    sdk::Flow item_left(std::string_view) override { return sdk::Flow::proceed; }
-
-    sdk::Flow item_failed(std::string_view, const sdk::Error&) override {
-        return sdk::Flow::proceed;
-    }
-
-    sdk::Flow checkpoint(const sdk::Cursor& cursor) override {
-        last = cursor;
-        return sdk::Flow::proceed;
-    }
-
-    std::vector<std::string> ids;
-    std::optional<sdk::Cursor> last;
-};
 
 std::vector<std::string> accounts_of(Mail& mail) {
     const auto session = mail.open();
@@ -113,35 +39,6 @@ sdk::Errc discovery_error(Mail& mail) {
     const auto listing = (*session)->discover(std::nullopt, sink, {});
     REQUIRE_FALSE(listing);
     return listing.error().code;
-}
-
-std::map<std::string, sdk::Folder> folders_of(sdk::ProviderSession& session,
-                                              const std::string& account) {
-    Folders sink;
-    const auto listing = session.list_folders(account, std::nullopt, sink, {});
-    INFO(testkit::outcome_of(listing));
-    REQUIRE(listing);
-    CHECK(listing->complete);
-    return sink.by_id;
-}
-
-std::vector<std::string> items_of(sdk::ProviderSession& session, const std::string& account,
-                                  const std::string& folder) {
-    Items sink;
-    const auto status = session.sync_folder(account, folder, std::nullopt, sink, {});
-    INFO(testkit::outcome_of(status));
-    REQUIRE(status);
-    return sink.ids;
-}
-
-std::string read_item(sdk::ProviderSession& session, const std::string& account,
-                      const std::string& item) {
-    const auto reader = session.open_content(account, item, {});
-    INFO(testkit::outcome_of(reader));
-    REQUIRE(reader);
-    const auto bytes = testkit::read_all(**reader);
-    REQUIRE(bytes);
-    return std::string(testkit::text_of(*bytes));
 }
 
 void make_eml_tree(const fs::path& folder) {
@@ -258,7 +155,7 @@ TEST_CASE("The mailfiles provider keeps the contract on a spool of Maildirs",
 }
 
 TEST_CASE("The mailfiles provider's schema is sound", "[conformance][mailfiles]") {
-    testkit::check_conformance(conformance::schema_checks(provider().config_schema(), {}));
+    testkit::check_conformance(conformance::schema_checks(mailfiles().config_schema(), {}));
     CHECK(built_plugin("mailfiles").info().id == "mailfiles");
     CHECK(built_plugin("mailfiles").storage_backend() == nullptr);
 }
@@ -326,7 +223,7 @@ TEST_CASE("Paths decide which accounts there are", "[conformance][mailfiles]") {
     SECTION("a path that is not there is an outage, not an empty account") {
         CHECK(discovery_error(mail) == sdk::Errc::unavailable);
     }
-    SECTION("a file that is no .eml file is refused") {
+    SECTION("a file that is no mail is refused") {
         write_file(mail.folder / "mbox", "From ");
         mail.config = R"({"paths": ["mail/mbox"]})";
         CHECK(discovery_error(mail) == sdk::Errc::invalid_config);

@@ -9,6 +9,7 @@ import tempfile
 import time
 import unittest
 
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ["OPENARCHIVER_BUILD"])
 CMAKE = os.environ["OPENARCHIVER_CMAKE"]
 SANITIZE = os.environ.get("OPENARCHIVER_SANITIZE", "")
@@ -149,6 +150,18 @@ class OutOfTree(unittest.TestCase):
         done = self.run_command(self.program, "--profile", profile, "export", "--format", "mbox",
                                 "--output", profile.parent / "mbox", "--json")
         self.assertEqual(len(json.loads(done.stdout)["exceptions"]), 122, done.stdout)
+
+    def test_the_provider_of_mail_files_is_made_out_of_tree(self):
+        """A provider of this repository, with nothing but what is installed."""
+        source = self.folder / "mailfiles"
+        shutil.copytree(SOURCE / "plugins" / "mailfiles", source)
+        (self.prefix / "lib" / "openarchiver" / "plugins" / "mailfiles.so").unlink()
+        self.assertIn("100% tests passed", self.make_plugin(source))
+        self.assertEqual(self.loaded()["mailfiles"]["title"], "Mail files")
+        _, report = self.archive(
+            {"backend": "filesystem", "config": {"root": "archive"}},
+            {"provider": "mailfiles", "config": self.start_fixture(source / "tests" / "fixture")})
+        self.assertEqual(report["items"]["new"], 20 + 40 + 2 + 15 + 10)
 
     def test_the_suite_catches_what_an_author_gets_wrong(self):
         source = self.new("hasty", "provider")

@@ -127,6 +127,12 @@ TEST_CASE("What can't be read is a gap with its name", "[unit]") {
           Gaps{{GapReason::encrypted, ""}});
 }
 
+TEST_CASE("A few words without a header are searched", "[unit]") {
+    const auto document = read("\nword\n");
+    CHECK(document.gaps.empty());
+    CHECK_THAT(document[Field::body], Catch::Contains("word"));
+}
+
 TEST_CASE("Nesting without end is cut", "[unit]") {
     std::string message;
     for (int i = 0; i < 2000; ++i) {

@@ -51,9 +51,15 @@ public:
     Mail(const wire::Request& request, MailSink& sink) : request_(request), sink_(sink) {}
 
     void read(std::string bytes) {
+        // A few words without a header field are no message to the parser.
+        constexpr std::size_t kFewWords = 1024;
+        const std::string words = bytes.size() <= kFewWords ? bytes : std::string();
         const auto message = parsed(std::move(bytes));
         if (!message) {
-            sink_.gap(GapReason::failed, "");
+            if (words.empty()) {
+                sink_.gap(GapReason::failed, "");
+            }
+            line(Field::body, to_utf8(words, ""));
             return;
         }
         headers(*message, true);
