@@ -2,7 +2,8 @@
 #
 # openarchiver_add_plugin(NAME SOURCES file... [LIBRARIES target...])
 # A plugin library NAME.so. It exports its stamp and its factory (OPENARCHIVER_PLUGIN), nothing else;
-# `cmake --install` puts it where a program of the same prefix finds it.
+# `cmake --install` puts it where a program of the same prefix finds it. NAME_objects is what it is made of:
+# tests of its inside link that.
 set(OPENARCHIVER_PLUGIN_VERSION_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/plugin.map)
 
 function(openarchiver_add_plugin name)
@@ -10,16 +11,22 @@ function(openarchiver_add_plugin name)
     if(PLUGIN_UNPARSED_ARGUMENTS OR NOT PLUGIN_SOURCES)
         message(FATAL_ERROR "openarchiver_add_plugin(NAME SOURCES file... [LIBRARIES target...])")
     endif()
-    add_library(${name} MODULE ${PLUGIN_SOURCES})
-    target_link_libraries(${name} PRIVATE
-        openarchiver::sdk $<TARGET_NAME_IF_EXISTS:openarchiver_options> ${PLUGIN_LIBRARIES})
+    add_library(${name}_objects OBJECT ${PLUGIN_SOURCES})
+    target_link_libraries(${name}_objects
+        PUBLIC openarchiver::sdk ${PLUGIN_LIBRARIES}
+        PRIVATE $<TARGET_NAME_IF_EXISTS:openarchiver_options>)
+    set_target_properties(${name}_objects PROPERTIES
+        POSITION_INDEPENDENT_CODE ON
+        CXX_EXTENSIONS OFF
+        CXX_VISIBILITY_PRESET hidden
+        VISIBILITY_INLINES_HIDDEN ON)
+    add_library(${name} MODULE)
+    target_link_libraries(${name} PRIVATE ${name}_objects)
     target_link_options(${name} PRIVATE
         -Wl,--no-undefined -Wl,--version-script=${OPENARCHIVER_PLUGIN_VERSION_SCRIPT})
     set_target_properties(${name} PROPERTIES
         PREFIX ""
-        CXX_EXTENSIONS OFF
-        CXX_VISIBILITY_PRESET hidden
-        VISIBILITY_INLINES_HIDDEN ON
+        LINKER_LANGUAGE CXX
         LINK_DEPENDS ${OPENARCHIVER_PLUGIN_VERSION_SCRIPT})
     if(OPENARCHIVER_PLUGIN_OUTPUT_DIRECTORY)
         set_target_properties(${name} PROPERTIES

@@ -30,6 +30,15 @@ using sdk::Status;
 namespace {
 
 constexpr auto kEventsEvery = std::chrono::seconds(1);
+constexpr std::size_t kMostBody = 64 * 1024;
+constexpr std::size_t kMostNotification = 1024 * 1024;
+
+/// /api/v1/sources/{id}/webhook: for services that notify, which have no credential.
+bool is_webhook(const Request& request) {
+    const auto& path = request.segments;
+    return path.size() == 5 && path[0] == "api" && path[1] == "v1" && path[2] == "sources" &&
+           path[4] == "webhook";
+}
 
 Response document(std::string text) {
     return {.body = std::move(text)};
@@ -441,6 +450,9 @@ struct Api::State {
                            "there is nothing here; the API is below /api/v1, its description "
                            "/api/v1/openapi.json");
         }
+        if (is_webhook(request)) {
+            return notify(request, stop);
+        }
         const std::vector<std::string> below(path.begin() + 2, path.end());
         if (below == std::vector<std::string>{"openapi.json"}) {
             return document(std::string(openapi_document()));
@@ -461,6 +473,46 @@ struct Api::State {
         }
         Response response = problem(405, "this address takes " + allowed);
         response.fields.emplace_back("Allow", allowed);
+        return response;
+    }
+
+    /// The provider proves that it comes from the service.
+    Response notify(const Request& request, const std::stop_token& stop) {
+        if (request.method != "GET" && request.method != "POST") {
+            Response response = problem(405, "this address takes GET, POST");
+            response.fields.emplace_back("Allow", "GET, POST");
+            return response;
+        }
+        const std::string& source = request.segments[3];
+        const auto answer = service.webhook(source,
+                                            {.method = request.method,
+                                             .query = request.query_text,
+                                             .headers = request.fields,
+                                             .body = request.body},
+                                            stop);
+        if (answer) {
+            log->info("api: notification for {}: {}", source, answer->status);
+            return {.status = answer->status,
+                    .content_type = answer->media_type.empty() ? "text/plain" : answer->media_type,
+                    .body = answer->body};
+        }
+        const Error& error = answer.error();
+        if (error.code == Errc::permission_denied || error.code == Errc::unauthenticated) {
+            log->warn("api: a notification for {} that is not from its service", source);
+            return problem(403, "this is not from the service");
+        }
+        if (error.code == Errc::unsupported || error.code == Errc::not_found) {
+            return problem(404, "no source takes notifications at this address");
+        }
+        // Whoever asks is a stranger: the details are for the log.
+        if (error.code != Errc::rate_limited) {
+            log->warn("api: a notification for {} was not taken: {}", source, error.message);
+        }
+        Response response = problem(Error{error.code, "this can't be taken now"});
+        if (error.retry_after) {
+            const auto wait = std::chrono::ceil<std::chrono::seconds>(*error.retry_after);
+            response.fields.emplace_back("Retry-After", std::to_string(wait.count()));
+        }
         return response;
     }
 
@@ -537,7 +589,12 @@ Result<std::unique_ptr<Api>> Api::open(service::Service& service) {
                      HttpServer::open({.host = where.host,
                                        .port = where.port,
                                        .certificate = where.certificate,
-                                       .key = where.key},
+                                       .key = where.key,
+                                       .most_body =
+                                           [](const Request& request) {
+                                               return is_webhook(request) ? kMostNotification
+                                                                          : kMostBody;
+                                           }},
                                       [&answering](const Request& request, std::stop_token stop) {
                                           return answering.answer(request, std::move(stop));
                                       }));

@@ -10,6 +10,7 @@
 #include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/Net/SecureServerSocket.h>
 #include <Poco/Net/ServerSocket.h>
+#include <Poco/String.h>
 #include <Poco/ThreadPool.h>
 #include <Poco/URI.h>
 
@@ -53,18 +54,22 @@ Request read(net::HTTPServerRequest& request) {
     }
     read.authorization = request.get("Authorization", "");
     read.if_none_match = request.get("If-None-Match", "");
+    for (const auto& [name, value] : request) {
+        read.fields.emplace_back(Poco::toLower(name), value);
+    }
+    read.query_text = uri.getRawQuery();
     read.client = request.clientAddress().host().toString();
     return read;
 }
 
 /// Nothing: it is longer than it may be.
-std::optional<std::string> read_body(net::HTTPServerRequest& request) {
+std::optional<std::string> read_body(net::HTTPServerRequest& request, std::size_t most) {
     std::string body;
     char piece[4096];
     auto& stream = request.stream();
     while (stream.read(piece, sizeof piece), stream.gcount() > 0) {
         body.append(piece, static_cast<std::size_t>(stream.gcount()));
-        if (body.size() > HttpServer::kMostBody) {
+        if (body.size() > most) {
             return std::nullopt;
         }
     }
@@ -102,8 +107,9 @@ void send(const Response& response, bool head_only, net::HTTPServerResponse& out
 
 class OneRequest final : public net::HTTPRequestHandler {
 public:
-    OneRequest(const HttpServer::Handler& handler, std::stop_token stop)
-        : handler_(handler), stop_(std::move(stop)) {}
+    OneRequest(const HttpServer::Options& options, const HttpServer::Handler& handler,
+               std::stop_token stop)
+        : options_(options), handler_(handler), stop_(std::move(stop)) {}
 
     void handleRequest(net::HTTPServerRequest& in, net::HTTPServerResponse& out) override {
         Response response;
@@ -113,13 +119,15 @@ public:
             if (head_only) {
                 request.method = "GET";
             }
-            auto body = read_body(in);
+            const std::size_t most = options_.most_body(request);
+            auto body = read_body(in, most);
             if (body) {
                 request.body = std::move(*body);
                 response = handler_(request, stop_);
             } else {
                 out.setKeepAlive(false);
-                response = problem(413, "the body is larger than 64 KiB");
+                response =
+                    problem(413, "the body is larger than " + std::to_string(most / 1024) + " KiB");
             }
         } catch (const Poco::SyntaxException&) {
             response = problem(400, "the address of the request is malformed");
@@ -128,20 +136,22 @@ public:
     }
 
 private:
+    const HttpServer::Options& options_;
     const HttpServer::Handler& handler_;
     std::stop_token stop_;
 };
 
 class Requests final : public net::HTTPRequestHandlerFactory {
 public:
-    Requests(HttpServer::Handler handler, std::stop_token stop)
-        : handler_(std::move(handler)), stop_(std::move(stop)) {}
+    Requests(HttpServer::Options options, HttpServer::Handler handler, std::stop_token stop)
+        : options_(std::move(options)), handler_(std::move(handler)), stop_(std::move(stop)) {}
 
     net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
-        return new OneRequest(handler_, stop_);  // Poco deletes it
+        return new OneRequest(options_, handler_, stop_);  // Poco deletes it
     }
 
 private:
+    const HttpServer::Options options_;
     const HttpServer::Handler handler_;
     const std::stop_token stop_;
 };
@@ -198,8 +208,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(const Options& options, Han
         params->setKeepAliveTimeout(Poco::Timespan(static_cast<long>(kPatience.count()), 0));
         params->setSoftwareVersion("OpenArchiver");
         state->server = std::make_unique<net::HTTPServer>(
-            new Requests(std::move(handler), state->stop.get_token()), state->threads, socket,
-            params);
+            new Requests(options, std::move(handler), state->stop.get_token()), state->threads,
+            socket, params);
         state->server->start();
         return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
     } catch (const Poco::Exception& exception) {

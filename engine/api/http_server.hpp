@@ -25,7 +25,10 @@ struct Request {
     std::string body;
     std::string authorization;
     std::string if_none_match;
-    std::string client;  ///< address without the port
+    /// All of its fields, names in lower case; as they came.
+    std::vector<std::pair<std::string, std::string>> fields;
+    std::string query_text;  ///< what follows `?`, as it came
+    std::string client;      ///< address without the port
 
     /// The last value of that name; empty: none.
     [[nodiscard]] std::string value(const std::string& name) const;
@@ -48,7 +51,6 @@ struct Response {
 /// such is answered here: too large, malformed, too slow.
 class HttpServer {
 public:
-    static constexpr std::size_t kMostBody = 64 * 1024;
     static constexpr int kThreads = 32;
     static constexpr int kWaiting = 128;
     static constexpr std::chrono::seconds kPatience{30};
@@ -59,6 +61,8 @@ public:
         /// PEM; empty: no TLS.
         std::filesystem::path certificate;
         std::filesystem::path key;
+        /// How long the body of a request may be, which has none yet.
+        std::function<std::size_t(const Request&)> most_body;
     };
 
     /// Called on several threads at a time; must not throw.

@@ -17,6 +17,7 @@ constexpr std::size_t kMaxNameBytes = 4096;
 constexpr std::size_t kMaxTitle = 1024;
 constexpr std::size_t kMaxMediaType = 256;
 constexpr std::size_t kMaxProperties = 64;
+constexpr std::size_t kMaxWebhookAnswer = std::size_t{64} << 10U;
 constexpr std::size_t kMaxPropertyName = 64;
 constexpr std::size_t kMaxPropertyText = 4096;
 
@@ -113,6 +114,12 @@ private:
     mutable std::mutex mutex_;  // guards fault_: a plugin may call back from threads of its own
     std::optional<sdk::Error> fault_;
 };
+
+/// It becomes a field of an HTTP response.
+bool good_media_type(std::string_view type) {
+    return type.size() <= kMaxMediaType &&
+           std::ranges::all_of(type, [](char c) { return c >= 0x20 && c < 0x7f; });
+}
 
 bool good_id(std::string_view id) {
     return !id.empty() && id.size() <= kMaxIdBytes;
@@ -510,7 +517,16 @@ sdk::Status GuardedProviderSession::probe(const std::string& account_id, std::st
 
 sdk::Result<sdk::WebhookAnswer> GuardedProviderSession::webhook(const sdk::WebhookRequest& request,
                                                                 std::stop_token stop) {
-    return guarded(guard_, "webhook", [&] { return inner_->webhook(request, std::move(stop)); });
+    auto answer =
+        guarded(guard_, "webhook", [&] { return inner_->webhook(request, std::move(stop)); });
+    if (answer &&
+        (answer->status < 200 || answer->status > 599 || answer->body.size() > kMaxWebhookAnswer ||
+         !good_media_type(answer->media_type))) {
+        return misbehaving(guard_, "webhook",
+                           "an answer that is none: a status from 200 to 599, a media type of one "
+                           "line, and at most 64 KiB");
+    }
+    return answer;
 }
 
 sdk::Result<sdk::Estimate> GuardedProviderSession::estimate(std::stop_token stop) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 namespace openarchiver::plugin {
 
@@ -14,6 +15,7 @@ namespace fs = std::filesystem;
 /// A plugin that names counters after accounts or items must not fill the memory.
 constexpr std::size_t kMaxCounters = 256;
 constexpr std::string_view kOtherCounter = "other";
+constexpr std::size_t kMaxLine = 8192;
 
 spdlog::level::level_enum level_of(sdk::LogLevel level) {
     switch (level) {
@@ -60,8 +62,27 @@ void append_value(std::string& line, std::string_view value) {
 }  // namespace
 
 SpdlogLogger::SpdlogLogger(std::shared_ptr<spdlog::logger> base, const std::string& name)
-    : base_(std::move(base)), named_(base_->clone(name)) {
+    : base_(std::move(base)),
+      named_(base_->clone(name)),
+      allowance_(std::chrono::steady_clock::now()) {
     named_->set_level(spdlog::level::trace);
+}
+
+SpdlogLogger::~SpdlogLogger() {
+    if (allowance_.left_out() > 0) {
+        named_->warn("{} lines of this plugin were left out", allowance_.left_out());
+    }
+}
+
+LogAllowance::Answer LogAllowance::take(Time now) {
+    lines_ = std::min(kAtOnce,
+                      lines_ + std::chrono::duration<double>(now - since_).count() * kEachSecond);
+    since_ = now;
+    if (left_out_ == 0 ? lines_ < 1 : lines_ < kToGoOn) {
+        return {.first = ++left_out_ == 1};
+    }
+    lines_ -= 1;
+    return {.allowed = true, .left_out = std::exchange(left_out_, 0)};
 }
 
 void SpdlogLogger::log(sdk::LogLevel level, std::string_view message,
@@ -71,13 +92,30 @@ void SpdlogLogger::log(sdk::LogLevel level, std::string_view message,
         return;
     }
     try {
+        LogAllowance::Answer answer{.allowed = true};
+        if (!base_->should_log(spdlog::level::debug)) {  // then somebody wants it all
+            const std::lock_guard lock(mutex_);
+            answer = allowance_.take(std::chrono::steady_clock::now());
+        }
+        if (answer.first) {
+            named_->warn("this plugin logs too much: lines are left out");
+        } else if (answer.left_out > 0) {
+            named_->warn("{} lines of this plugin were left out", answer.left_out);
+        }
+        if (!answer.allowed) {
+            return;
+        }
         std::string line;
-        append_plain(line, message);
+        append_plain(line, message.substr(0, kMaxLine));
         for (const sdk::LogField& field : fields) {
             line += ' ';
-            append_plain(line, field.key);
+            append_plain(line, field.key.substr(0, kMaxLine));
             line += '=';
-            append_value(line, field.value);
+            append_value(line, field.value.substr(0, kMaxLine));
+        }
+        if (line.size() > kMaxLine) {
+            line.resize(kMaxLine);
+            line += " [the rest was left out]";
         }
         named_->log(mapped, spdlog::string_view_t(line));
     } catch (...) {
@@ -136,10 +174,12 @@ PluginServices::PluginServices(const std::shared_ptr<spdlog::logger>& log, Optio
       clock_(options.clock != nullptr ? options.clock : &system_clock_),
       waker_(options.waker != nullptr ? options.waker : &deaf_waker_),
       state_folder_(std::move(options.state_folder)),
-      profile_folder_(std::move(options.profile_folder)) {}
+      profile_folder_(std::move(options.profile_folder)),
+      webhook_url_(std::move(options.webhook_url)) {}
 
 sdk::HostServices PluginServices::host() {
-    return {logger_, secrets_, *clock_, metrics_, *waker_, state_folder_, profile_folder_};
+    return {logger_, secrets_,      *clock_,         metrics_,
+            *waker_, state_folder_, profile_folder_, webhook_url_};
 }
 
 }  // namespace openarchiver::plugin

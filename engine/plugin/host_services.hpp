@@ -20,11 +20,44 @@ class logger;
 /// What the engine offers to plugins, and uses itself: logging, time, counters, secrets.
 namespace openarchiver::plugin {
 
+/// How many lines a plugin may log: so many at once, and then some a second. One that has used them
+/// up is silent until there are a good many again.
+class LogAllowance {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    static constexpr double kAtOnce = 500;
+    static constexpr double kEachSecond = 5;
+    static constexpr double kToGoOn = 50;
+
+    explicit LogAllowance(Time now) : since_(now) {}
+
+    struct Answer {
+        bool allowed = false;
+        /// Lines that were left out before this one, told once.
+        std::uint64_t left_out = 0;
+        /// The first one that is left out.
+        bool first = false;
+    };
+
+    Answer take(Time now);
+
+    /// Lines that were left out and not told of yet.
+    std::uint64_t left_out() const { return left_out_; }
+
+private:
+    double lines_ = kAtOnce;
+    Time since_;
+    std::uint64_t left_out_ = 0;
+};
+
 /// Writes through the sinks of `base`, at the level that `base` has at the time, under a name of
-/// its own; fields follow the message as key=value.
+/// its own; fields follow the message as key=value. Long lines are cut, and too many left out, but
+/// at the level debug.
 class SpdlogLogger final : public sdk::Logger {
 public:
     SpdlogLogger(std::shared_ptr<spdlog::logger> base, const std::string& name);
+    ~SpdlogLogger() override;
 
     void log(sdk::LogLevel level, std::string_view message,
              std::initializer_list<sdk::LogField> fields = {}) override;
@@ -32,6 +65,8 @@ public:
 private:
     std::shared_ptr<spdlog::logger> base_;   // shared with the program, which sets its level
     std::shared_ptr<spdlog::logger> named_;  // spdlog's clone() gives no other ownership
+    std::mutex mutex_;                       // guards allowance_
+    LogAllowance allowance_;
 };
 
 class SystemClock final : public sdk::Clock {
@@ -60,6 +95,8 @@ private:
 class DeafWaker final : public sdk::Waker {
 public:
     void changed(std::string_view) override {}
+
+    [[nodiscard]] bool listens() const override { return false; }
 };
 
 /// The services of one source (or of the storage backend), owned together.
@@ -77,6 +114,8 @@ public:
         sdk::Waker* waker = nullptr;
         std::filesystem::path state_folder;
         std::filesystem::path profile_folder;
+        /// Empty: notifications can't reach the source.
+        std::string webhook_url = {};
     };
 
     /// Creates the state folder (mode 0700) where there is none yet.
@@ -100,6 +139,7 @@ private:
     sdk::Waker* waker_;
     std::filesystem::path state_folder_;
     std::filesystem::path profile_folder_;
+    std::string webhook_url_;
 };
 
 }  // namespace openarchiver::plugin

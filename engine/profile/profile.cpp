@@ -185,6 +185,12 @@ public:
             if (const json::value* listen = service->if_contains("listen")) {
                 address(text_of(*listen));
             }
+            if (const json::value* url = service->if_contains("public_url")) {
+                profile_.service.public_url = text_of(*url);
+                while (profile_.service.public_url.ends_with('/')) {
+                    profile_.service.public_url.pop_back();
+                }
+            }
             if (const json::object* tls = object_at(*service, "tls")) {
                 profile_.service.certificate = resolved(profile_.folder, tls->at("certificate"));
                 profile_.service.key = resolved(profile_.folder, tls->at("key"));

@@ -111,6 +111,8 @@ struct Service {
     std::uint16_t port = 8420;
     /// The profile says where to listen, so that it has to be possible.
     bool listen_given = false;
+    /// Under which others reach the HTTP API, without a slash at its end; empty: they don't.
+    std::string public_url = {};
     /// Of the HTTP API, PEM; empty: no TLS.
     std::filesystem::path certificate;
     std::filesystem::path key;

@@ -65,6 +65,9 @@ std::vector<std::string> reasons_to_restart(const profile::Profile& current,
     if (current.service.host != next.service.host || current.service.port != next.service.port) {
         reasons.emplace_back("/service/listen has changed");
     }
+    if (current.service.public_url != next.service.public_url) {
+        reasons.emplace_back("/service/public_url has changed");
+    }
     for (const plugin::LoadedPlugin& loaded : plugins.loaded()) {
         if (plugin::identity_of(loaded.file) != loaded.identity) {
             reasons.push_back("the file of the plugin \"" + loaded.info.id + "\", " +

@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <openarchiver/sdk/abi.hpp>
+#include <openarchiver/sdk/deadline.hpp>
 #include <utility>
 
 #include "disposal/store_locks.hpp"
@@ -38,6 +39,7 @@ constexpr auto kWitnessesAfterFailure = 60s;  // of the archive, which the sourc
 constexpr auto kDisposalEvery = 24h;
 /// What is left of the ten seconds that a stop may take.
 constexpr auto kLastFlush = 1500ms;
+constexpr auto kTimeForWebhook = 10s;
 
 sdk::Timestamp now_of(const sdk::Clock& clock) {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
@@ -320,6 +322,23 @@ Status Service::request_sync(const std::string& source, pipeline::SyncOptions op
         }
     }
     return Error{Errc::not_found, "the profile has no source \"" + source + "\""};
+}
+
+sdk::Result<sdk::WebhookAnswer> Service::webhook(const std::string& source,
+                                                 const sdk::WebhookRequest& request,
+                                                 const std::stop_token& stop) {
+    const auto visit = [&]() -> sdk::Result<SourceRunner::Visit> {
+        const std::lock_guard lock(mutex_);
+        for (const auto& runner : runners_) {
+            if (runner->source().id == source) {
+                return runner->visit();
+            }
+        }
+        return Error{Errc::not_found, "the profile has no source \"" + source + "\""};
+    };
+    OPENARCHIVER_TRY(const SourceRunner::Visit visited, visit());
+    const sdk::Deadline deadline(kTimeForWebhook, stop);
+    return visited.session().webhook(request, deadline.token());
 }
 
 Answer Service::answer_status() {

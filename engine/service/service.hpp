@@ -60,6 +60,12 @@ public:
 
     /// Has a source run a pass soon, and does not wait for it. not_found: no such source.
     sdk::Status request_sync(const std::string& source, pipeline::SyncOptions options);
+    /// Hands a notification to the provider of a source, which proves it. not_found: no such
+    /// source; unsupported: it takes none; permission_denied: it is not from the service;
+    /// rate_limited, unavailable: later.
+    sdk::Result<sdk::WebhookAnswer> webhook(const std::string& source,
+                                            const sdk::WebhookRequest& request,
+                                            const std::stop_token& stop);
     /// Refers to the profile that is in use now, which stays.
     [[nodiscard]] access::Context context();
 

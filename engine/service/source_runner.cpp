@@ -17,6 +17,12 @@ namespace {
 /// However often upstream tells of news, runs begin this far apart.
 constexpr std::chrono::seconds kBetweenWakes{5};
 
+/// With news of more accounts at a time than this, all are looked at.
+constexpr std::size_t kMostWoken = 1000;
+constexpr unsigned kMostVisits = 4;
+constexpr unsigned kMostRecentVisits = 120;
+constexpr std::chrono::seconds kRecent{60};
+
 /// How long a run may count nothing before it is called silent: three times its schedule, within
 /// these.
 constexpr std::chrono::seconds kLeastPatience{30};
@@ -89,7 +95,7 @@ void SourceRunner::resume() {
 
 RunnerState SourceRunner::state() {
     const std::lock_guard lock(mutex_);
-    const auto wait = next_run_ - std::chrono::steady_clock::now();
+    const auto wait = due() - std::chrono::steady_clock::now();
     RunnerState state;
     state.running = running_;
     state.next_run_at =
@@ -105,13 +111,60 @@ RunnerState SourceRunner::state() {
     return state;
 }
 
-void SourceRunner::changed(std::string_view) {
+void SourceRunner::changed(std::string_view account_id) {
     const std::lock_guard lock(mutex_);
-    next_run_ =
-        std::min(next_run_,
-                 std::max(last_run_ + std::min<std::chrono::seconds>(kBetweenWakes, source_.every),
-                          std::chrono::steady_clock::now()));
+    if (account_id.empty() || woken_.size() >= kMostWoken) {
+        all_woken_ = true;
+    } else {
+        woken_.emplace(account_id);
+    }
     changed_.notify_all();
+}
+
+std::chrono::steady_clock::time_point SourceRunner::due() const {
+    return all_woken_ || !woken_.empty()
+               ? std::min(next_run_,
+                          last_run_ + std::min<std::chrono::seconds>(kBetweenWakes, source_.every))
+               : next_run_;
+}
+
+sdk::Result<SourceRunner::Visit> SourceRunner::visit() {
+    const std::lock_guard lock(mutex_);
+    if (!visitable_) {
+        return Error{.code = Errc::unavailable,
+                     .message = "the source is not open yet",
+                     .retry_after = std::chrono::seconds(10)};
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (now - recent_since_ >= kRecent) {
+        recent_since_ = now;
+        recent_visits_ = 0;
+    }
+    if (visits_ >= kMostVisits || recent_visits_ >= kMostRecentVisits) {
+        return Error{
+            .code = Errc::rate_limited,
+            .message = "too many notifications",
+            .retry_after = std::chrono::ceil<std::chrono::seconds>(recent_since_ + kRecent - now)};
+    }
+    ++visits_;
+    ++recent_visits_;
+    return Visit(*this);
+}
+
+void SourceRunner::leave() {
+    const std::lock_guard lock(mutex_);
+    --visits_;
+    changed_.notify_all();
+}
+
+void SourceRunner::close_source() {
+    {
+        std::unique_lock lock(mutex_);
+        metrics_ = nullptr;
+        visitable_ = false;
+        changed_.wait(lock, [this] { return visits_ == 0; });
+    }
+    open_.reset();
 }
 
 std::string SourceRunner::silence(RunProgress& progress) const {
@@ -140,24 +193,21 @@ bool SourceRunner::finished() {
 void SourceRunner::run(const std::stop_token& stop) {
     predecessor_.reset();
     std::optional<Request> request;
-    while (wait_for_work(request, stop)) {
+    pipeline::SyncOptions options;
+    while (wait_for_work(request, options, stop)) {
         std::stop_token pass_stop;
         {
             const std::lock_guard lock(mutex_);
             pass_stop = pass_stop_.get_token();
         }
-        const Pass pass = run_pass(request ? request->options : pipeline::SyncOptions{},
+        const Pass pass = run_pass(request ? request->options : options,
                                    request ? request->board.get() : nullptr, pass_stop);
         finish_pass(pass, pass_stop.stop_requested());
         if (request) {
             request->answer.set_value(pass);
         }
     }
-    {
-        const std::lock_guard lock(mutex_);
-        metrics_ = nullptr;
-    }
-    open_.reset();
+    close_source();
     const std::lock_guard lock(mutex_);
     finished_ = true;
     for (Request& waiting : requests_) {
@@ -166,19 +216,20 @@ void SourceRunner::run(const std::stop_token& stop) {
     requests_.clear();
 }
 
-bool SourceRunner::wait_for_work(std::optional<Request>& request, const std::stop_token& stop) {
+bool SourceRunner::wait_for_work(std::optional<Request>& request, pipeline::SyncOptions& options,
+                                 const std::stop_token& stop) {
     request.reset();
+    options = {};
     std::unique_lock lock(mutex_);
     const auto asked = [this] { return !paused_ && !requests_.empty(); };
     while (!stop.stop_requested() && !asked()) {
         if (paused_) {
             changed_.wait(lock, stop, [this] { return !paused_; });
-        } else if (std::chrono::steady_clock::now() >= next_run_) {
+        } else if (const auto until = due(); std::chrono::steady_clock::now() >= until) {
             break;
         } else {
-            const auto due = next_run_;
-            changed_.wait_until(lock, stop, due,
-                                [&] { return paused_ || !requests_.empty() || next_run_ < due; });
+            changed_.wait_until(lock, stop, until,
+                                [&] { return paused_ || !requests_.empty() || due() < until; });
         }
     }
     if (stop.stop_requested()) {
@@ -188,10 +239,19 @@ bool SourceRunner::wait_for_work(std::optional<Request>& request, const std::sto
         request = std::move(requests_.front());
         requests_.pop_front();
     }
-    // A request for single accounts does not stand in for the scheduled run.
-    if (!request || request->options.accounts.empty()) {
-        last_run_ = std::chrono::steady_clock::now();
-        next_run_ = last_run_ + source_.every;
+    const auto now = std::chrono::steady_clock::now();
+    if (!request && now < next_run_ && !all_woken_) {
+        options.accounts.assign(woken_.begin(), woken_.end());
+    }
+    const pipeline::SyncOptions& chosen = request ? request->options : options;
+    // A run of single accounts does not stand in for the scheduled one.
+    if (chosen.accounts.empty()) {
+        next_run_ = now + source_.every;
+    }
+    if (chosen.accounts.empty() || !request) {
+        last_run_ = now;
+        all_woken_ = false;
+        woken_.clear();
     }
     running_ = true;
     pass_stop_ = std::stop_source();
@@ -215,6 +275,8 @@ Pass SourceRunner::run_pass(const pipeline::SyncOptions& options, ProgressBoard*
             return pass;
         }
         open_ = std::move(*opened);
+        const std::lock_guard lock(mutex_);
+        visitable_ = true;
     }
     const auto progress = std::make_shared<RunProgress>(source_.id, open_->services->metrics());
     std::chrono::steady_clock::time_point next_run;
@@ -227,6 +289,8 @@ Pass SourceRunner::run_pass(const pipeline::SyncOptions& options, ProgressBoard*
     const auto& folder = use->archive().catalog_folder();
     if (board != nullptr) {
         board->add(progress);
+    }
+    if (board != nullptr || !options.accounts.empty()) {
         pass.report =
             pipeline::sync_source(*open_, use->committer(), folder, context_.clock, context_.log,
                                   options, progress->counts(), std::move(stop));

@@ -7,8 +7,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "access/access.hpp"
 #include "pipeline/sync.hpp"
@@ -64,6 +67,32 @@ public:
     sdk::Status wait_idle(std::stop_token stop);
     void resume();
 
+    /// The opened source, for a call from outside that is no part of a run; it stays open as long
+    /// as the visit.
+    class Visit {
+    public:
+        explicit Visit(SourceRunner& runner) : runner_(&runner) {}
+
+        Visit(Visit&& other) noexcept : runner_(std::exchange(other.runner_, nullptr)) {}
+
+        Visit& operator=(Visit&&) = delete;
+
+        ~Visit() {
+            if (runner_ != nullptr) {
+                runner_->leave();
+            }
+        }
+
+        [[nodiscard]] sdk::ProviderSession& session() const { return *runner_->open_->session; }
+
+    private:
+        SourceRunner* runner_;
+    };
+
+    /// For a request that anybody may have sent: rate_limited where there are too many of them;
+    /// unavailable while the source is not open.
+    sdk::Result<Visit> visit();
+
     [[nodiscard]] RunnerState state();
     /// True once it has stopped for good.
     [[nodiscard]] bool finished();
@@ -75,14 +104,21 @@ private:
         std::promise<Pass> answer;
     };
 
-    /// Upstream has news: the next run is due now, or soon after the last one began.
+    /// Upstream has news: a run of the account (of all of them, where none is named) is due now, or
+    /// soon after the last one began.
     void changed(std::string_view account_id) override;
 
     void run(const std::stop_token& stop);
-    /// The next thing to do, waiting for it; nothing when it is to stop.
-    bool wait_for_work(std::optional<Request>& request, const std::stop_token& stop);
+    /// When something is to be done by itself. With mutex_ held.
+    [[nodiscard]] std::chrono::steady_clock::time_point due() const;
+    /// The next thing to do, waiting for it; false when it is to stop. `options`: of a run that
+    /// nobody requested.
+    bool wait_for_work(std::optional<Request>& request, pipeline::SyncOptions& options,
+                       const std::stop_token& stop);
     Pass run_pass(const pipeline::SyncOptions& options, ProgressBoard* board, std::stop_token stop);
     void finish_pass(const Pass& pass, bool stopped);
+    void close_source();
+    void leave();
     void log_pass(const Pass& pass) const;
     /// Empty: there were signs of life. With mutex_ held.
     [[nodiscard]] std::string silence(RunProgress& progress) const;
@@ -91,7 +127,7 @@ private:
     SharedWriter& writer_;
     const profile::Source source_;
     std::unique_ptr<SourceRunner> predecessor_;
-    std::unique_ptr<pipeline::OpenSource> open_;  // the runner's thread only
+    std::unique_ptr<pipeline::OpenSource> open_;  // the runner's thread only, but for visits
 
     std::mutex mutex_;  // guards everything below
     std::condition_variable_any changed_;
@@ -102,6 +138,12 @@ private:
     std::stop_source pass_stop_;
     std::chrono::steady_clock::time_point next_run_;
     std::chrono::steady_clock::time_point last_run_;
+    bool all_woken_ = false;
+    std::set<std::string, std::less<>> woken_;  // accounts with news
+    bool visitable_ = false;
+    unsigned visits_ = 0;
+    unsigned recent_visits_ = 0;  // since recent_since_
+    std::chrono::steady_clock::time_point recent_since_;
     std::optional<sdk::Error> error_;
     std::shared_ptr<RunProgress> progress_;            // shared with boards
     const plugin::CounterMetrics* metrics_ = nullptr;  // of open_, while it is open

@@ -426,9 +426,58 @@ sdk::Status Connection::noop(const std::stop_token& stop) {
     return execute(command, stop);
 }
 
+sdk::Result<bool> Connection::idle(std::chrono::milliseconds patience,
+                                   const std::stop_token& stop) {
+    bool news = false;
+    const Handler notice = [&news](const Untagged& untagged) {
+        news = news || untagged.kind == "EXISTS" || untagged.kind == "EXPUNGE" ||
+               untagged.kind == "VANISHED";
+    };
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    Command command(*this, "IDLE", "to tell of news", Purpose::other);
+    OPENARCHIVER_TRY(const std::string tag, send(command, stop));
+    for (bool idling = false, done = false;;) {
+        if (idling && !done && !reader_.has_more()) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+                deadline - std::chrono::steady_clock::now());
+            bool more = false;
+            if (!news && left > std::chrono::milliseconds(0)) {
+                auto waited = stream_->wait_for_input(left, stop);
+                if (!waited) {
+                    return broken(std::move(waited.error()));
+                }
+                more = *waited;
+            }
+            if (!more) {
+                done = true;
+                if (auto sent = stream_->write("DONE\r\n", kAnswer, stop); !sent) {
+                    return broken(std::move(sent.error()));
+                }
+            }
+        }
+        OPENARCHIVER_TRY(const Response response, next(stop));
+        if (response.text.starts_with('+')) {
+            idling = true;
+            continue;
+        }
+        OPENARCHIVER_TRY(const auto status, take(response, tag, notice));
+        if (status) {
+            return status->condition == "OK" ? sdk::Result<bool>(news) : command.refused(*status);
+        }
+    }
+}
+
 // Folders
 
 sdk::Result<Connection::Listing> Connection::list(const std::stop_token& stop) {
+    if (mailbox_) {
+        // STATUS of the open mailbox may be as old as its opening (RFC 3501 section 6.3.10). CLOSE
+        // removes nothing from one that was opened by EXAMINE.
+        mailbox_.reset();
+        Command close(*this, can("UNSELECT") ? "UNSELECT" : "CLOSE", "to close a folder",
+                      Purpose::other);
+        OPENARCHIVER_CHECK(execute(close, stop));
+    }
     Listing listing;
     const bool with_status = can("LIST-STATUS");
     const std::string items = "MESSAGES UIDNEXT UIDVALIDITY" +
@@ -594,7 +643,8 @@ sdk::Result<Connection::Descriptions> Connection::describe(const UidSet& uids,
     Descriptions descriptions;
     Command command(*this,
                     "UID FETCH " + uids.text() + " (UID INTERNALDATE RFC822.SIZE" +
-                        (stable_names_.message.empty() ? "" : " " + stable_names_.message) + ")",
+                        (stable_names_.message.empty() ? "" : " " + stable_names_.message) +
+                        (can("X-GM-EXT-1") ? " X-GM-LABELS)" : ")"),
                     "to describe messages", Purpose::message);
     auto status = execute(command, stop, [&](const Untagged& untagged) {
         if (untagged.kind != "FETCH") {

@@ -93,6 +93,9 @@ public:
     [[nodiscard]] const std::optional<Mailbox>& mailbox() const { return mailbox_; }
 
     sdk::Status noop(const std::stop_token& stop);
+    /// Waits for news of the open mailbox (IDLE, RFC 2177): true where a message came or left,
+    /// false where none did within `patience`.
+    sdk::Result<bool> idle(std::chrono::milliseconds patience, const std::stop_token& stop);
     /// Opens a mailbox for reading only. not_found where there is none.
     sdk::Result<Mailbox> examine(const std::string& name, const std::stop_token& stop);
 

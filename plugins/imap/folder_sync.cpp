@@ -1,9 +1,11 @@
 #include "folder_sync.hpp"
 
 #include <algorithm>
+#include <boost/json.hpp>
 
 #include "failure.hpp"
 #include "item_id.hpp"
+#include "mailbox_name.hpp"
 
 namespace openarchiver::imap {
 
@@ -17,6 +19,24 @@ constexpr char kContentTag = '1';
 /// More than this, and it is rather a new folder: servers that have forgotten a mod-sequence name
 /// every UID there ever was.
 constexpr std::uint64_t kMaxGone = 1'000'000;
+
+/// What a property's text may have.
+constexpr std::size_t kMaxLabels = 4096;
+
+/// A JSON list of them, as many as there is room for: a label may have any character in it.
+std::string labels_text(const std::vector<std::string>& labels) {
+    std::string text;
+    boost::json::array list;
+    for (const std::string& label : labels) {
+        list.emplace_back(display_name(label));
+        std::string longer = boost::json::serialize(list);
+        if (longer.size() > kMaxLabels) {
+            break;
+        }
+        text = std::move(longer);
+    }
+    return text;
+}
 
 sdk::Error expired(const char* why) {
     return failure(Errc::cursor_expired, why);
@@ -177,6 +197,9 @@ sdk::Status FolderSync::report(const Page& page, const FolderCursor& cursor) {
         item.content_tag = kContentTag;
         item.received_at = message.received_at;
         item.size_hint = message.size;
+        if (!message.labels.empty()) {
+            item.properties.push_back({"labels", labels_text(message.labels)});
+        }
         account_.remember(
             item.id,
             {.mailbox = entry_.mailbox, .uid_validity = cursor.uid_validity, .uid = message.uid});

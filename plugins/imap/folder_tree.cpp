@@ -157,20 +157,23 @@ private:
         return leaf.empty() ? mailbox.name : leaf;
     }
 
+    /// Whether an entry of the configuration names the folder, or one above it.
+    static bool is_named(const Place& place, const std::string& entry) {
+        return std::ranges::any_of(place.roles,
+                                   [&](const std::string& role) {
+                                       return !role.empty() && equal_ignoring_case(entry, role);
+                                   }) ||
+               std::ranges::any_of(place.paths,
+                                   [&](const std::string& path) { return matches(entry, path); });
+    }
+
     [[nodiscard]] bool is_archived(const std::string& name, const ListedMailbox& mailbox,
                                    const Place& place) const {
         if (mailbox.attributes.contains("\\NOSELECT") ||
             mailbox.attributes.contains("\\NONEXISTENT")) {
             return false;
         }
-        const auto named = [&](const std::string& entry) {
-            return std::ranges::any_of(place.roles,
-                                       [&](const std::string& role) {
-                                           return !role.empty() && equal_ignoring_case(entry, role);
-                                       }) ||
-                   std::ranges::any_of(
-                       place.paths, [&](const std::string& path) { return matches(entry, path); });
-        };
+        const auto named = [&](const std::string& entry) { return is_named(place, entry); };
         if (std::ranges::any_of(selection_.exclude, named)) {
             return false;
         }
@@ -202,6 +205,10 @@ private:
         entry.folder.display_name = leaf_of(mailbox);
         entry.folder.well_known_name = place.roles.back();
         entry.folder.archived = is_archived(name, mailbox, place);
+        entry.watched = entry.folder.archived &&
+                        std::ranges::any_of(selection_.watch, [&](const std::string& wanted) {
+                            return is_named(place, wanted);
+                        });
         if (const auto status = listing_.statuses.find(name); status != listing_.statuses.end()) {
             const auto number = [&](const char* item) {
                 const auto found = status->second.items.find(item);

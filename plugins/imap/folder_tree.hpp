@@ -22,6 +22,8 @@ struct FolderEntry {
     sdk::Folder folder;
     std::string mailbox;  // as on the wire
     std::optional<MailboxState> state;
+    /// Where to wait for news.
+    bool watched = false;
 };
 
 /// The folders of an account, and which of them are archived.

@@ -1,8 +1,6 @@
 #include "preflight.hpp"
 
-#include <condition_variable>
-#include <mutex>
-#include <thread>
+#include <openarchiver/sdk/deadline.hpp>
 
 #include "failure.hpp"
 #include "folder_tree.hpp"
@@ -107,6 +105,7 @@ private:
         std::size_t archived = 0;
         for (const FolderEntry& entry : tree.entries) {
             archived += entry.folder.archived ? 1U : 0U;
+            watched_ += entry.watched ? 1U : 0U;
         }
         if (archived == 0) {
             failed("folders listable",
@@ -128,11 +127,18 @@ private:
                    ? "no: the server has no ids that keep over moves, so that a moved message "
                      "leaves and comes anew (its content is stored once)"
                    : "yes, by " + names.message);
+        passed("news awaited",
+               !connection.can("IDLE") ? "no: the server has no IDLE; new mail is seen on schedule"
+               : watched_ == 0 ? "no: none of the folders is watched; new mail is seen on schedule"
+                               : "yes, in " + std::to_string(watched_) +
+                                     (watched_ == 1 ? " folder" : " folders") +
+                                     " of an account, while the service runs");
     }
 
     Shared& shared_;
     const std::string& account_;
     const std::stop_token stop_;
+    std::size_t watched_ = 0;
     std::vector<Check> checks_;
 };
 
@@ -143,21 +149,8 @@ sdk::Result<std::vector<Check>> run_preflight(Shared& shared, const std::string&
     if (stop.stop_requested()) {
         return cancelled();
     }
-    std::stop_source inner;
-    const std::stop_callback forward(stop, [&inner] { inner.request_stop(); });
-    std::vector<Check> checks;
-    {
-        std::mutex mutex;
-        std::condition_variable_any over;
-        const std::jthread watchdog([&](const std::stop_token& done) {
-            std::unique_lock lock(mutex);
-            if (!over.wait_for(lock, done, kTimeForAll, [] { return false; }) &&
-                !done.stop_requested()) {
-                inner.request_stop();
-            }
-        });
-        checks = Preflight(shared, account, inner.get_token()).run();
-    }
+    const sdk::Deadline deadline(kTimeForAll, stop);
+    std::vector<Check> checks = Preflight(shared, account, deadline.token()).run();
     if (stop.stop_requested()) {
         return cancelled();
     }

@@ -143,6 +143,9 @@ std::optional<FetchedMessage> parse_fetch(std::string_view rest) {
             if (bracketed) {
                 scanner.expect(')');
             }
+        } else if (item == "X-GM-LABELS") {
+            scanner.expect('(');
+            scanner.list([&] { message.labels.push_back(scanner.string().value_or("")); });
         } else if (item == "BODY[]") {
             message.content = scanner.string();
         } else {

@@ -44,6 +44,8 @@ struct FetchedMessage {
     std::optional<std::uint64_t> size;
     /// EMAILID, X-GM-MSGID or X-GUID: what was asked for.
     std::string stable_id;
+    /// X-GM-LABELS: names of mailboxes, and `\\Inbox` and the like for Gmail's own.
+    std::vector<std::string> labels;
     /// BODY[], where it was no literal of its own; nothing inside: NIL.
     std::optional<std::optional<std::string>> content;
 };

@@ -1,6 +1,7 @@
 #include "session.hpp"
 
 #include "content_reader.hpp"
+#include "estimate.hpp"
 #include "failure.hpp"
 #include "folder_sync.hpp"
 #include "item_id.hpp"
@@ -28,7 +29,7 @@ bool is_refusal(const sdk::Error& error) {
 }  // namespace
 
 Session::Session(Settings settings, const sdk::HostServices& host)
-    : shared_(std::move(settings), host) {
+    : shared_(std::move(settings), host), watches_(shared_) {
     const Settings& parsed = shared_.settings;
     const std::vector<std::string> own = {parsed.user};
     for (const std::string& name : parsed.delegated() ? parsed.accounts : own) {
@@ -110,6 +111,7 @@ sdk::Result<sdk::FolderListing> Session::list_folders(const std::string& account
                 return cancelled();
             }
         }
+        watches_.watch(account_id, **tree);
         return sdk::FolderListing{};
     });
 }
@@ -229,6 +231,16 @@ sdk::Status Session::probe(const std::string& account_id, std::stop_token stop) 
         OPENARCHIVER_TRY(Account* const owner, account(account_id));
         return owner->with_connection(
             "", stop, [&](Connection& connection) { return connection.noop(stop); });
+    });
+}
+
+sdk::Result<sdk::Estimate> Session::estimate(std::stop_token stop) {
+    return guarded([&] {
+        std::vector<Account*> all;
+        for (const auto& [name, account] : accounts_) {
+            all.push_back(account.get());
+        }
+        return estimate_accounts(all, shared_.host.clock, stop);
     });
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "account.hpp"
+#include "folder_watch.hpp"
 
 namespace openarchiver::imap {
 
@@ -30,6 +31,7 @@ public:
                                                                const std::string& item_id,
                                                                std::stop_token stop) override;
     sdk::Status probe(const std::string& account_id, std::stop_token stop) override;
+    sdk::Result<sdk::Estimate> estimate(std::stop_token stop) override;
 
 private:
     sdk::Result<Account*> account(const std::string& account_id);
@@ -42,6 +44,7 @@ private:
 
     Shared shared_;
     std::map<std::string, std::unique_ptr<Account>> accounts_;  // as configured
+    FolderWatches watches_;
 };
 
 }  // namespace openarchiver::imap

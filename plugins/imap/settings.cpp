@@ -135,6 +135,41 @@ constexpr std::string_view kSchema = R"json({
       },
       "x-order": 10
     },
+    "watch": {
+      "type": "object",
+      "title": "Watch",
+      "description": "The service waits for news in these folders, on connections of their own (IDLE), and does not wait for the schedule then.",
+      "additionalProperties": false,
+      "properties": {
+        "folders": {
+          "type": "array",
+          "items": { "type": "string" },
+          "default": ["inbox"],
+          "title": "Folders",
+          "description": "Roles or paths as above, each with everything below it; an empty list: none.",
+          "x-order": 1
+        },
+        "connections": {
+          "type": "integer",
+          "minimum": 0,
+          "maximum": 256,
+          "default": 16,
+          "title": "Connections",
+          "description": "At most so many for all accounts of the source; the other folders wait for the schedule.",
+          "x-order": 2
+        },
+        "renew_seconds": {
+          "type": "integer",
+          "minimum": 10,
+          "maximum": 1740,
+          "default": 540,
+          "title": "Renew after",
+          "description": "Less than the time after which the server, or something on the way, gives up quiet connections.",
+          "x-order": 3
+        }
+      },
+      "x-order": 15
+    },
     "ca_file": {
       "type": "string",
       "title": "Certificate Authorities",
@@ -326,6 +361,19 @@ sdk::Result<Settings> parse_settings(std::string_view text,
         const Reader selection(folders->get_object());
         OPENARCHIVER_TRY(settings.folders.include, selection.texts("include"));
         OPENARCHIVER_TRY(settings.folders.exclude, selection.texts("exclude"));
+    }
+    if (const json::value* const watch = object->if_contains("watch")) {
+        if (!watch->is_object()) {
+            return bad("watch must be an object");
+        }
+        const Reader watching(watch->get_object());
+        if (watch->get_object().contains("folders")) {
+            OPENARCHIVER_TRY(settings.folders.watch, watching.texts("folders"));
+        }
+        OPENARCHIVER_TRY(settings.watch_connections, watching.number("connections", 0, 256, 16));
+        OPENARCHIVER_TRY(const std::uint32_t renew,
+                         watching.number("renew_seconds", 10, 1740, 540));
+        settings.watch_renew = std::chrono::seconds(renew);
     }
     OPENARCHIVER_TRY(settings.connections_per_account,
                      reader.number("connections_per_account", 2, 10, 4));

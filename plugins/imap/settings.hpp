@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <openarchiver/sdk/result.hpp>
@@ -26,6 +27,8 @@ struct OAuthSettings {
 struct FolderSelection {
     std::vector<std::string> include;
     std::vector<std::string> exclude;
+    /// Of those that are archived: where to wait for news.
+    std::vector<std::string> watch = {"inbox"};
 };
 
 /// The source's configuration, checked.
@@ -43,6 +46,10 @@ struct Settings {
     FolderSelection folders;
     std::uint32_t connections_per_account = 4;
     std::uint32_t accounts_in_parallel = 4;
+    /// For waiting for news, of the whole source.
+    std::uint32_t watch_connections = 16;
+    /// How long a server is waited for without a word (RFC 2177: less than half an hour).
+    std::chrono::seconds watch_renew{540};
     /// False: items are known by folder and UID even where the server has something better.
     bool stable_ids = true;
 

@@ -326,6 +326,34 @@ sdk::Result<std::size_t> Stream::read(std::span<std::byte> buffer, milliseconds 
     }
 }
 
+sdk::Result<bool> Stream::wait_for_input(milliseconds timeout, const std::stop_token& stop) {
+    const SteadyTime deadline = deadline_after(timeout);
+    Socket& socket = *socket_;
+    for (;;) {
+        if (socket.tls != nullptr) {
+            // What comes within TLS may be of its own, such as a new key.
+            ERR_clear_error();
+            char byte = 0;
+            std::size_t count = 0;
+            const int answer = SSL_peek_ex(socket.tls, &byte, 1, &count);
+            const bool nothing =
+                answer != 1 && SSL_get_error(socket.tls, answer) == SSL_ERROR_WANT_READ;
+            ERR_clear_error();
+            if (!nothing) {
+                return true;
+            }
+        }
+        const auto waited = socket.wait(POLLIN, deadline, stop, "tell of news");
+        if (!waited && waited.error().code == Errc::timed_out) {
+            return false;
+        }
+        OPENARCHIVER_CHECK(waited);
+        if (socket.tls == nullptr) {
+            return true;
+        }
+    }
+}
+
 bool Stream::is_stale() const {
     pollfd entry{.fd = socket_->descriptor, .events = POLLIN, .revents = 0};
     return ::poll(&entry, 1, 0) != 0;

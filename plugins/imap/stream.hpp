@@ -48,6 +48,10 @@ public:
     sdk::Result<std::size_t> read(std::span<std::byte> buffer, std::chrono::milliseconds timeout,
                                   const std::stop_token& stop);
 
+    /// Waits for something to read, or the end: false where neither came within `timeout`.
+    sdk::Result<bool> wait_for_input(std::chrono::milliseconds timeout,
+                                     const std::stop_token& stop);
+
     /// Whether the other side closed the connection meanwhile, or said something.
     [[nodiscard]] bool is_stale() const;
 

@@ -4,6 +4,7 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
 import unittest
 
 from workspace import WorkspaceTest
@@ -301,6 +302,69 @@ class Api(ApiTest):
             result = self.run_program("serve")
         self.assertEqual(result.code, 4, result.err)
         self.assertIn(str(self.port), result.err)
+
+    def serve_troubled(self):
+        """A source that takes notifications, and is not due for an hour."""
+        self.behave("items 3")
+        self.write_profile(self.mailfiles_source(), self.troubled_source())
+        self.set_service({"listen": f"127.0.0.1:{self.port}", "public_url": "https://example.org/"})
+        operator = self.credential("operator")
+        service = self.serve()
+        self.wait_for(lambda: self.get("/sources/troubled", operator).document["items"] == 3,
+                      "the first run", service)
+        return operator, service
+
+    def notify(self, path="", method="POST", body=b"account-1", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request(method, f"/api/v1/sources/{path or 'troubled/webhook'}", body=body,
+                           headers={name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        response.bytes = response.read()
+        return response
+
+    def test_a_notification_of_the_service_makes_the_next_run_sooner(self):
+        operator, service = self.serve_troubled()
+        self.behave("items 4")
+        refused = self.notify(X_Secret="guessed")
+        self.assertEqual(refused.status, 403)
+        self.assertEqual(refused.headers["Content-Type"], "application/problem+json")
+        self.assertNotIn(b"secret", refused.bytes)
+        self.assertEqual(self.get("/sources/troubled", operator).document["items"], 3)
+        self.assertEqual(self.notify(X_Secret="open sesame").status, 202)
+        self.wait_for(lambda: self.get("/sources/troubled", operator).document["items"] == 4,
+                      "what is new is archived", service)
+        # The service asks whether somebody is there.
+        challenge = self.notify("troubled/webhook?challenge=a%20b", method="GET", body=None)
+        self.assertEqual((challenge.status, challenge.bytes), (200, b"challenge=a%20b"))
+        self.assertEqual(challenge.headers["Content-Type"], "text/plain")
+        self.assertNotIn("open sesame", self.log(service))
+
+    def test_notifications_that_make_no_sense_harm_nobody(self):
+        operator, service = self.serve_troubled()
+        self.assertEqual(self.notify("none/webhook").status, 404)
+        self.assertEqual(self.notify("local/webhook").status, 404)  # it takes none
+        self.assertEqual(self.notify(method="DELETE").headers["Allow"], "GET, POST")
+        self.assertEqual(self.notify(body=b"x" * (1 << 20), X_Secret="open sesame").status, 202)
+        self.assertEqual(self.notify(body=b"x" * (1 << 20) + b"x", X_Secret="open sesame").status, 413)
+        split = self.notify("troubled/webhook?split")
+        self.assertEqual(split.status, 500)
+        self.assertIsNone(split.headers["X-Injected"])
+        # Others are answered while some hang, and those are given up.
+        hanging = [threading.Thread(target=self.notify, args=("troubled/webhook?hang",)) for _ in range(4)]
+        for thread in hanging:
+            thread.start()
+        refused = self.wait_for(
+            lambda: (answer := self.notify(X_Secret="open sesame")).status == 429 and answer, "it is full")
+        self.assertGreater(int(refused.headers["Retry-After"]), 0)
+        self.get("/status", operator)
+        for thread in hanging:
+            thread.join()
+        self.assertEqual(self.notify(X_Secret="open sesame").status, 202)
+        statuses = [self.notify(X_Secret="guessed").status for _ in range(250)]
+        self.assertEqual(set(statuses), {403, 429})
+        self.get("/status", operator)
+        self.assertEqual(self.stop(service)[0], 0)
 
     def test_beyond_this_machine_only_with_tls(self):
         self.set_service({"listen": f"0.0.0.0:{self.port}"})

@@ -1,5 +1,6 @@
 """Plugins that misbehave: their source shows it, and the engine and the other sources go on."""
 
+import re
 import time
 import unittest
 
@@ -57,6 +58,25 @@ class Contained(WorkspaceTest):
         self.wait_for(lambda: self.live("troubled")["items"] == 4, "news are found", service)
         done = self.log(service).count("sync run done: source=troubled") - runs
         self.assertLessEqual(done, 2 + (time.monotonic() - started) / 5)
+
+    def test_a_plugin_that_logs_without_end_is_cut_down(self):
+        service = self.start("log", every="1h")
+        self.wait_for(lambda: self.live("troubled")["items"] == 3, "it is archived", service)
+        self.wait_for(lambda: self.live("local")["status"] == "active", "others go on", service)
+        self.assertEqual(self.stop(service)[0], 0)
+        log = self.log(service)
+        lines = log.count("and another thing")
+        self.assertLess(lines, 5000)
+        left_out = sum(map(int, re.findall(r"(\d+) lines of this plugin were left out", log)))
+        self.assertEqual(lines + left_out, 1_000_000, "each is there or counted")
+
+    def test_a_plugin_that_counts_under_a_million_names_does_not_fill_the_memory(self):
+        service = self.start("leak", every="1h")
+        self.wait_for(lambda: self.live("troubled")["items"] == 3, "it is archived", service)
+        with open(f"/proc/{service.pid}/status") as status:
+            used = int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1])
+        self.assertLess(used, 200 * 1024)
+        self.assertLess(len(self.run_ok("status", "--json").out), 100_000)
 
 
 if __name__ == "__main__":

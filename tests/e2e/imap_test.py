@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "services"))
 
 from harness import Archive, ArchiverTest, running, wait_until
 from imap_mailbox import Mailbox, Server, message
-from imap_proxy import ImapProxy, answer, cut, cut_answer_after, delay, first, say
+from imap_proxy import GMAIL, ImapProxy, answer, cut, cut_answer_after, delay, first, say
 
 SERVER = Server(os.environ["OPENARCHIVER_DOVECOT"])
 
@@ -281,6 +281,148 @@ class SigningIn(ImapTest):
         self.assert_archived(archive, "INBOX")
         self.assertEqual([form.split("refresh_token=")[-1].split("&")[0] for form in asked],
                          ["refresh-0", "refresh-1", "refresh-2"])
+
+
+class Watching(ImapTest):
+    """In the service, new mail is there long before the schedule would find it."""
+
+    def serve(self, archive, every="1h"):
+        archive.profile["sources"][0]["schedule"] = {"every": every}
+        archive.write_profile()
+        log = self.enterContext(open(archive.folder / "service.log", "wb"))
+        service = self.enterContext(running(archive.start("serve", stdout=log, stderr=log)))
+        return service
+
+    def items(self, archive):
+        return archive.json("status", expect=None)["sources"][0].get("items", 0)
+
+    def wait_for_items(self, archive, count):
+        started = time.monotonic()
+        wait_until(lambda: self.items(archive) == count, what=f"{count} items")
+        return time.monotonic() - started
+
+    def test_new_mail_is_archived_within_seconds(self):
+        self.fill(3)
+        archive = self.site()
+        service = self.serve(archive)
+        self.wait_for_items(archive, 3)
+        for count in (4, 5):
+            self.mailbox.append("INBOX", message(f"news-{count}"))
+            print(f"\narchived after {self.wait_for_items(archive, count):.1f} s")
+        self.mailbox.delete("INBOX", "1")
+        wait_until(lambda: len([e for e in self.archived(archive) if e["in_mailbox"]]) == 4, what="what left is seen")
+        service.terminate()
+        self.assertEqual(service.wait(20), 0)
+
+    def test_a_poll_sees_what_came_though_connections_are_kept(self):
+        self.fill(3)
+        for hidden in ([], ["UNSELECT"]):
+            count = len(self.on_server("INBOX"))
+            archive = self.site(self.proxy(hide=hidden).port, name=f"site-{count}", watch={"folders": []})
+            service = self.serve(archive, every="1s")
+            self.wait_for_items(archive, count)
+            for more in range(1, 4):
+                self.mailbox.append("INBOX", message(f"news-{count}-{more}"))
+                self.wait_for_items(archive, count + more)
+            service.terminate()
+            self.assertEqual(service.wait(20), 0)
+
+    def test_only_the_account_with_news_is_looked_at(self):
+        users = [SERVER.new_user("anna"), SERVER.new_user("bo")]
+        boxes = [self.open(user) for user in users]
+        for box in boxes:
+            box.append("INBOX", message("first"))
+        proxy = self.proxy(hide=["AUTH=PLAIN", "AUTH=LOGIN"])
+        archive = self.site(proxy.port, user="master", password="master-pw", accounts=users, master_separator="*")
+        self.serve(archive)
+        self.wait_for_items(archive, 2)
+        wait_until(lambda: proxy.count(" IDLE") >= 2, what="both are watched")
+        listed = proxy.count(" LIST ")
+        boxes[1].append("INBOX", message("news"))
+        self.wait_for_items(archive, 3)
+        self.assertEqual(proxy.count(" LIST ") - listed, 1)
+
+    def test_a_connection_that_breaks_is_made_again_and_nothing_is_missed(self):
+        self.fill(3)
+        proxy = self.proxy()
+        archive = self.site(proxy.port)
+        self.serve(archive)
+        self.wait_for_items(archive, 3)
+        wait_until(lambda: proxy.count(" IDLE") >= 1, what="it waits for news")
+        proxy.break_down()
+        self.mailbox.append("INBOX", message("news"))
+        time.sleep(1)
+        proxy.down = False
+        self.wait_for_items(archive, 4)
+
+    def test_waiting_is_renewed(self):
+        self.fill(1)
+        proxy = self.proxy()
+        archive = self.site(proxy.port, watch={"renew_seconds": 10})
+        self.serve(archive)
+        self.wait_for_items(archive, 1)
+        wait_until(lambda: proxy.count("^DONE") >= 1 and proxy.count(" IDLE") >= 2, what="it is renewed")
+        self.mailbox.append("INBOX", message("news"))
+        self.wait_for_items(archive, 2)
+
+    def test_other_folders_can_be_watched_and_connections_are_bounded(self):
+        self.mailbox.make("Projects")
+        self.mailbox.make("Later")
+        self.fill(1, "Projects")
+        proxy = self.proxy()
+        archive = self.site(proxy.port, watch={"folders": ["Projects", "inbox", "Later"], "connections": 2})
+        self.serve(archive)
+        self.wait_for_items(archive, 1)
+        wait_until(lambda: proxy.count(" IDLE") >= 2, what="two folders are watched")
+        time.sleep(1)
+        self.assertEqual(proxy.count(" IDLE"), 2)
+        wait_until(lambda: b"more than watch.connections" in (archive.folder / "service.log").read_bytes(), what="it says so")
+
+    def test_nobody_waits_where_that_is_no_use(self):
+        self.fill(1)
+        proxy = self.proxy()
+        self.site(proxy.port).sync()  # outside the service
+        without = self.proxy(hide=["IDLE"])
+        archive = self.site(without.port, name="without")
+        service = self.serve(archive)
+        self.wait_for_items(archive, 1)
+        off = self.site(proxy.port, name="off", watch={"folders": []})
+        self.serve(off)
+        self.wait_for_items(off, 1)
+        time.sleep(2)
+        self.assertEqual((proxy.count(" IDLE"), without.count(" IDLE")), (0, 0))
+        checks = {c["name"]: c for c in archive.json("source", "check", "contoso")["checks"]}
+        self.assertIn("no IDLE", checks["news awaited"]["detail"])
+        self.assertIsNone(service.poll())
+
+
+class Gmail(ImapTest):
+    """What looks like Gmail: Dovecot's ids under Gmail's names, and labels."""
+
+    def test_labels_are_kept_with_the_item(self):
+        self.fill(2)
+        self.mailbox.make("Label")
+        self.mailbox.copy("INBOX", "1", "Label")
+        proxy = self.proxy(names=GMAIL)
+        archive = self.site(proxy.port)
+        self.assertEqual(archive.sync()["items"]["new"], 2)
+        entries = self.archived(archive)
+        self.assertEqual(sorted(len(e["folders"]) for e in entries), [1, 2])
+        for entry in entries:
+            self.assertEqual(json.loads(entry["properties"]["labels"]), ["\\Inbox", "Caf\u00e9, 1"])
+
+
+class Estimating(ImapTest):
+    def test_an_estimate_is_made_of_what_is_there(self):
+        self.fill(120, size=1000)
+        self.mailbox.make("Small")
+        self.fill(3, "Small")
+        for hidden in ([], ["LIST-STATUS"]):
+            proxy = self.proxy(hide=hidden)
+            archive = self.site(proxy.port, name=f"site-{len(hidden)}")
+            estimate = archive.json("source", "check", "contoso", "--estimate")["estimate"]
+            self.assertEqual((estimate["accounts"], estimate["items"]), (1, 123), estimate)
+            self.assertEqual(estimate["items_sampled"], 50)
 
 
 class Faults(ImapTest):

@@ -47,6 +47,60 @@ TEST_CASE("A plugin's log follows the level of the program, also when it changes
     CHECK(stream.str() == "debug [contoso] two\n");
 }
 
+TEST_CASE("A plugin that logs without end is cut down, and what is left out is counted") {
+    std::ostringstream stream;
+    const auto base = logger_into(stream);
+    {
+        plugin::SpdlogLogger logger(base, "contoso");
+        for (int i = 0; i < 2000; ++i) {
+            logger.log(sdk::LogLevel::info, "noise");
+        }
+    }
+    const std::string text = stream.str();
+    const auto count = [&](const std::string& words) {
+        std::size_t found = 0;
+        for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) {
+            ++found;
+        }
+        return found;
+    };
+    const std::size_t noise = count("noise");
+    CHECK(noise >= 500);
+    CHECK(noise < 1900);
+    CHECK(count("logs too much") == 1);
+    CHECK_THAT(text, Catch::EndsWith("] " + std::to_string(2000 - noise) +
+                                     " lines of this plugin were left out\n"));
+}
+
+TEST_CASE("A log that was cut down goes on once there is room again") {
+    using namespace std::chrono_literals;
+    plugin::LogAllowance::Time now{};
+    plugin::LogAllowance allowance(now);
+    for (int i = 0; i < 500; ++i) {
+        REQUIRE(allowance.take(now).allowed);
+    }
+    CHECK(allowance.take(now).first);
+    CHECK_FALSE(allowance.take(now).first);
+    CHECK_FALSE(allowance.take(now + 9s).allowed);
+    const auto again = allowance.take(now + 10s);
+    CHECK(again.allowed);
+    CHECK(again.left_out == 3);
+    CHECK(allowance.left_out() == 0);
+    for (int i = 0; i < 49; ++i) {
+        CHECK(allowance.take(now + 10s).allowed);
+    }
+    CHECK_FALSE(allowance.take(now + 10s).allowed);
+}
+
+TEST_CASE("A log line of a plugin has an end") {
+    std::ostringstream stream;
+    plugin::SpdlogLogger logger(logger_into(stream), "contoso");
+    logger.log(sdk::LogLevel::info, std::string(100'000, 'x'),
+               {{"key", std::string(100'000, 'y')}});
+    CHECK(stream.str().size() < 10'000);
+    CHECK_THAT(stream.str(), Catch::EndsWith("[the rest was left out]\n"));
+}
+
 TEST_CASE("Counters add up over threads, and their number is bounded") {
     plugin::CounterMetrics metrics;
     {

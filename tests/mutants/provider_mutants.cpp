@@ -203,6 +203,14 @@ public:
         return account.starts_with("ada") ? sdk::Status() : sdk::Status(not_found());
     }
 
+    sdk::Result<sdk::WebhookAnswer> webhook(const sdk::WebhookRequest& request,
+                                            std::stop_token stop) override {
+        if (!is("strangers_believed")) {
+            return ProviderSession::webhook(request, stop);
+        }
+        return sdk::WebhookAnswer{};
+    }
+
     sdk::Result<sdk::Estimate> estimate(std::stop_token stop) override {
         if (!is("estimate_invents")) {
             return ProviderSession::estimate(stop);
@@ -417,6 +425,7 @@ const std::vector<Mutant>& provider_mutants() {
         {"orphan_folder", "a folder's parent is never reported", "folder ids"},
         {"folder_stop_ignored", "goes on after its folder sink said stop", "answers stop"},
         {"preflight_cries_wolf", "a preflight that fails where all is well", "preflight"},
+        {"strangers_believed", "takes a notification without proof", "stranger"},
         {"estimate_invents", "an estimate of accounts that are not there", "estimate"},
         {"format_ignored", "reads cursors of any format", "unknown format"},
         {"cursor_too_large", "cursors grow without bound", "their sizes"},

@@ -4,15 +4,20 @@ import json
 import os
 import pathlib
 import shutil
+import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ["OPENARCHIVER_BUILD"])
 CMAKE = os.environ["OPENARCHIVER_CMAKE"]
 SANITIZE = os.environ.get("OPENARCHIVER_SANITIZE", "")
+DOVECOT = os.environ.get("OPENARCHIVER_DOVECOT", "")
 
 
 class OutOfTree(unittest.TestCase):
@@ -146,6 +151,8 @@ class OutOfTree(unittest.TestCase):
         self.assertEqual(shown, json.loads(self.run_ok(self.program, "--profile", profile, "show",
                                                        ticket["ref"], "--json")))
 
+        self.check_notification(profile)
+
         # A format of mail leaves them out, and says so.
         done = self.run_command(self.program, "--profile", profile, "export", "--format", "mbox",
                                 "--output", profile.parent / "mbox", "--json")
@@ -162,6 +169,77 @@ class OutOfTree(unittest.TestCase):
             {"backend": "filesystem", "config": {"root": "archive"}},
             {"provider": "mailfiles", "config": self.start_fixture(source / "tests" / "fixture")})
         self.assertEqual(report["items"]["new"], 20 + 40 + 2 + 15 + 10)
+
+    def check_notification(self, profile):
+        """The ticket system tells of a new ticket: it is archived long before it is due."""
+        document = json.loads(profile.read_text())
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        source = document["sources"][0]
+        source["config"]["notification_secret"] = "between the two of us"
+        source["schedule"] = {"every": "1h"}
+        document["service"] = {"listen": f"127.0.0.1:{port}", "public_url": "https://archive.example.org"}
+        serving = profile.with_name("serving.json")
+        serving.write_text(json.dumps(document))
+        with open(profile.with_name("service.log"), "w+") as log:
+            service = subprocess.Popen([self.program, "--profile", serving, "serve"], stdout=log, stderr=log)
+            self.addCleanup(service.kill)
+
+            def notify(secret):
+                request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/sources/it/webhook", b"south",
+                                                 {"X-Tickets-Secret": secret})
+                try:
+                    with urllib.request.urlopen(request, timeout=30) as response:
+                        return response.status
+                except urllib.error.HTTPError as error:
+                    return error.code
+                except OSError:
+                    return None
+
+            def items():
+                done = self.run_command(self.program, "--profile", serving, "status", "--json")
+                return json.loads(done.stdout)["sources"][0]["items"]
+
+            def wait_for(condition, what):
+                deadline = time.monotonic() + 60
+                while not condition():
+                    self.assertLess(time.monotonic(), deadline, f"{what}\n{pathlib.Path(log.name).read_text()}")
+                    time.sleep(0.1)
+
+            wait_for(lambda: notify("wrong") == 403, "the source is open")
+            wait_for(lambda: "sync run done" in pathlib.Path(log.name).read_text(), "the first run")
+            before = items()
+            database = sqlite3.connect(source["config"]["database"], isolation_level=None)
+            database.execute("INSERT INTO tickets VALUES('ticket-2000','south','billing',1,'News','open',1,0,'.')")
+            database.execute("INSERT INTO places VALUES('south','billing','ticket-2000',1000000,0)")
+            database.close()
+            self.assertEqual(notify("between the two of us"), 204)
+            wait_for(lambda: items() == before + 1, "the ticket is archived")
+            service.terminate()
+            self.assertEqual(service.wait(30), 0)
+
+    def test_a_provider_in_another_language(self):
+        source = self.prefix / "share" / "openarchiver" / "examples" / "mailing-lists"
+        plugin = self.prefix / "lib" / "openarchiver" / "plugins" / "subprocess.so"
+        self.run_ok(self.program, "plugin", "verify", plugin, "--fixture", source / "tests" / "fixture")
+
+    def test_the_providers_of_this_repository_are_made_with_the_installed_sdk(self):
+        sources = pathlib.Path(__file__).resolve().parents[2] / "plugins"
+        for name in ("imap", "subprocess"):
+            installed = self.prefix / "lib" / "openarchiver" / "plugins" / f"{name}.so"
+            installed.unlink()
+            source = self.folder / name
+            shutil.copytree(sources / name, source, ignore=shutil.ignore_patterns("tests"))
+            self.configure(source, source / "build")
+            self.run_ok(CMAKE, "--build", source / "build")
+            self.run_ok(CMAKE, "--install", source / "build", "--prefix", self.prefix)
+            self.assertEqual(pathlib.Path(self.loaded()[name]["file"]), installed)
+            self.run_ok(self.program, "plugin", "verify", installed)
+        if DOVECOT:
+            fixture = sources.parent / "tests" / "services" / "imap_fixture.py"
+            self.run_ok(self.program, "plugin", "verify", self.prefix / "lib/openarchiver/plugins/imap.so",
+                        "--fixture", f"/usr/bin/python3 {fixture} {DOVECOT} stable")
 
     def test_the_suite_catches_what_an_author_gets_wrong(self):
         source = self.new("hasty", "provider")

@@ -19,7 +19,7 @@ class Rule:
 
 # How other servers name messages and folders for good: capability, FETCH item, STATUS item.
 OBJECTID = (b"OBJECTID", rb"EMAILID (\1)", rb"MAILBOXID (\1)")
-GMAIL = (b"X-GM-EXT-1", rb"X-GM-MSGID \1", None)
+GMAIL = (b"X-GM-EXT-1", rb'X-GM-MSGID \1 X-GM-LABELS (\\Inbox "Caf&AOk-, 1")', None)
 
 
 class ImapProxy:
@@ -138,6 +138,7 @@ class Connection:
                 while self.proxy.silent:
                     time.sleep(0.05)
                 line = re.sub(rb"EMAILID|MAILBOXID|X-GM-MSGID", b"X-GUID", line) if self.proxy.names else line
+                line = line.replace(b" X-GM-LABELS", b"")
                 action = self.proxy.action_for(line)
                 if action is None or action(self, line):
                     self.server.sendall(line)

@@ -129,6 +129,10 @@ TEST_CASE("Fetched messages are read in any order and with what nobody asked for
     REQUIRE(message.received_at);
     CHECK(message.received_at->time_since_epoch() == std::chrono::seconds(1706826599));
     CHECK(fetched("(X-GM-MSGID 1278455344230334865 UID 1)").stable_id == "1278455344230334865");
+    CHECK(fetched(R"((X-GM-LABELS (\Inbox \Sent Important "Muy \"Importante\"" Caf&AOk-) UID 1))")
+              .labels == std::vector<std::string>{"\\Inbox", "\\Sent", "Important",
+                                                  "Muy \"Importante\"", "Caf&AOk-"});
+    CHECK(fetched("(X-GM-LABELS () UID 1)").labels.empty());
     CHECK(fetched("(UID 1 BODY[HEADER.FIELDS (DATE \"X Y\")]<0> \"a\")").uid == 1);
     const FetchedMessage quoted = fetched("(UID 5 BODY[] \"a \\\"b\\\\\")");
     REQUIRE(quoted.content);

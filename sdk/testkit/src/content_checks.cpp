@@ -164,6 +164,22 @@ void secrecy(const ProviderFixture& fixture, Findings& findings) {
     }
 }
 
+void strangers(sdk::ProviderSession& session, Findings& findings) {
+    for (const std::string& body : {std::string(), std::string("{}"), std::string(1000, '\xff')}) {
+        const auto answer = session.webhook(
+            {.method = "POST",
+             .query = "a=b",
+             .headers = {{"authorization", "Bearer guessed"}, {"content-length", "x"}},
+             .body = body},
+            {});
+        findings.expect(failed_with(answer, sdk::Errc::permission_denied) ||
+                            failed_with(answer, sdk::Errc::unsupported),
+                        "webhook() with what is not from the service: permission_denied, or "
+                        "unsupported",
+                        outcome_of(answer));
+    }
+}
+
 }  // namespace
 
 void add_content_checks(const ProviderFixture& fixture, std::vector<ConformanceCheck>& checks) {
@@ -190,6 +206,12 @@ void add_content_checks(const ProviderFixture& fixture, std::vector<ConformanceC
                             "provider.hpp, \"A sink call may block\"",
                             "call the sink holding no lock, no permit and no open response"},
                            read_while_blocked));
+    checks.push_back(check(
+        fixture,
+        {"a notification of a stranger is refused", "provider.hpp, ProviderSession::webhook()",
+         "prove that it comes from the service, by a signature or a secret of "
+         "the subscription, before anything else is done with it"},
+        strangers));
     checks.push_back(
         {.promise = {"no secret appears in the log or in an error",
                      "host.hpp, LogField; error.hpp, Error::message",

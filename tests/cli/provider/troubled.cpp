@@ -23,6 +23,8 @@
 ///     flood              an item with a title of 64 MiB
 ///     lie                sizes are not what they are said to be, and reads return too much
 ///     wake               a thread tells of news all the time
+///     log                syncing logs a million lines
+///     leak               a counter of another name at each of a million turns
 namespace openarchiver::troubled {
 
 namespace {
@@ -49,6 +51,8 @@ struct Script {
     bool flood = false;
     bool lie = false;
     bool wake = false;
+    bool log = false;
+    bool leak = false;
 };
 
 Script read_script(const std::string& file) {
@@ -83,6 +87,10 @@ Script read_script(const std::string& file) {
             script.lie = true;
         } else if (what == "wake") {
             script.wake = true;
+        } else if (what == "log") {
+            script.log = true;
+        } else if (what == "leak") {
+            script.leak = true;
         }
     }
     return script;
@@ -123,9 +131,13 @@ private:
 
 class Session final : public sdk::ProviderSession {
 public:
-    Session(std::string script, sdk::Waker& waker) : script_(std::move(script)) {
+    Session(std::string script, const sdk::HostServices& host)
+        : script_(std::move(script)),
+          logger_(host.logger),
+          metrics_(host.metrics),
+          waker_(host.waker) {
         if (read_script(script_).wake) {
-            news_ = std::jthread([&waker](const std::stop_token& stop) {
+            news_ = std::jthread([&waker = host.waker](const std::stop_token& stop) {
                 while (!stop.stop_requested()) {
                     waker.changed("account-1");
                     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -193,6 +205,13 @@ public:
         if (script.crash) {
             std::raise(SIGSEGV);
         }
+        for (int i = 0; script.log && i < 1'000'000; ++i) {
+            logger_.log(sdk::LogLevel::warning, "and another thing",
+                        {{"number", std::to_string(i)}});
+        }
+        for (int i = 0; script.leak && i < 1'000'000; ++i) {
+            metrics_.add("item_" + std::to_string(i), 1);
+        }
         const int known = cursor ? std::stoi(cursor->value) : 0;
         for (int i = known + 1; i <= script.items; ++i) {
             sdk::Item item;
@@ -227,8 +246,37 @@ public:
 
     sdk::Status probe(const std::string&, std::stop_token) override { return {}; }
 
+    /// The secret is "open sesame"; a question is answered with what it asks; news are of the
+    /// body's account.
+    sdk::Result<sdk::WebhookAnswer> webhook(const sdk::WebhookRequest& request,
+                                            std::stop_token stop) override {
+        if (request.query == "hang") {
+            while (!stop.stop_requested()) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            }
+            return Error{.code = Errc::cancelled, .message = "stopped"};
+        }
+        if (request.query == "split") {
+            return sdk::WebhookAnswer{.media_type = "text/plain\r\nX-Injected: yes"};
+        }
+        if (request.method == "GET") {
+            return sdk::WebhookAnswer{
+                .status = 200, .media_type = "text/plain", .body = request.query};
+        }
+        for (const auto& [name, value] : request.headers) {
+            if (name == "x-secret" && value == "open sesame") {
+                waker_.changed(request.body.size() < 100 ? request.body : std::string());
+                return sdk::WebhookAnswer{.status = 202};
+            }
+        }
+        return Error{.code = Errc::permission_denied, .message = "the secret is wrong"};
+    }
+
 private:
     std::string script_;
+    sdk::Logger& logger_;
+    sdk::Metrics& metrics_;
+    sdk::Waker& waker_;
     std::jthread news_;
 };
 
@@ -242,7 +290,7 @@ public:
         const std::string text(config_json);
         const std::size_t end = text.rfind('"');
         const std::size_t begin = text.rfind('"', end - 1) + 1;
-        return std::make_unique<Session>(text.substr(begin, end - begin), host.waker);
+        return std::make_unique<Session>(text.substr(begin, end - begin), host);
     }
 };
 

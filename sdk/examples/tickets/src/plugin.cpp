@@ -15,6 +15,11 @@ constexpr std::string_view kSchema = R"({
     "database": {
       "type": "string", "x-order": 1,
       "title": "Database", "description": "the ticket system's SQLite database"
+    },
+    "notification_secret": {
+      "type": "string", "writeOnly": true, "x-order": 2,
+      "title": "Notification Secret",
+      "description": "what the ticket system sends as X-Tickets-Secret when it tells of news"
     }
   },
   "required": ["database"],
@@ -33,7 +38,7 @@ public:
             const boost::json::value config =
                 boost::json::parse({config_json.data(), config_json.size()});
             const auto file = boost::json::value_to<std::string>(config.at("database"));
-            return std::make_unique<Session>(host.profile_folder / file);
+            return std::make_unique<Session>(host.profile_folder / file, host);
         });
     }
 };

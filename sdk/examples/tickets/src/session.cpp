@@ -40,6 +40,15 @@ std::int64_t number(const std::string& text) {
     return value;
 }
 
+/// Takes as long where the first character differs as where the last one does.
+bool same(const std::string& given, const std::string& secret) {
+    unsigned char difference = given.size() == secret.size() ? 0 : 1;
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        difference |= static_cast<unsigned char>(given[i] ^ secret[i % (secret.size() + 1)]);
+    }
+    return difference == 0;
+}
+
 class TextReader final : public sdk::ByteReader {
 public:
     explicit TextReader(std::string text) : text_(std::move(text)) {}
@@ -252,6 +261,24 @@ sdk::Status Session::probe(const std::string& account_id, std::stop_token stop) 
     OPENARCHIVER_TRY(const auto rows,
                      database.rows("SELECT 1 FROM teams WHERE id=?", {account_id}));
     return rows.empty() ? sdk::Status(not_found("team")) : sdk::Status();
+}
+
+sdk::Result<sdk::WebhookAnswer> Session::webhook(const sdk::WebhookRequest& request,
+                                                 std::stop_token) {
+    const auto secret = host_.secrets.get("/notification_secret");
+    if (!secret) {
+        return sdk::Error{.code = sdk::Errc::unsupported,
+                          .message = "no notification_secret is configured"};
+    }
+    for (const auto& [name, value] : request.headers) {
+        if (name == "x-tickets-secret" && same(value, *secret)) {
+            // Only a hint: the next run finds out what there is.
+            host_.waker.changed(request.body);
+            return sdk::WebhookAnswer{};
+        }
+    }
+    return sdk::Error{.code = sdk::Errc::permission_denied,
+                      .message = "a notification without the right secret"};
 }
 
 }  // namespace tickets

@@ -11,7 +11,8 @@ namespace sdk = openarchiver::sdk;
 /// in the folder of each of its labels, its attachments are in the queue.
 class Session final : public sdk::ProviderSession {
 public:
-    explicit Session(std::filesystem::path database) : database_(std::move(database)) {}
+    Session(std::filesystem::path database, const sdk::HostServices& host)
+        : database_(std::move(database)), host_(host) {}
 
     [[nodiscard]] sdk::SessionLimits limits() const override;
     sdk::Result<std::vector<sdk::Check>> check(std::stop_token stop) override;
@@ -28,9 +29,13 @@ public:
                                                                const std::string& item_id,
                                                                std::stop_token stop) override;
     sdk::Status probe(const std::string& account_id, std::stop_token stop) override;
+    /// The ticket system posts the id of a team where something changed.
+    sdk::Result<sdk::WebhookAnswer> webhook(const sdk::WebhookRequest& request,
+                                            std::stop_token stop) override;
 
 private:
     std::filesystem::path database_;
+    sdk::HostServices host_;
 };
 
 }  // namespace tickets

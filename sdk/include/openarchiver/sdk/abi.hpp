@@ -10,7 +10,7 @@ namespace openarchiver::sdk {
 
 /// Raised with every change of a public header that changes a layout, a virtual table or a
 /// contract.
-inline constexpr std::uint32_t kAbiEpoch = 2;
+inline constexpr std::uint32_t kAbiEpoch = 3;
 
 inline constexpr std::uint64_t kAbiMagic = 0x4f50415243485631;  // "OPARCHV1"
 

@@ -88,6 +88,10 @@ public:
     /// called as often as the service tells, runs are joined. Outside the service (`sync`) it does
     /// nothing.
     virtual void changed(std::string_view account_id) = 0;
+
+    /// False: nobody waits for news (outside the service), so that a push channel is not worth its
+    /// connection. The same for the whole life of a session.
+    [[nodiscard]] virtual bool listens() const { return true; }
 };
 
 struct HostServices {
