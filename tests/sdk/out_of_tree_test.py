@@ -151,12 +151,12 @@ class OutOfTree(unittest.TestCase):
         self.assertEqual(shown, json.loads(self.run_ok(self.program, "--profile", profile, "show",
                                                        ticket["ref"], "--json")))
 
-        self.check_notification(profile)
-
         # A format of mail leaves them out, and says so.
         done = self.run_command(self.program, "--profile", profile, "export", "--format", "mbox",
                                 "--output", profile.parent / "mbox", "--json")
         self.assertEqual(len(json.loads(done.stdout)["exceptions"]), 122, done.stdout)
+
+        self.check_notification(profile)
 
     def test_the_provider_of_mail_files_is_made_out_of_tree(self):
         """A provider of this repository, with nothing but what is installed."""
