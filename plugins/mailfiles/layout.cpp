@@ -71,8 +71,9 @@ public:
         if (settings_.account.empty() && !is_maildir(folder)) {
             OPENARCHIVER_TRY(const SpoolFolders spool, look_for_spool(folder));
             if (spool.has_maildir) {
+                const std::string folder_of_users = path + "/";
                 for (const std::string& user : spool.names) {
-                    OPENARCHIVER_CHECK(add_root({.path = path + "/" + user, .name = user}));
+                    OPENARCHIVER_CHECK(add_root({.path = folder_of_users + user, .name = user}));
                 }
                 if (spool.has_files) {
                     return add_root({.path = path, .name = name, .scope = Root::Scope::files_only});
@@ -164,8 +165,9 @@ private:
 
 sdk::Status refuse_overlaps(const std::vector<std::string>& paths) {
     for (const std::string& path : paths) {
+        const std::string below = path + "/";
         for (const std::string& other : paths) {
-            if (&path != &other && (path == other || other.starts_with(path + "/"))) {
+            if (&path != &other && (path == other || other.starts_with(below))) {
                 return bad_config(other + " lies in " + path +
                                   ": its mail would be archived twice; leave one of them out of "
                                   "\"paths\"");

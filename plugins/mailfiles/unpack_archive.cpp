@@ -333,9 +333,12 @@ private:
         }
         const std::string& name = names.back();
         for (int number = 1; number < 1000; ++number) {
-            // Before the name: its ending says what it is.
-            const std::string numbered =
-                path + (number > 1 ? std::to_string(number) + "~" : std::string()) + name;
+            std::string numbered = path;
+            if (number > 1) {
+                numbered += std::to_string(number);
+                numbered += '~';  // before the name: its ending says what it is
+            }
+            numbered += name;
             struct stat status{};
             if (::fstatat(to_.folder.get(), numbered.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
                 return numbered;
@@ -378,7 +381,7 @@ private:
     static std::string joined(const std::vector<std::string>& names) {
         std::string path;
         for (const std::string& name : names) {
-            path += (path.empty() ? "" : "/") + name;
+            path = join_path(path, name);
         }
         return path;
     }
