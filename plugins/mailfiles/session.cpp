@@ -143,7 +143,7 @@ sdk::Result<sdk::FolderListing> Session::list_folders(const std::string& account
         }
         OPENARCHIVER_TRY(const std::shared_ptr<const AccountLayout> account, layout_of(account_id));
         TreeServices services = tree_services();
-        if (settings_.watch) {
+        if (settings_.watch && waker_.listens()) {
             services.on_folder = [&](const FileDescriptor& folder) {
                 watcher().watch(account_id, folder);
             };
