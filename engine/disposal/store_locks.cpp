@@ -336,7 +336,9 @@ private:
         const bool due = end < now_ + kDue;
         const bool mixed = wanted.first != wanted.last;
         const bool small = pack.size < kSmallPack;
-        if (!due && (mixed || small || pack.to_rewrite)) {
+        // Its policy may be approved in its first days.
+        const bool young = last == kForEver && end <= now_ + kFirstLock;
+        if (!due && (mixed || small || young || pack.to_rewrite)) {
             count(&Report::waiting);
             return {};
         }

@@ -181,7 +181,7 @@ class ObjectLock(ObjectLockTest):
             self.mail(f"m{number}", time.time() - number * DAY, 3_000_000)
         self.site.sync()
         packs = self.objects("packs/")
-        for days, left in ((0, 90), (20, 90), (40, 130)):
+        for days, left in ((0, 7), (6, 96), (20, 96), (40, 130)):
             self.run_at(days, "sync")
             for key, (until, _) in self.objects("packs/").items():
                 self.assertIn(key, packs)
