@@ -1,6 +1,8 @@
 import concurrent.futures
+import contextlib
 import json
 import signal
+import sqlite3
 import unittest
 
 from test_api import ApiTest
@@ -111,6 +113,17 @@ class AuditTrail(ApiTest):
         after = self.listed()
         self.assertEqual(after[-len(before):], before)
         self.assertEqual(len({e["id"] for e in after}), len(after))
+
+    def test_an_entry_that_somebody_took_out_of_the_catalog_is_missed(self):
+        self.run_ok("search", "who-looked")
+        self.sync()  # takes it into the log
+        self.run_ok("verify")
+        with contextlib.closing(sqlite3.connect(self.folder / "catalog" / "catalog.db")) as catalog:
+            catalog.execute("DELETE FROM audit WHERE detail LIKE '%who-looked%'")
+            catalog.commit()
+        found = self.run_program("verify", "--json")
+        self.assertEqual(found.code, 5, found.err)
+        self.assertIn("audit entries", found.out)
 
     def test_who_can_not_be_written_down_is_shown_nothing(self):
         self.serve()
