@@ -85,7 +85,8 @@ function plainMail(number) {
     "--b", "Content-Type: text/plain; charset=utf-8", "",
     number === 7 ? "The wombat budget was approved." : `The figures of part ${number}.`, "--b",
     `Content-Type: text/csv; name="figures-${number}.csv"`,
-    `Content-Disposition: attachment; filename="figures-${number}.csv"`, "", `a,b\r\n1,${number}`, "--b--", ""].join("\r\n");
+    `Content-Disposition: attachment; filename="figures-${number}.csv"`, "Content-Transfer-Encoding: base64", "",
+    Buffer.from(`a,b\r\n1,${number}\r\n`).toString("base64"), "--b--", ""].join("\r\n");
 }
 
 before(async () => {
@@ -368,7 +369,7 @@ test("a mail is found and read", async () => {
   await page.getByText("Person 7 <person7@example.org>").waitFor();
   const [download] = await Promise.all([page.waitForEvent("download"),
     page.getByRole("button", { name: "Download: figures-7.csv" }).click()]);
-  assert.equal(readFileSync(await download.path(), "utf8").trim(), "a,b\r\n1,7");
+  assert.equal(readFileSync(await download.path(), "utf8"), "a,b\r\n1,7\r\n");
   await well(page);
   await page.getByRole("tab", { name: "Raw source" }).click();
   const [raw] = await Promise.all([page.waitForEvent("download"),
