@@ -165,6 +165,8 @@ std::optional<Role> role_from(std::string_view name) {
 
 bool may(Role role, Right right) {
     switch (right) {
+        case Right::sign_in:
+            return true;
         case Right::observe:
             return role != Role::account_holder;
         case Right::operate:
@@ -175,8 +177,23 @@ bool may(Role role, Right right) {
             return role == Role::auditor || role == Role::account_holder;
         case Right::hold:
             return role == Role::auditor;
+        case Right::audit:
+            return role == Role::administrator || role == Role::auditor;
     }
     return false;
+}
+
+std::vector<std::string_view> rights_of(Role role) {
+    std::vector<std::string_view> rights;
+    for (const auto& [right, name] :
+         {std::pair(Right::observe, "observe"), std::pair(Right::operate, "operate"),
+          std::pair(Right::administer, "administer"), std::pair(Right::read_mail, "read_mail"),
+          std::pair(Right::hold, "hold"), std::pair(Right::audit, "audit")}) {
+        if (may(role, right)) {
+            rights.emplace_back(name);
+        }
+    }
+    return rights;
 }
 
 std::string new_secret() {

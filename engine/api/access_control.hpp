@@ -20,16 +20,20 @@ enum class Role : std::uint8_t {
 };
 
 enum class Right : std::uint8_t {
+    sign_in,     ///< to know who one is
     observe,     ///< sources, accounts, folders, failures, status, metrics
     operate,     ///< sync, retry
     administer,  ///< credentials, retention, forgetting
     read_mail,
     hold,
+    audit,  ///< who did what
 };
 
 [[nodiscard]] std::string_view to_string(Role role);
 [[nodiscard]] std::optional<Role> role_from(std::string_view name);
 [[nodiscard]] bool may(Role role, Right right);
+/// The names of the rights that a role has.
+[[nodiscard]] std::vector<std::string_view> rights_of(Role role);
 
 struct Credential {
     std::string name;

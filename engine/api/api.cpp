@@ -8,12 +8,18 @@
 #include <mutex>
 #include <utility>
 
+#include "api/audit.hpp"
+#include "api/body.hpp"
 #include "api/items.hpp"
+#include "api/jobs.hpp"
 #include "api/metrics.hpp"
 #include "api/openapi.hpp"
 #include "api/problem.hpp"
 #include "api/sign_in_guard.hpp"
+#include "api/sources.hpp"
+#include "api/tasks.hpp"
 #include "archive/digest.hpp"
+#include "console/console.hpp"
 #include "service/disposal_requests.hpp"
 #include "service/documents.hpp"
 #include "service/retention_requests.hpp"
@@ -71,47 +77,16 @@ json::value credential_value(const Credential& credential) {
             {"created_at", service::time_value(credential.created_at)}};
 }
 
-/// The members of a JSON body; what is missing or of another type is empty.
-class Body {
-public:
-    static Result<Body> parse(const std::string& text) {
-        boost::system::error_code broken;
-        json::value value = json::parse(text.empty() ? "{}" : text, broken);
-        if (broken || !value.is_object()) {
-            return Error{Errc::invalid_argument, "the body is not a JSON object"};
-        }
-        return Body(std::move(value.get_object()));
-    }
-
-    [[nodiscard]] std::string text(std::string_view name) const {
-        const auto* value = members_.if_contains(name);
-        return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                      : std::string();
-    }
-
-    [[nodiscard]] std::vector<std::string> texts(std::string_view name) const {
-        std::vector<std::string> values;
-        const auto* list = members_.if_contains(name);
-        if (list != nullptr && list->is_array()) {
-            for (const json::value& value : list->get_array()) {
-                if (value.is_string()) {
-                    values.emplace_back(value.get_string());
-                }
-            }
-        }
-        return values;
-    }
-
-    [[nodiscard]] bool flag(std::string_view name) const {
-        const auto* value = members_.if_contains(name);
-        return value != nullptr && value->is_bool() && value->get_bool();
-    }
-
-private:
-    explicit Body(json::object members) : members_(std::move(members)) {}
-
-    json::object members_;
-};
+/// Who asks, and what the role may do. Without a name: whoever sets the service up.
+json::object signed_in(const Credential& caller) {
+    const bool setup = caller.name.empty();
+    const auto rights = setup ? std::vector<std::string_view>() : rights_of(caller.role);
+    return {{"name", caller.name},
+            {"role", to_string(caller.role)},
+            {"accounts", json::array(caller.accounts.begin(), caller.accounts.end())},
+            {"rights", json::array(rights.begin(), rights.end())},
+            {"setup", setup}};
+}
 
 /// What a path needs, and who answers it.
 struct Call {
@@ -121,11 +96,18 @@ struct Call {
     std::stop_token stop;
 };
 
+/// What the audit trail says of a request.
+struct Audit {
+    std::string_view action;  ///< empty: nothing
+    bool with_body = false;   ///< ... of the request, which has no secret
+};
+
 struct Route {
     std::string_view method;
     std::vector<std::string_view> path;  ///< "{}" takes any segment
     Right right;
     std::function<Response(const Call&)> handle;
+    Audit audit = {};
 };
 
 }  // namespace
@@ -134,11 +116,13 @@ struct Api::State {
     explicit State(service::Service& served)
         : service(served),
           log(served.context().log),
-          credentials(served.context().profile.archive.catalog_path) {}
+          credentials(served.context().profile.archive.catalog_path),
+          jobs(served.context().profile.archive.catalog_path / "exports", served.context().clock) {}
 
     service::Service& service;
     std::shared_ptr<spdlog::logger> log;
     Credentials credentials;
+    Jobs jobs;
     SignInGuard guard;
     std::vector<Route> routes;
     std::mutex mutex;  // guards setup_secret
@@ -161,14 +145,17 @@ struct Api::State {
     }
 
     void add(std::string_view method, std::vector<std::string_view> path, Right right,
-             std::function<Response(const Call&)> handle) {
-        routes.push_back({method, std::move(path), right, std::move(handle)});
+             std::function<Response(const Call&)> handle, Audit audit = {}) {
+        routes.push_back({method, std::move(path), right, std::move(handle), audit});
     }
 
     void describe() {
         describe_sources();
+        describe_changes_of_sources();
         describe_mail();
         describe_keeping();
+        describe_jobs();
+        describe_audit();
         describe_credentials();
     }
 
@@ -189,23 +176,25 @@ struct Api::State {
                     return document(source);
                 }
             }
-            return problem(404, "the profile has no source \"" + call.names.at(0) + "\"");
+            return problem(404, "there is no source \"" + call.names.at(0) + "\"");
         });
-        add("POST", {"sources", "{}", "sync"}, Right::operate, [this](const Call& call) {
-            const auto body = Body::parse(call.request.body);
-            if (!body) {
-                return problem(400, body.error().message);
-            }
-            const Status asked = service.request_sync(
-                call.names.at(0),
-                {.accounts = body->texts("accounts"), .reconcile = body->flag("reconcile")});
-            if (!asked) {
-                return problem(asked.error());
-            }
-            Response accepted = document(json::object{{"requested", true}});
-            accepted.status = 202;
-            return accepted;
-        });
+        add("POST", {"sources", "{}", "sync"}, Right::operate,
+            [this](const Call& call) {
+                const auto body = Body::parse(call.request.body);
+                if (!body) {
+                    return problem(400, body.error().message);
+                }
+                const Status asked = service.request_sync(
+                    call.names.at(0),
+                    {.accounts = body->texts("accounts"), .reconcile = body->flag("reconcile")});
+                if (!asked) {
+                    return problem(asked.error());
+                }
+                Response accepted = document(json::object{{"requested", true}});
+                accepted.status = 202;
+                return accepted;
+            },
+            {.action = "sync", .with_body = true});
         add("GET", {"accounts"}, Right::observe, [this](const Call& call) {
             return document([&]() -> Result<json::value> {
                 OPENARCHIVER_TRY(const auto reader, catalog());
@@ -231,33 +220,135 @@ struct Api::State {
                 return service::failures_document(*reader, &live);
             }());
         });
-        add("POST", {"failures", "accept"}, Right::operate, [this](const Call& call) {
-            const auto body = Body::parse(call.request.body);
-            if (!body) {
-                return problem(400, body.error().message);
-            }
-            const auto refs = body->texts("refs");
-            return by_verb(
-                "failures",
-                json::serialize(json::object{{"accept", json::array(refs.begin(), refs.end())}}));
-        });
+        add("POST", {"failures", "accept"}, Right::operate,
+            [this](const Call& call) {
+                const auto body = Body::parse(call.request.body);
+                if (!body) {
+                    return problem(400, body.error().message);
+                }
+                const auto refs = body->texts("refs");
+                return by_verb("failures", json::serialize(json::object{
+                                               {"accept", json::array(refs.begin(), refs.end())}}));
+            },
+            {.action = "accept_failures", .with_body = true});
+        add("POST", {"failures", "retry"}, Right::operate,
+            [this](const Call&) {
+                const Status asked = service.retry_failures();
+                if (!asked) {
+                    return problem(asked.error());
+                }
+                Response accepted = document(json::object{{"requested", true}});
+                accepted.status = 202;
+                return accepted;
+            },
+            {.action = "retry_failures"});
         add("GET", {"events"}, Right::observe, [this](const Call&) { return events(); });
     }
 
+    void describe_changes_of_sources() {
+        add("GET", {"providers"}, Right::observe,
+            [this](const Call&) { return list_providers(service.context().plugins); });
+        add("POST", {"sources"}, Right::administer,
+            [this](const Call& call) {
+                return define_source(service, call.caller, {}, call.request);
+            },
+            {.action = "source_create"});
+        add("POST", {"sources", "check"}, Right::administer,
+            [this](const Call& call) { return check_source(service, call.request, call.stop); });
+        add("PUT", {"sources", "{}"}, Right::administer,
+            [this](const Call& call) {
+                return define_source(service, call.caller, call.names.at(0), call.request);
+            },
+            {.action = "source_change"});
+        add("DELETE", {"sources", "{}"}, Right::administer,
+            [this](const Call& call) {
+                return remove_source(service, call.caller, call.names.at(0), call.request);
+            },
+            {.action = "source_remove"});
+        add("GET", {"sources", "{}", "definition"}, Right::administer,
+            [this](const Call& call) { return show_definition(service, call.names.at(0)); });
+        add("POST", {"sources", "{}", "check"}, Right::operate, [this](const Call& call) {
+            return check_known_source(service, call.names.at(0), call.stop);
+        });
+        for (const bool paused : {true, false}) {
+            add("POST", {"sources", "{}", paused ? "pause" : "resume"}, Right::operate,
+                [this, paused](const Call& call) {
+                    return pause_source(service, call.caller, call.names.at(0), paused);
+                },
+                {.action = paused ? "source_pause" : "source_resume"});
+        }
+    }
+
     void describe_mail() {
-        add("GET", {"items"}, Right::read_mail, [this](const Call& call) {
-            return list_items(service.context(), call.caller, call.request);
+        add("GET", {"items"}, Right::read_mail,
+            [this](const Call& call) {
+                return list_items(service.context(), call.caller, call.request);
+            },
+            {.action = "list"});
+        add("GET", {"search"}, Right::read_mail,
+            [this](const Call& call) {
+                return search_items(service.context(), call.caller, call.request);
+            },
+            {.action = "search"});
+        add("GET", {"items", "{}"}, Right::read_mail,
+            [this](const Call& call) {
+                return show_item(service.context(), call.caller, call.names.at(0));
+            },
+            {.action = "read"});
+        add("GET", {"items", "{}", "proof"}, Right::read_mail,
+            [this](const Call& call) {
+                return prove_item(service.context(), call.caller, call.names.at(0), call.request,
+                                  call.stop);
+            },
+            {.action = "prove"});
+        add("GET", {"items", "{}", "raw"}, Right::read_mail,
+            [this](const Call& call) {
+                return raw_item(service.context(), call.caller, call.names.at(0), call.request,
+                                call.stop);
+            },
+            {.action = "download"});
+    }
+
+    void describe_jobs() {
+        add("POST", {"exports"}, Right::read_mail,
+            [this](const Call& call) {
+                return start_export(jobs, service, call.caller, call.request);
+            },
+            {.action = "export", .with_body = true});
+        add("POST", {"verifications"}, Right::operate,
+            [this](const Call& call) {
+                return start_verify(jobs, service, call.caller, call.request);
+            },
+            {.action = "verify", .with_body = true});
+        add("GET", {"jobs"}, Right::sign_in, [this](const Call& call) {
+            json::array list;
+            for (json::object& job : jobs.list(call.caller)) {
+                list.push_back(std::move(job));
+            }
+            return document(json::object{{"jobs", std::move(list)}});
         });
-        add("GET", {"search"}, Right::read_mail, [this](const Call& call) {
-            return search_items(service.context(), call.caller, call.request);
+        add("GET", {"jobs", "{}"}, Right::sign_in, [this](const Call& call) {
+            auto job = jobs.find(call.names.at(0), call.caller);
+            return job ? document(std::move(*job)) : no_job(call.names.at(0));
         });
-        add("GET", {"items", "{}"}, Right::read_mail, [this](const Call& call) {
-            return show_item(service.context(), call.caller, call.names.at(0));
+        add("DELETE", {"jobs", "{}"}, Right::sign_in, [this](const Call& call) {
+            return jobs.remove(call.names.at(0), call.caller)
+                       ? document(json::object{{"removed", call.names.at(0)}})
+                       : no_job(call.names.at(0));
         });
-        add("GET", {"items", "{}", "raw"}, Right::read_mail, [this](const Call& call) {
-            return raw_item(service.context(), call.caller, call.names.at(0), call.request,
-                            call.stop);
-        });
+        add("GET", {"jobs", "{}", "file"}, Right::read_mail,
+            [this](const Call& call) { return export_file(jobs, call.caller, call.names.at(0)); },
+            {.action = "download"});
+    }
+
+    static Response no_job(const std::string& id) {
+        return problem(404, "there is no job \"" + id + "\"");
+    }
+
+    void describe_audit() {
+        add("GET", {"audit"}, Right::audit,
+            [this](const Call& call) { return audit_entries(service, call.request); },
+            {.action = "audit_read"});
     }
 
     void describe_keeping() {
@@ -268,33 +359,38 @@ struct Api::State {
                                                call.stop);
             }());
         });
-        add("POST", {"holds"}, Right::hold, [this](const Call& call) {
-            const auto body = Body::parse(call.request.body);
-            if (!body) {
-                return problem(400, body.error().message);
-            }
-            catalog::HoldPlaced hold{.id = {},
-                                     .matter = body->text("matter"),
-                                     .reason = body->text("reason"),
-                                     .scope = {.sources = body->texts("sources"),
-                                               .accounts = body->texts("accounts"),
-                                               .folders = body->texts("folders"),
-                                               .sender = body->text("sender")},
-                                     .query = body->text("query"),
-                                     .by = "api:" + call.caller.name};
-            Response placed = by_verb("hold", service::to_json(service::HoldRequest(hold)));
-            placed.status = placed.status == 200 ? 201 : placed.status;
-            return placed;
-        });
-        add("POST", {"holds", "{}", "release"}, Right::hold, [this](const Call& call) {
-            const auto body = Body::parse(call.request.body);
-            if (!body) {
-                return problem(400, body.error().message);
-            }
-            return by_verb(
-                "hold", service::to_json(service::HoldRequest(catalog::HoldReleased{
-                            call.names.at(0), body->text("reason"), "api:" + call.caller.name})));
-        });
+        add("POST", {"holds"}, Right::hold,
+            [this](const Call& call) {
+                const auto body = Body::parse(call.request.body);
+                if (!body) {
+                    return problem(400, body.error().message);
+                }
+                catalog::HoldPlaced hold{.id = {},
+                                         .matter = body->text("matter"),
+                                         .reason = body->text("reason"),
+                                         .scope = {.sources = body->texts("sources"),
+                                                   .accounts = body->texts("accounts"),
+                                                   .folders = body->texts("folders"),
+                                                   .sender = body->text("sender")},
+                                         .query = body->text("query"),
+                                         .by = "api:" + call.caller.name};
+                Response placed = by_verb("hold", service::to_json(service::HoldRequest(hold)));
+                placed.status = placed.status == 200 ? 201 : placed.status;
+                return placed;
+            },
+            {.action = "hold_place", .with_body = true});
+        add("POST", {"holds", "{}", "release"}, Right::hold,
+            [this](const Call& call) {
+                const auto body = Body::parse(call.request.body);
+                if (!body) {
+                    return problem(400, body.error().message);
+                }
+                return by_verb(
+                    "hold",
+                    service::to_json(service::HoldRequest(catalog::HoldReleased{
+                        call.names.at(0), body->text("reason"), "api:" + call.caller.name})));
+            },
+            {.action = "hold_release", .with_body = true});
         add("GET", {"retention"}, Right::observe, [this](const Call&) {
             return document([&]() -> Result<std::string> {
                 OPENARCHIVER_TRY(const auto reader, catalog());
@@ -303,18 +399,22 @@ struct Api::State {
                                                    context.clock);
             }());
         });
-        add("POST", {"retention", "apply"}, Right::administer, [this](const Call& call) {
-            const auto body = Body::parse(call.request.body);
-            if (!body) {
-                return problem(400, body.error().message);
-            }
-            return by_verb("retention",
-                           service::to_json(disposal::ApplyRequest{
-                               .approve = body->text("approve"), .by = "api:" + call.caller.name}));
-        });
+        add("POST", {"retention", "apply"}, Right::administer,
+            [this](const Call& call) {
+                const auto body = Body::parse(call.request.body);
+                if (!body) {
+                    return problem(400, body.error().message);
+                }
+                return by_verb("retention", service::to_json(disposal::ApplyRequest{
+                                                .approve = body->text("approve"),
+                                                .by = "api:" + call.caller.name}));
+            },
+            {.action = "retention_apply", .with_body = true});
     }
 
     void describe_credentials() {
+        add("GET", {"me"}, Right::sign_in,
+            [](const Call& call) { return document(signed_in(call.caller)); });
         add("GET", {"credentials"}, Right::administer, [this](const Call&) {
             const auto list = credentials.list();
             if (!list) {
@@ -327,12 +427,15 @@ struct Api::State {
             return document(json::object{{"credentials", std::move(shown)}});
         });
         add("POST", {"credentials"}, Right::administer,
-            [this](const Call& call) { return add_credential(call); });
-        add("DELETE", {"credentials", "{}"}, Right::administer, [this](const Call& call) {
-            const Status removed = credentials.remove(call.names.at(0));
-            return removed ? document(json::object{{"removed", call.names.at(0)}})
-                           : problem(404, removed.error().message);
-        });
+            [this](const Call& call) { return add_credential(call); },
+            {.action = "credential_add", .with_body = true});
+        add("DELETE", {"credentials", "{}"}, Right::administer,
+            [this](const Call& call) {
+                const Status removed = credentials.remove(call.names.at(0));
+                return removed ? document(json::object{{"removed", call.names.at(0)}})
+                               : problem(404, removed.error().message);
+            },
+            {.action = "credential_remove"});
     }
 
     Response add_credential(const Call& call) {
@@ -445,10 +548,15 @@ struct Api::State {
                  }},
                 {});
         }
+        if (path.size() < 2 && (request.method == "GET")) {
+            if (const auto* const file = console::find(path.empty() ? "" : path.front())) {
+                return with_tag(request, console_file(*file));
+            }
+        }
         if (path.size() < 3 || path[0] != "api" || path[1] != "v1") {
             return problem(404,
-                           "there is nothing here; the API is below /api/v1, its description "
-                           "/api/v1/openapi.json");
+                           "there is nothing here; the console is at /, the API below /api/v1, its "
+                           "description at /api/v1/openapi.json");
         }
         if (is_webhook(request)) {
             return notify(request, stop);
@@ -537,9 +645,10 @@ struct Api::State {
             return unauthenticated("nobody has this credential");
         }
         const bool setting_up = (*caller)->name.empty();
-        const bool makes_credential =
-            route.method == "POST" && route.path == std::vector<std::string_view>{"credentials"};
-        if (!may((*caller)->role, route.right) || (setting_up && !makes_credential)) {
+        const bool sets_up =
+            route.path == std::vector<std::string_view>{"me"} ||
+            (route.method == "POST" && route.path == std::vector<std::string_view>{"credentials"});
+        if (!may((*caller)->role, route.right) || (setting_up && !sets_up)) {
             return problem(403, setting_up ? "the setup credential is good for the first POST "
                                              "/api/v1/credentials, and nothing else"
                                            : "the role " + std::string(to_string((*caller)->role)) +
@@ -548,7 +657,65 @@ struct Api::State {
         log->info("api: {} {} by {}", request.method, path_of(request),
                   setting_up ? "setup" : (*caller)->name);
         Response response = route.handle({request, names, **caller, stop});
+        if (!route.audit.action.empty()) {
+            const Status written = service.audit().append(
+                act_of(route, request, names, **caller, response), service.context().clock);
+            if (!written) {
+                log->error("api: {}", written.error().message);
+                return problem(written.error());
+            }
+        }
         return with_tag(request, std::move(response));
+    }
+
+    /// What is written down before the answer goes out. What was made is known by the answer alone.
+    static service::Act act_of(const Route& route, const Request& request,
+                               const std::vector<std::string>& names, const Credential& caller,
+                               const Response& response) {
+        service::Act act{.by = "api:" + (caller.name.empty() ? "setup" : caller.name),
+                         .role = std::string(to_string(caller.role)),
+                         .action = std::string(route.audit.action)};
+        for (const auto& [name, value] : request.query) {
+            act.detail[name] = value;
+        }
+        boost::system::error_code none;
+        if (route.audit.with_body) {
+            if (const json::value body = json::parse(request.body, none); body.is_object()) {
+                act.detail.insert(body.get_object().begin(), body.get_object().end());
+            }
+        }
+        act.detail["status"] = response.status;
+        if (!names.empty()) {
+            act.object = names.front();
+        } else if (route.method == "POST") {
+            const json::value made = json::parse(response.body, none);
+            for (const char* const name : {"id", "name"}) {
+                if (const json::object* const object = made.if_object();
+                    act.object.empty() && object != nullptr && object->contains(name) &&
+                    object->at(name).is_string()) {
+                    act.object = object->at(name).as_string();
+                }
+            }
+        }
+        return act;
+    }
+
+    /// Nothing but the console's own script and style is loaded, by whatever it shows: HTML mail,
+    /// too, which brings its styles with it and has its pictures as data.
+    static Response console_file(const console::File& file) {
+        Response response{.content_type = std::string(file.content_type),
+                          .body = std::string(file.bytes)};
+        response.fields = {
+            {"Cache-Control", "no-cache"},
+            {"Content-Security-Policy",
+             "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src "
+             "data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
+             "'none'"},
+            {"Cross-Origin-Opener-Policy", "same-origin"},
+            {"Permissions-Policy", "camera=(), geolocation=(), microphone=()"},
+            {"Referrer-Policy", "no-referrer"},
+            {"X-DNS-Prefetch-Control", "off"}};
+        return response;
     }
 
     static std::string path_of(const Request& request) {

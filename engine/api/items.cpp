@@ -12,6 +12,7 @@
 #include "export/time_filter.hpp"
 #include "service/documents.hpp"
 #include "service/item_document.hpp"
+#include "service/proof_of_leaf.hpp"
 #include "service/search_document.hpp"
 
 namespace openarchiver::api {
@@ -21,6 +22,20 @@ using sdk::Errc;
 using sdk::Error;
 using sdk::Result;
 using sdk::Status;
+
+void keep_to_own(std::vector<std::string>& accounts, const Credential& caller) {
+    if (caller.role != Role::account_holder) {
+        return;
+    }
+    std::erase_if(accounts, [&](const std::string& asked) {
+        return std::ranges::none_of(caller.accounts, [&](const std::string& own) {
+            return catalog::is_named(own, own, asked);
+        });
+    });
+    if (accounts.empty()) {
+        accounts = caller.accounts;
+    }
+}
 
 namespace {
 
@@ -102,6 +117,23 @@ Result<std::vector<catalog::VersionRecord>> versions_of(catalog::CatalogReader& 
     return versions;
 }
 
+/// The version that is asked for, or the newest one.
+Result<catalog::VersionRecord> wanted_of(const std::vector<catalog::VersionRecord>& versions,
+                                         const Request& request) {
+    const std::string asked = request.value("version");
+    if (asked.empty()) {
+        return versions.back();
+    }
+    const auto wanted = number(asked);
+    const auto found = std::ranges::find_if(versions, [&](const auto& one) {
+        return wanted && static_cast<std::uint64_t>(one.version) == *wanted;
+    });
+    if (found == versions.end()) {
+        return Error{Errc::not_found, "the item has no version \"" + asked + "\""};
+    }
+    return *found;
+}
+
 Result<std::string> page(const access::Context& context, const Credential& caller,
                          const Request& request) {
     OPENARCHIVER_TRY(const auto filter, filter_of(request, caller));
@@ -139,21 +171,6 @@ Result<std::string> page(const access::Context& context, const Credential& calle
         return visited.error();
     }
     return json::serialize(json::object{{"items", std::move(items)}, {"next", std::move(next)}});
-}
-
-/// An account holder may ask for fewer than the own accounts, and for no others.
-void keep_to_own(std::vector<std::string>& accounts, const Credential& caller) {
-    if (caller.role != Role::account_holder) {
-        return;
-    }
-    std::erase_if(accounts, [&](const std::string& asked) {
-        return std::ranges::none_of(caller.accounts, [&](const std::string& own) {
-            return catalog::is_named(own, own, asked);
-        });
-    });
-    if (accounts.empty()) {
-        accounts = caller.accounts;
-    }
 }
 
 Result<std::string> found(const access::Context& context, const Credential& caller,
@@ -226,6 +243,20 @@ Response show_item(const access::Context& context, const Credential& caller,
     return document ? Response{.body = *document} : problem(document.error());
 }
 
+Response prove_item(const access::Context& context, const Credential& caller,
+                    const std::string& ref, const Request& request, std::stop_token stop) {
+    const auto proof = [&]() -> Result<evidence::Proof> {
+        OPENARCHIVER_TRY(const auto catalog,
+                         catalog::CatalogReader::open(context.profile.archive.catalog_path));
+        OPENARCHIVER_TRY(const auto versions, versions_of(*catalog, caller, ref));
+        OPENARCHIVER_TRY(const auto version, wanted_of(versions, request));
+        OPENARCHIVER_TRY(const auto leaf, catalog->leaf_of(version.item_key, version.version));
+        OPENARCHIVER_TRY(const auto reader, access::ArchiveReader::open(context, stop));
+        return service::prove_leaf(reader->archive(), *catalog, leaf, &version, stop);
+    }();
+    return proof ? Response{.body = evidence::to_json(*proof)} : problem(proof.error());
+}
+
 Response raw_item(const access::Context& context, const Credential& caller, const std::string& ref,
                   const Request& request, std::stop_token stop) {
     const auto spool =
@@ -236,17 +267,7 @@ Response raw_item(const access::Context& context, const Credential& caller, cons
         OPENARCHIVER_TRY(const auto catalog,
                          catalog::CatalogReader::open(context.profile.archive.catalog_path));
         OPENARCHIVER_TRY(const auto versions, versions_of(*catalog, caller, ref));
-        version = versions.back();
-        if (const std::string asked = request.value("version"); !asked.empty()) {
-            const auto wanted = number(asked);
-            const auto found = std::ranges::find_if(versions, [&](const auto& one) {
-                return wanted && static_cast<std::uint64_t>(one.version) == *wanted;
-            });
-            if (found == versions.end()) {
-                return Error{Errc::not_found, "the item has no version \"" + asked + "\""};
-            }
-            version = *found;
-        }
+        OPENARCHIVER_TRY(version, wanted_of(versions, request));
         OPENARCHIVER_TRY(const auto reader, access::ArchiveReader::open(context, stop));
         // Checked as a whole before the first byte goes out.
         OPENARCHIVER_CHECK(reader->read(*catalog, version, *spool, stop));

@@ -8,6 +8,9 @@
 /// and nothing else: as if there were nothing else.
 namespace openarchiver::api {
 
+/// An account holder may ask for fewer than the own accounts, and for no others.
+void keep_to_own(std::vector<std::string>& accounts, const Credential& caller);
+
 /// {"items":[...],"next":...}: versions in the order in which they were archived, by page.
 [[nodiscard]] Response list_items(const access::Context& context, const Credential& caller,
                                   const Request& request);
@@ -16,6 +19,10 @@ namespace openarchiver::api {
 /// {"hits":[...],"summary":...}
 [[nodiscard]] Response search_items(const access::Context& context, const Credential& caller,
                                     const Request& request);
+/// A proof of a version (docs/evidence.md).
+[[nodiscard]] Response prove_item(const access::Context& context, const Credential& caller,
+                                  const std::string& ref, const Request& request,
+                                  std::stop_token stop);
 /// The exact bytes of a version.
 [[nodiscard]] Response raw_item(const access::Context& context, const Credential& caller,
                                 const std::string& ref, const Request& request,

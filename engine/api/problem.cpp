@@ -3,6 +3,7 @@
 #include <Poco/Net/HTTPResponse.h>
 
 #include <boost/json.hpp>
+#include <utility>
 
 namespace openarchiver::api {
 
@@ -32,7 +33,8 @@ int status_of(sdk::Errc code) {
     }
 }
 
-Response answer(int status, std::string_view detail, std::string_view code) {
+Response answer(int status, std::string_view detail, std::string_view code,
+                boost::json::object more) {
     boost::json::object document{
         {"type", "about:blank"},
         {"title", Poco::Net::HTTPResponse::getReasonForStatus(
@@ -42,6 +44,7 @@ Response answer(int status, std::string_view detail, std::string_view code) {
     if (!code.empty()) {
         document["code"] = code;
     }
+    document.insert(more.begin(), more.end());
     return {.status = status,
             .content_type = "application/problem+json",
             .body = boost::json::serialize(document)};
@@ -49,12 +52,12 @@ Response answer(int status, std::string_view detail, std::string_view code) {
 
 }  // namespace
 
-Response problem(int status, std::string_view detail) {
-    return answer(status, detail, {});
+Response problem(int status, std::string_view detail, boost::json::object more) {
+    return answer(status, detail, {}, std::move(more));
 }
 
 Response problem(const sdk::Error& error) {
-    return answer(status_of(error.code), error.message, sdk::to_string(error.code));
+    return answer(status_of(error.code), error.message, sdk::to_string(error.code), {});
 }
 
 }  // namespace openarchiver::api

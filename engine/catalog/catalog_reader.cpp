@@ -4,6 +4,7 @@
 #include <Poco/Tuple.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -1075,6 +1076,84 @@ Result<std::vector<HoldRecord>> CatalogReader::holds() {
             event, placed, released, by, reason);
         OPENARCHIVER_CHECK(status);
         return holds;
+    });
+}
+
+Result<std::vector<KeptSource>> CatalogReader::kept_sources() {
+    return state_->read([&]() -> Result<std::vector<KeptSource>> {
+        std::vector<KeptSource> sources;
+        std::string event;
+        Integer at = 0;
+        Status status;
+        Poco::Data::Statement statement(state_->session);
+        statement << "SELECT event, at FROM kept_sources ORDER BY id";
+        each_row(
+            statement,
+            [&] {
+                auto group = decode(event);
+                if (!group || group->events.size() != 1 ||
+                    !std::holds_alternative<SourceDefined>(group->events.front().body)) {
+                    status = Error{Errc::corrupt,
+                                   "the catalog holds a source that can't be read: run "
+                                   "`openarchiver rebuild`"};
+                    return;
+                }
+                sources.push_back({std::get<SourceDefined>(std::move(group->events.front().body)),
+                                   timestamp(at)});
+            },
+            event, at);
+        OPENARCHIVER_CHECK(status);
+        return sources;
+    });
+}
+
+Result<std::vector<PausedSource>> CatalogReader::paused_sources() {
+    return state_->read([&]() -> Result<std::vector<PausedSource>> {
+        std::vector<PausedSource> sources;
+        PausedSource source;
+        Integer at = 0;
+        Poco::Data::Statement statement(state_->session);
+        statement << "SELECT id, paused_by, at FROM paused_sources ORDER BY id";
+        each_row(
+            statement,
+            [&] {
+                source.at = timestamp(at);
+                sources.push_back(source);
+            },
+            source.id, source.by, at);
+        return sources;
+    });
+}
+
+Result<std::vector<AuditRecord>> CatalogReader::audit(const AuditFilter& filter,
+                                                      std::int64_t before, std::size_t limit) {
+    return state_->read([&]() -> Result<std::vector<AuditRecord>> {
+        std::vector<AuditRecord> records;
+        AuditRecord record;
+        Integer key = 0, at = 0;
+        const Integer last = before > 0 ? before : std::numeric_limits<Integer>::max();
+        const Integer most = static_cast<Integer>(limit);
+        const Integer since = filter.since ? filter.since->time_since_epoch().count()
+                                           : std::numeric_limits<Integer>::min();
+        const Integer until = filter.until ? filter.until->time_since_epoch().count()
+                                           : std::numeric_limits<Integer>::max();
+        const std::string &by = filter.by, &action = filter.action, &object = filter.object;
+        Poco::Data::Statement statement(state_->session);
+        statement << "SELECT entry, id, at, done_by, role, action, object, detail FROM audit"
+                     " WHERE entry<? AND at>=? AND at<? AND (?='' OR done_by=?) AND (?='' OR"
+                     " action=?) AND (?='' OR object=?) ORDER BY entry DESC LIMIT ?",
+            bind(last), bind(since), bind(until), bind(by), bind(by), bind(action), bind(action),
+            bind(object), bind(object), bind(most);
+        auto& e = record.entry;
+        each_row(
+            statement,
+            [&] {
+                record.key = key;
+                record.at = timestamp(at);
+                records.push_back(record);
+            },
+            key, e.id, at, e.by, e.role, e.action, e.object, e.detail);
+        return records;
     });
 }
 

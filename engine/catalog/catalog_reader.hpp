@@ -126,6 +126,14 @@ public:
     /// Of the retention policies; nothing: there was none yet.
     sdk::Result<std::optional<ApprovalRecord>> approval();
 
+    /// By id.
+    sdk::Result<std::vector<KeptSource>> kept_sources();
+    sdk::Result<std::vector<PausedSource>> paused_sources();
+
+    /// The newest first, up to `limit`, those before the entry of that key (0: from the newest on).
+    sdk::Result<std::vector<AuditRecord>> audit(const AuditFilter& filter, std::int64_t before,
+                                                std::size_t limit);
+
     /// Failed items: all, or those of a source.
     sdk::Result<std::vector<FailureRecord>> failures(std::string_view source = {});
 

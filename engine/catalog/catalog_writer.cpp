@@ -648,6 +648,31 @@ struct CatalogWriter::State {
                                millis(at_once ? scope.at : scope.at + kDisposedStays));
     }
 
+    void apply(const Scope& scope, const SourceDefined& e) {
+        session << "INSERT OR REPLACE INTO kept_sources(id, event, at) VALUES(?,?,?)",
+            bind(e.source), bind(encode({"", "", {{scope.at, e}}})), bind(millis(scope.at)), now;
+    }
+
+    void apply(const Scope&, const SourceRemoved& e) {
+        session << "DELETE FROM kept_sources WHERE id=?", bind(e.source), now;
+        session << "DELETE FROM paused_sources WHERE id=?", bind(e.source), now;
+    }
+
+    void apply(const Scope& scope, const SourcePaused& e) {
+        session << "DELETE FROM paused_sources WHERE id=?", bind(e.source), now;
+        if (e.paused) {
+            session << "INSERT INTO paused_sources(id, paused_by, at) VALUES(?,?,?)",
+                bind(e.source), bind(e.by), bind(millis(scope.at)), now;
+        }
+    }
+
+    void apply(const Scope& scope, const Audited& e) {
+        session << "INSERT OR IGNORE INTO audit(id, at, done_by, role, action, object, detail)"
+                   " VALUES(?,?,?,?,?,?,?)",
+            bind(e.id), bind(millis(scope.at)), bind(e.by), bind(e.role), bind(e.action),
+            bind(e.object), bind(e.detail), now;
+    }
+
     void move_cursor(const Scope& scope, const CursorAdvanced& e, bool logged) {
         const Integer format = e.cursor ? e.cursor->format : 0;
         Blob value = e.cursor ? blob(e.cursor->value) : Blob();

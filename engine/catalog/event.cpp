@@ -162,6 +162,11 @@ public:
         return value != nullptr ? value->if_array() : nullptr;
     }
 
+    [[nodiscard]] const json::object* object(std::string_view name) const {
+        const auto* value = object_.if_contains(name);
+        return value != nullptr ? value->if_object() : nullptr;
+    }
+
     static std::int64_t as_number(const json::value& value) {
         if (value.is_int64()) {
             return value.get_int64();
@@ -408,6 +413,42 @@ struct Writer {
         }
         out["items"] = std::move(items);
     }
+
+    void operator()(const SourceDefined& e) const {
+        out["e"] = "source_defined";
+        out["source"] = e.source;
+        out["definition"] = e.definition;
+        json::object secrets;
+        for (const auto& [pointer, sealed] : e.secrets) {
+            secrets[pointer] =
+                archive::to_hex(std::as_bytes(std::span(sealed.data(), sealed.size())));
+        }
+        out["secrets"] = std::move(secrets);
+        put_bytes(out, "by", e.by);
+    }
+
+    void operator()(const SourceRemoved& e) const {
+        out["e"] = "source_removed";
+        out["source"] = e.source;
+        put_bytes(out, "by", e.by);
+    }
+
+    void operator()(const SourcePaused& e) const {
+        out["e"] = "source_paused";
+        out["source"] = e.source;
+        out["paused"] = e.paused;
+        put_bytes(out, "by", e.by);
+    }
+
+    void operator()(const Audited& e) const {
+        out["e"] = "audited";
+        out["id"] = e.id;
+        put_bytes(out, "by", e.by);
+        out["role"] = e.role;
+        out["action"] = e.action;
+        put_bytes(out, "object", e.object);
+        put_bytes(out, "detail", e.detail);
+    }
 };
 
 sdk::Errc errc_from(std::string_view name) {
@@ -543,6 +584,43 @@ Result<LeavesAdded> read_leaves(const Reader& in) {
                          archive::digest_from_hex(std::string_view(hashes).substr(at, kDigits)));
     }
     return e;
+}
+
+/// What people did through the API, or on the command line.
+Result<std::optional<EventBody>> read_act(std::string_view kind, const Reader& in) {
+    using Body = std::optional<EventBody>;
+    if (kind == "source_defined") {
+        SourceDefined e{.source = in.text("source"),
+                        .definition = in.text("definition"),
+                        .secrets = {},
+                        .by = in.text("by")};
+        if (const auto* secrets = in.object("secrets"); secrets != nullptr) {
+            for (const auto& [pointer, hex] : *secrets) {
+                if (!hex.is_string()) {
+                    return Error{Errc::corrupt, "a source event has a malformed secret"};
+                }
+                OPENARCHIVER_TRY(std::string sealed, bytes_from_hex(hex.get_string()));
+                e.secrets.emplace_back(pointer, std::move(sealed));
+            }
+        }
+        return Body(std::move(e));
+    }
+    if (kind == "source_removed") {
+        return Body(SourceRemoved{in.text("source"), in.text("by")});
+    }
+    if (kind == "source_paused") {
+        return Body(SourcePaused{
+            .source = in.text("source"), .paused = in.flag("paused", true), .by = in.text("by")});
+    }
+    if (kind == "audited") {
+        return Body(Audited{.id = in.text("id"),
+                            .by = in.text("by"),
+                            .role = in.text("role"),
+                            .action = in.text("action"),
+                            .object = in.text("object"),
+                            .detail = in.text("detail")});
+    }
+    return Body();
 }
 
 /// Approvals of policies, and what is disposed of by them.
@@ -686,7 +764,8 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
         return Body(AccountForgotten{in.text("source"), in.text("account"), in.text("reason"),
                                      in.text("by"), key});
     }
-    return read_disposal(kind, in);
+    OPENARCHIVER_TRY(auto act, read_act(kind, in));
+    return act ? std::move(act) : read_disposal(kind, in);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -215,11 +216,45 @@ struct ItemsDisposed {
     std::vector<Item> items;
 };
 
+/// A source that was made or changed through the API; the last one counts. An event of the archive.
+struct SourceDefined {
+    std::string source = {};
+    std::string definition = {};  ///< JSON (profile/kept_source.hpp), without secrets
+    /// Sealed as the vault's own files are, by JSON pointer within the configuration.
+    std::vector<std::pair<std::string, std::string>> secrets = {};
+    std::string by = {};
+};
+
+/// A source of the API is no longer read. What was archived of it stays. An event of the archive.
+struct SourceRemoved {
+    std::string source;
+    std::string by;
+};
+
+/// A source, of the API or of the profile, is not read until it is resumed. An event of the
+/// archive.
+struct SourcePaused {
+    std::string source = {};
+    bool paused = true;
+    std::string by = {};
+};
+
+/// Who searched, read, took out or changed something. An event of the archive.
+struct Audited {
+    std::string id = {};      ///< 32 hex digits, of the entry in the journal (service/audit.hpp)
+    std::string by = {};      ///< "api:" and the credential's name, or the system user
+    std::string role = {};    ///< of the credential; empty: the command line
+    std::string action = {};  ///< a word of docs/audit.md
+    std::string object = {};  ///< what it was done to, by its id; may be empty
+    std::string detail = {};  ///< JSON object
+};
+
 using EventBody =
     std::variant<SourceSeen, AccountSeen, FolderSeen, FolderRemoved, PackStored, PackDropped,
                  LeavesAdded, ItemArchived, ItemPlaced, ItemLeft, ItemFailed, FailureSettled,
                  CursorAdvanced, PassCompleted, HoldPlaced, HoldReleased, AccountForgotten,
-                 RetentionApproved, Disposal, ItemsDisposed>;
+                 RetentionApproved, Disposal, ItemsDisposed, SourceDefined, SourceRemoved,
+                 SourcePaused, Audited>;
 
 struct Event {
     sdk::Timestamp at;

@@ -183,6 +183,33 @@ struct HoldRecord {
     std::string release_reason;
 };
 
+/// A source that the API made.
+struct KeptSource {
+    SourceDefined defined;
+    sdk::Timestamp at;
+};
+
+struct PausedSource {
+    std::string id;
+    std::string by;
+    sdk::Timestamp at;
+};
+
+struct AuditRecord {
+    std::int64_t key = 0;  ///< grows in the order in which the log took them
+    sdk::Timestamp at;
+    Audited entry;
+};
+
+/// Empty members do not restrict.
+struct AuditFilter {
+    std::string by = {};
+    std::string action = {};
+    std::string object = {};
+    std::optional<sdk::Timestamp> since = {};
+    std::optional<sdk::Timestamp> until = {};
+};
+
 /// What items were disposed of, why and by whom.
 struct DisposalRecord {
     std::string id;

@@ -155,6 +155,17 @@ constexpr const char* kVersion9[] = {
     "ALTER TABLE packs ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
 };
 
+// Sources that are not in the profile, those that are not read for now, and who did what.
+constexpr const char* kVersion10[] = {
+    "CREATE TABLE kept_sources(id TEXT PRIMARY KEY, event TEXT NOT NULL, at INTEGER NOT NULL)"
+    " WITHOUT ROWID",
+    "CREATE TABLE paused_sources(id TEXT PRIMARY KEY, paused_by TEXT NOT NULL, at INTEGER NOT NULL)"
+    " WITHOUT ROWID",
+    "CREATE TABLE audit(entry INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,"
+    " done_by TEXT NOT NULL, role TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL,"
+    " detail TEXT NOT NULL)",
+};
+
 int user_version(Poco::Data::Session& session) {
     int version = 0;
     session << "PRAGMA user_version", into(version), now;
@@ -221,6 +232,9 @@ Status migrate(const std::filesystem::path& file) {
         }
         if (version < 9) {
             step(session, kVersion9, 9);
+        }
+        if (version < 10) {
+            step(session, kVersion10, 10);
         }
         return {};
     });

@@ -10,7 +10,7 @@ class Session;
 namespace openarchiver::catalog {
 
 /// The version of the catalog's tables that this engine works with.
-inline constexpr int kSchemaVersion = 9;
+inline constexpr int kSchemaVersion = 10;
 
 [[nodiscard]] std::filesystem::path catalog_file(const std::filesystem::path& folder);
 

@@ -87,11 +87,13 @@ void register_credential(Verb& program) {
                  "what it is good for");
     added.option("--account", options->accounts, "ID",
                  "with account_holder: this account (or address)");
+    added.audited([options] { return AuditedAct{"credential_add", options->name}; });
     added.action([options](Command& command) { return add(command, *options); });
     const auto name = std::make_shared<std::string>();
     Verb removed =
         credential.verb("remove", "Removes a credential: it is good for nothing at once.");
     removed.argument("NAME", *name, "as `credential list` names it");
+    removed.audited([name] { return AuditedAct{"credential_remove", *name}; });
     removed.action([name](Command& command) { return remove(command, *name); });
     credential.verb("list", "Lists the credentials, never their secrets.").action(list);
 }

@@ -218,6 +218,7 @@ void register_export(Verb& program) {
     verb.option("--output", options->output, "DIR",
                 "where: a new or empty folder, or that of an interrupted export");
     verb.required("--output");
+    verb.audited("export");
     verb.action([options](Command& command) { return run_export(command, *options); });
 }
 

@@ -117,6 +117,11 @@ void register_failures(Verb& program) {
     verb.flag("--retry", options->retry, "try all of it again now");
     verb.list("--accept", options->accept, "REF",
               "these stay listed, but no longer count: nothing is to be done about them");
+    verb.audited([options] {
+        return AuditedAct{!options->accept.empty() ? "accept_failures"
+                          : options->retry         ? "retry_failures"
+                                                   : ""};
+    });
     verb.action([options](Command& command) { return failures(command, *options); });
 }
 

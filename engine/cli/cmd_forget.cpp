@@ -120,6 +120,9 @@ void register_forget(Verb& program) {
     verb.option("--reason", options->request.reason, "TEXT", "why, for the archive's log");
     verb.required("--reason");
     verb.flag("--preview", options->preview, "only show what would go, and what stands against it");
+    verb.audited([options] {
+        return AuditedAct{options->preview ? "" : "forget", options->request.account};
+    });
     verb.action([options](Command& command) { return forget(command, *options); });
 }
 

@@ -158,6 +158,7 @@ void register_hold(Verb& program) {
                   "of these, items that a search finds, now or later, or can't look into");
     placed.option("--since", placing->since, "TIME", "items received at or after this day or time");
     placed.option("--until", placing->until, "TIME", "items received before this day or time");
+    placed.audited("hold_place");
     placed.action([placing](Command& command) { return place(command, *placing); });
 
     const auto releasing = std::make_shared<Release>();
@@ -165,6 +166,7 @@ void register_hold(Verb& program) {
     released.argument("HOLD", releasing->id, "the hold, as `hold list` names it");
     released.option("--reason", releasing->reason, "TEXT", "why it ends");
     released.required("--reason");
+    released.audited([releasing] { return AuditedAct{"hold_release", releasing->id}; });
     released.action([releasing](Command& command) {
         return change(command,
                       catalog::HoldReleased{releasing->id, releasing->reason, system_user()},

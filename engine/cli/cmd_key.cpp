@@ -219,6 +219,7 @@ void register_key(Verb& program) {
                   "the new key is made from the passphrase in this file");
     change.option("--to-passphrase-env", target->passphrase_env, "NAME",
                   "the new key is made from the passphrase in this environment variable");
+    change.audited("key_rotate");
     change.action([target](Command& command) { return rotate(command, *target); });
     key.verb("check", "Says whether the profile's key opens the profile's archive.").action(check);
 }

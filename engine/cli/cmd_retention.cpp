@@ -198,6 +198,7 @@ void register_retention(Verb& program) {
                                   "is under a legal hold stays.");
     applied.option("--approve", *approve, "CODE",
                    "approves the policies as they are: the code that `retention simulate` shows");
+    applied.audited("retention_apply");
     applied.action([approve](Command& command) { return dispose(command, approve->value_or("")); });
 }
 

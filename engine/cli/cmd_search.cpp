@@ -227,6 +227,7 @@ void register_search(Verb& program) {
     verb.flag("--counts", options->counts, "count the hits by source, account and year");
     verb.flag("--unsearched", options->unsearched,
               "list instead what could not be searched wholly, and why");
+    verb.audited("search");
     verb.action([options](Command& command) { return run_search(command, *options); });
 }
 

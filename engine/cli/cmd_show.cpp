@@ -135,6 +135,8 @@ void register_show(Verb& program) {
     verb.argument("REF", options->ref, "the item, as exports and lists name it");
     verb.flag("--raw", options->raw, "write its exact bytes to standard output");
     verb.option("--version", options->version, "N", "this version instead of the newest");
+    verb.audited(
+        [options] { return AuditedAct{options->raw ? "download" : "read", options->ref}; });
     verb.action([options](Command& command) { return run_show(command, *options); });
 }
 

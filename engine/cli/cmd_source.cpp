@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "access/kept_sources.hpp"
 #include "cli/document.hpp"
 #include "cli/live_service.hpp"
 #include "cli/table.hpp"
@@ -13,6 +14,7 @@
 #include "pipeline/sync.hpp"
 #include "service/documents.hpp"
 #include "service/estimate.hpp"
+#include "service/source_check.hpp"
 #include "service/sync_request.hpp"
 
 namespace openarchiver::cli {
@@ -54,40 +56,11 @@ Outcome list(Command& command) {
     return ExitCode::done;
 }
 
-std::string_view outcome_name(sdk::CheckOutcome outcome) {
-    switch (outcome) {
-        case sdk::CheckOutcome::pass:
-            return "pass";
-        case sdk::CheckOutcome::fail:
-            return "fail";
-        case sdk::CheckOutcome::unknown:
-            return "unknown";
-    }
-    return "unknown";
-}
-
-json::value check_document(const std::string& source, const std::vector<sdk::Check>& checks,
-                           bool passed) {
-    json::array list;
-    for (const sdk::Check& check : checks) {
-        json::object one{{"name", check.name},
-                         {"outcome", outcome_name(check.outcome)},
-                         {"detail", check.detail},
-                         {"remedy", check.remedy},
-                         {"code", nullptr}};
-        if (check.outcome == sdk::CheckOutcome::fail) {
-            one["code"] = sdk::to_string(check.code);
-        }
-        list.push_back(std::move(one));
-    }
-    return {{"source", source}, {"passed", passed}, {"checks", std::move(list)}};
-}
-
 std::string check_text(const std::vector<sdk::Check>& checks) {
     Table table({{"CHECK"}, {"OUTCOME"}, {"DETAIL"}, {"WHAT TO DO"}});
     for (const sdk::Check& check : checks) {
-        table.row(
-            {check.name, std::string(outcome_name(check.outcome)), check.detail, check.remedy});
+        table.row({check.name, std::string(service::outcome_name(check.outcome)), check.detail,
+                   check.remedy});
     }
     return table.text();
 }
@@ -126,18 +99,6 @@ std::string estimate_text(const json::value& estimate) {
     return "\n" + table.text();
 }
 
-/// 3 before 7 before 1, as with a sync.
-ExitCode worst_of(const std::vector<sdk::Check>& checks) {
-    std::vector<pipeline::SyncReport> reports;
-    for (const sdk::Check& check : checks) {
-        if (check.outcome == sdk::CheckOutcome::fail) {
-            pipeline::SyncReport& report = reports.emplace_back();
-            report.error = sdk::Error{.code = check.code, .message = check.detail};
-        }
-    }
-    return service::exit_code(reports);
-}
-
 /// With the archive's own ratio of stored to read bytes, where there is an archive already.
 sdk::Result<json::value> estimate(Command& command, sdk::ProviderSession& session) {
     OPENARCHIVER_TRY(const sdk::Estimate seen, session.estimate(command.stop()));
@@ -150,11 +111,16 @@ sdk::Result<json::value> estimate(Command& command, sdk::ProviderSession& sessio
 }
 
 Outcome check(Command& command, const std::string& id, bool with_estimate) {
-    const auto selected = service::select_sources(command.profile(), {id});
-    if (!selected) {
-        return {Origin::profile, selected.error()};
+    const auto& sources = command.profile().sources;
+    const auto wanted = std::ranges::find(sources, id, &profile::Source::id);
+    if (wanted == sources.end()) {
+        return {Origin::profile, service::unknown_source(command.profile(), id)};
     }
-    const auto source = pipeline::open_source(command.context(), *selected->front(), nullptr);
+    std::unique_ptr<plugin::SecretVault> vault;
+    if (wanted->from_api) {
+        OPENARCHIVER_TRY(vault, access::open_vault(command.context(), command.stop()));
+    }
+    const auto source = pipeline::open_source(command.context(), *wanted, vault.get());
     if (!source) {
         return {Origin::upstream, source.error()};
     }
@@ -162,9 +128,9 @@ Outcome check(Command& command, const std::string& id, bool with_estimate) {
     if (!checks) {
         return {Origin::upstream, checks.error()};
     }
-    const ExitCode code = worst_of(*checks);
+    const ExitCode code = service::exit_code(*checks);
     Outcome outcome = code;
-    json::value document = check_document(id, *checks, code == ExitCode::done);
+    json::value document = service::check_document(id, *checks);
     std::string text = check_text(*checks);
     if (with_estimate) {
         document.as_object()["estimate"] = nullptr;

@@ -7,11 +7,14 @@
 #include <iterator>
 #include <utility>
 
+#include "access/kept_sources.hpp"
 #include "cli/logging.hpp"
 #include "cli/screen.hpp"
 #include "cli/signals.hpp"
+#include "cli/system_user.hpp"
 #include "plugin/host_services.hpp"
 #include "service/archive_marker.hpp"
+#include "service/audit.hpp"
 #include "service/control_client.hpp"
 
 namespace openarchiver::cli {
@@ -67,7 +70,29 @@ Outcome Command::load() {
                  .message = "the profile " + globals_.profile.string() +
                             " has errors; nothing was started"}};
     }
+    // A catalog that can't be read is for the verb to report, if it needs it.
+    if (const auto catalog = catalog::CatalogReader::open(profile_->archive.catalog_path)) {
+        if (const auto taken = access::take_kept_sources(*profile_, **catalog); !taken) {
+            announce(taken.error().message);
+        }
+    }
     return ExitCode::done;
+}
+
+sdk::Status Command::audit(std::string action, std::string object) {
+    const auto& folder = profile_->archive.catalog_path;
+    std::error_code none;
+    if (!std::filesystem::is_directory(folder, none)) {
+        return {};
+    }
+    const auto& arguments = globals_.arguments;
+    return service::AuditJournal(folder).append(
+        {.by = system_user(),
+         .role = {},
+         .action = std::move(action),
+         .object = std::move(object),
+         .detail = {{"arguments", boost::json::array(arguments.begin(), arguments.end())}}},
+        clock_);
 }
 
 access::Context Command::context() {

@@ -80,6 +80,8 @@ struct Globals {
     bool json = false;
     /// Empty on the command line: the verb's own default.
     std::string log_level;
+    /// As typed, without the program's name.
+    std::vector<std::string> arguments;
 };
 
 class Command {
@@ -116,6 +118,10 @@ public:
     [[nodiscard]] const plugin::PluginHost& plugins() const { return *plugins_; }
 
     [[nodiscard]] const std::vector<profile::Problem>& problems() const { return problems_; }
+
+    /// Writes down what the verb does, before it does it; nothing where there is no archive yet. On
+    /// an error the verb does and shows nothing.
+    sdk::Status audit(std::string action, std::string object = {});
 
     [[nodiscard]] access::Context context();
     /// not_found: nothing was archived yet; the message says what to do. corrupt: the catalog is

@@ -53,6 +53,7 @@ void describe(Verb& program) {
     register_plugin(program);
     register_profile(program);
     register_credential(program);
+    register_audit(program);
     register_completion(program);
 }
 
@@ -62,12 +63,19 @@ Outcome run(Command& command, const Choice& choice) {
             return loaded;
         }
     }
+    if (choice.audited) {
+        auto [action, object] = choice.audited();
+        if (!action.empty()) {
+            OPENARCHIVER_CHECK(command.audit(std::move(action), std::move(object)));
+        }
+    }
     return choice.action(command);
 }
 
 int run_program(int argument_count, char** arguments) {
     limit_memory_of_threads();
     Globals globals;
+    globals.arguments.assign(arguments + 1, arguments + argument_count);
     Choice choice;
     std::optional<Outcome> outcome =
         parse_command_line(argument_count, arguments, globals, choice, describe);

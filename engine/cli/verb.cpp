@@ -163,9 +163,18 @@ void Verb::required(const std::string& name) {
     app_->get_option(name)->required();
 }
 
+void Verb::audited(std::function<AuditedAct()> what) {
+    audited_ = std::move(what);
+}
+
+void Verb::audited(std::string action) {
+    audited_ = [action = std::move(action)] { return AuditedAct{action}; };
+}
+
 void Verb::action(std::function<Outcome(Command&)> run) {
-    app_->callback([run = std::move(run), choice = choice_] {
+    app_->callback([run = std::move(run), audited = audited_, choice = choice_] {
         choice->action = run;
+        choice->audited = audited;
         choice->needs_profile = true;
     });
 }

@@ -14,9 +14,16 @@ class App;
 
 namespace openarchiver::cli {
 
+/// What the audit trail says of a verb; no action: nothing.
+struct AuditedAct {
+    std::string action;
+    std::string object = {};
+};
+
 /// What the command line chose.
 struct Choice {
     std::function<Outcome(Command&)> action;
+    std::function<AuditedAct()> audited;
     bool needs_profile = true;
     /// Logs at level info by default, and SIGHUP does not stop it.
     bool serves = false;
@@ -55,6 +62,9 @@ public:
     /// Makes the last described option required.
     void required(const std::string& name);
 
+    /// Before action(): what is written down before the action runs, which it does not otherwise.
+    void audited(std::function<AuditedAct()> what);
+    void audited(std::string action);
     void action(std::function<Outcome(Command&)> run);
     void without_profile(std::function<Outcome(Command&)> run);
     /// For `serve`: logs at level info by default, and SIGHUP does not stop it.
@@ -65,6 +75,7 @@ public:
 private:
     CLI::App* app_;
     Choice* choice_;
+    std::function<AuditedAct()> audited_;
 };
 
 /// Parses the command line. An Outcome where nothing is left to do: help was printed, or the usage

@@ -186,6 +186,8 @@ sdk::Result<std::string> resolve(const SecretReference& reference) {
             }
             return bytes;
         }
+        case SecretReference::Kind::sealed:
+            return sdk::Error{sdk::Errc::unsupported, "a sealed secret is opened by its vault"};
     }
     return sdk::Error{sdk::Errc::internal, "a secret reference of unknown kind"};
 }
@@ -237,9 +239,28 @@ sdk::Status FileSecretVault::store(std::string_view name, std::string_view bytes
     return replace_file(folder_ / escaped, sealed);
 }
 
+sdk::Result<std::string> FileSecretVault::seal(std::string_view bytes) {
+    return sealing_.seal(bytes);
+}
+
+sdk::Result<std::string> FileSecretVault::open(std::string_view sealed) {
+    return sealing_.open(sealed);
+}
+
 ConfiguredSecrets::ConfiguredSecrets(std::string owner, SecretReferences references,
                                      SecretVault* vault)
     : owner_(std::move(owner)), references_(std::move(references)), vault_(vault) {}
+
+sdk::Result<std::string> ConfiguredSecrets::configured(const SecretReference& reference) const {
+    if (reference.kind != SecretReference::Kind::sealed) {
+        return resolve(reference);
+    }
+    if (vault_ == nullptr) {
+        return unusable("the secrets of " + owner_ +
+                        " are kept with the archive, which is not open here");
+    }
+    return vault_->open(reference.value);
+}
 
 sdk::Result<std::string> ConfiguredSecrets::get(std::string_view pointer) {
     const auto reference = references_.find(pointer);
@@ -247,7 +268,7 @@ sdk::Result<std::string> ConfiguredSecrets::get(std::string_view pointer) {
         return sdk::Error{sdk::Errc::not_found, "the configuration of " + owner_ +
                                                     " has no secret at " + std::string(pointer)};
     }
-    OPENARCHIVER_TRY(std::string configured, resolve(reference->second));
+    OPENARCHIVER_TRY(std::string configured, this->configured(reference->second));
     if (vault_ == nullptr) {
         return configured;
     }
@@ -275,7 +296,7 @@ sdk::Status ConfiguredSecrets::update(std::string_view pointer, std::string_view
     if (vault_ == nullptr) {
         return sdk::Error{sdk::Errc::unsupported, "rotated secrets are not kept here"};
     }
-    OPENARCHIVER_TRY(const std::string configured, resolve(reference->second));
+    OPENARCHIVER_TRY(const std::string configured, this->configured(reference->second));
     OPENARCHIVER_TRY(std::string salt, random_hex(16));
     OPENARCHIVER_TRY(std::string digest, hmac_sha256(salt, configured));
     const std::string name = owner_ + std::string(pointer);

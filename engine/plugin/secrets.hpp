@@ -18,6 +18,7 @@ struct SecretReference {
         env,      ///< `value` is the name of an environment variable
         file,     ///< `value` is an absolute path
         literal,  ///< `value` is the secret itself
+        sealed,   ///< `value` is what a vault's seal() made of the secret
     };
     Kind kind = Kind::literal;
     std::string value;
@@ -28,7 +29,7 @@ using SecretReferences = std::map<std::string, SecretReference, std::less<>>;
 
 /// Reads the secret anew; the line break at the end of a file is not part of it.
 /// Errc::invalid_config where the variable or file is missing, empty or unreadable, naming it,
-/// never the value.
+/// never the value; unsupported for a sealed one: a vault opens that.
 [[nodiscard]] sdk::Result<std::string> resolve(const SecretReference& reference);
 
 /// Keeps values that a service rotated. Safe for concurrent use.
@@ -43,6 +44,10 @@ public:
     virtual sdk::Result<std::optional<std::string>> load(std::string_view name) = 0;
     /// Durable, and replaces an earlier value.
     virtual sdk::Status store(std::string_view name, std::string_view bytes) = 0;
+
+    /// Protects bytes as the vault protects what it keeps, and opens them again.
+    virtual sdk::Result<std::string> seal(std::string_view bytes) = 0;
+    virtual sdk::Result<std::string> open(std::string_view sealed) = 0;
 };
 
 /// How a vault's files are protected: authenticated encryption under the archive's master key.
@@ -62,6 +67,8 @@ public:
 
     sdk::Result<std::optional<std::string>> load(std::string_view name) override;
     sdk::Status store(std::string_view name, std::string_view bytes) override;
+    sdk::Result<std::string> seal(std::string_view bytes) override;
+    sdk::Result<std::string> open(std::string_view sealed) override;
 
 private:
     std::filesystem::path folder_;
@@ -81,6 +88,8 @@ public:
     sdk::Status update(std::string_view pointer, std::string_view value) override;
 
 private:
+    [[nodiscard]] sdk::Result<std::string> configured(const SecretReference& reference) const;
+
     std::string owner_;
     SecretReferences references_;
     SecretVault* vault_;

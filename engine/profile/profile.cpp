@@ -172,12 +172,17 @@ public:
         return config;
     }
 
+    Source lone_source(const json::object& section) {
+        source(section, "");
+        return std::move(profile_.sources.front());
+    }
+
     Profile convert(const json::object& document, bool with_config) {
         with_config_ = with_config;
         archive(document.at("archive").get_object());
         if (const json::value* sources = document.if_contains("sources")) {
             for (const json::value& element : sources->get_array()) {
-                source(element.get_object());
+                source(element.get_object(), child_pointer("/sources", profile_.sources.size()));
             }
         }
         profile_.plugins = plugin_settings(document, profile_.folder);
@@ -194,6 +199,9 @@ public:
             if (const json::object* tls = object_at(*service, "tls")) {
                 profile_.service.certificate = resolved(profile_.folder, tls->at("certificate"));
                 profile_.service.key = resolved(profile_.folder, tls->at("key"));
+            }
+            if (const json::value* allowed = service->if_contains("api_sources")) {
+                profile_.service.api_sources = allowed->get_bool();
             }
             check_exposure();
         }
@@ -294,8 +302,7 @@ private:
         policies.push_back(std::move(policy));
     }
 
-    void source(const json::object& section) {
-        const std::string pointer = child_pointer("/sources", profile_.sources.size());
+    void source(const json::object& section, const std::string& pointer) {
         Source source;
         source.id = text_of(section.at("id"));
         const json::value* name = section.if_contains("name");
@@ -487,6 +494,44 @@ PluginConfigResult read_plugin_config(const fs::path& file, const plugin::Loaded
     if (!has_errors(problems)) {
         result.config =
             Conversion(file, std::move(findings.secrets), problems).plugin_config(owner);
+    }
+    return result;
+}
+
+SourceResult read_source(std::string_view json_text, const fs::path& profile_file,
+                         const plugin::PluginHost& plugins) {
+    SourceResult result;
+    std::vector<Problem>& problems = result.problems;
+    const auto section = parse_json(json_text, problems);
+    if (!section) {
+        return result;
+    }
+    const json::value schema = merged_schema(&plugins).at("properties").at("sources").at("items");
+    Findings findings = check_document(schema, *section, &plugins);
+    std::ranges::move(findings.problems, std::back_inserter(problems));
+    if (!has_errors(problems)) {
+        std::ranges::move(arbitrate(schema, *section), std::back_inserter(problems));
+    }
+    // It stands in no profile, so a secret in the open is no reason to warn.
+    std::erase_if(problems, [&](const Problem& problem) {
+        return problem.severity == Severity::warning &&
+               problem.message != secret_id_warning({}).message &&
+               std::ranges::find(findings.secrets, problem.pointer) != findings.secrets.end();
+    });
+    if (has_errors(problems)) {
+        return result;
+    }
+    Source source = Conversion(profile_file, std::move(findings.secrets), problems)
+                        .lone_source(section->get_object());
+    for (const auto& [pointer, reference] : source.secrets) {
+        if (reference.kind != SecretReference::Kind::literal) {
+            problems.push_back(
+                {"/config" + pointer, "a reference to a variable or file of the engine's machine",
+                 "give the secret itself; references are for the profile", Severity::error});
+        }
+    }
+    if (!has_errors(problems)) {
+        result.source = std::move(source);
     }
     return result;
 }

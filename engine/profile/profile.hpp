@@ -104,6 +104,10 @@ struct Source : PluginConfig {
     std::chrono::seconds every = std::chrono::minutes(5);
     /// The time in which each folder is listed anew once.
     std::chrono::seconds reconcile_every = std::chrono::days(30);
+    /// Made through the API: not in the file, but in the archive (access/kept_sources.hpp).
+    bool from_api = false;
+    /// Who paused it; absent: it is read.
+    std::optional<std::string> paused_by;
 };
 
 struct Service {
@@ -116,6 +120,8 @@ struct Service {
     /// Of the HTTP API, PEM; empty: no TLS.
     std::filesystem::path certificate;
     std::filesystem::path key;
+    /// False: the profile alone says what the sources are.
+    bool api_sources = true;
 };
 
 /// Which plugins are loaded.
@@ -180,6 +186,19 @@ struct PluginConfigResult {
 /// `plugins` of a profile that is not validated yet, because its plugins must be loaded first.
 /// Empty where the file can't be read as JSON; load_profile() reports that.
 [[nodiscard]] PluginSettings read_plugin_settings(const std::filesystem::path& file);
+
+struct SourceResult {
+    /// Absent exactly when there is a problem of severity `error`.
+    std::optional<Source> source;
+    /// Pointers are into the source ("/config/tenant_id").
+    std::vector<Problem> problems;
+};
+
+/// Reads a source by itself, JSON text as it would stand among the `sources` of this profile, but
+/// with the secrets themselves: who may not see the profile's machine may not refer to its files.
+[[nodiscard]] SourceResult read_source(std::string_view json_text,
+                                       const std::filesystem::path& profile_file,
+                                       const plugin::PluginHost& plugins);
 
 /// Reads every secret that the profile refers to and reports those that can't be used (errors) or
 /// are probably mistaken (warnings). Pointers are into the profile. No value is in any text.

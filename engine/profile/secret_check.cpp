@@ -12,8 +12,9 @@ namespace fs = std::filesystem;
 
 void check(const PluginConfig& config, const std::string& place, std::vector<Problem>& problems) {
     for (const auto& [pointer, reference] : config.secrets) {
-        if (reference.kind == SecretReference::Kind::literal) {
-            continue;  // load_profile() has said all about it
+        if (reference.kind == SecretReference::Kind::literal ||
+            reference.kind == SecretReference::Kind::sealed) {
+            continue;  // all was said about it when it was read
         }
         const auto secret = plugin::resolve(reference);
         if (!secret) {

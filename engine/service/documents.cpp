@@ -247,6 +247,12 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
             }
         }
     }
+    // Of error, attention and paused the first one that applies is shown.
+    if (source.paused_by && health.status != pipeline::SourceStatus::error &&
+        health.status != pipeline::SourceStatus::attention) {
+        health.status = pipeline::SourceStatus::paused;
+        health.reason = "paused by " + *source.paused_by;
+    }
     if (live != nullptr && live->error) {
         health.status = pipeline::SourceStatus::error;
         health.reason = live->error->message;
@@ -260,6 +266,8 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
         {"name", source.name},
         {"provider", source.provider},
         {"every_seconds", source.every.count()},
+        {"origin", source.from_api ? "api" : "profile"},
+        {"paused_by", nullptr},
         {"status", pipeline::to_string(health.status)},
         {"reason", health.reason},
         {"running", live != nullptr && live->running},
@@ -279,6 +287,9 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
         {"progress", nullptr},
         {"last_run", last_run_value(record)},
     };
+    if (source.paused_by) {
+        document["paused_by"] = *source.paused_by;
+    }
     if (health.credentials_expire) {
         document["credentials_expire_at"] = iso_time(*health.credentials_expire);
     }

@@ -32,4 +32,20 @@ sdk::Status ForwardingVault::store(std::string_view name, std::string_view bytes
     return vault_->store(name, bytes);
 }
 
+sdk::Result<std::string> ForwardingVault::seal(std::string_view bytes) {
+    const std::lock_guard lock(mutex_);
+    if (vault_ == nullptr) {
+        return not_open();
+    }
+    return vault_->seal(bytes);
+}
+
+sdk::Result<std::string> ForwardingVault::open(std::string_view sealed) {
+    const std::lock_guard lock(mutex_);
+    if (vault_ == nullptr) {
+        return not_open();
+    }
+    return vault_->open(sealed);
+}
+
 }  // namespace openarchiver::service

@@ -15,6 +15,8 @@ public:
 
     sdk::Result<std::optional<std::string>> load(std::string_view name) override;
     sdk::Status store(std::string_view name, std::string_view bytes) override;
+    sdk::Result<std::string> seal(std::string_view bytes) override;
+    sdk::Result<std::string> open(std::string_view sealed) override;
 
 private:
     std::mutex mutex_;  // guards vault_, also while it is used

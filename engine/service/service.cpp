@@ -35,7 +35,9 @@ using namespace std::chrono_literals;
 constexpr auto kTellEvery = 200ms;
 /// How often it is looked whether there is a head to publish or to timestamp.
 constexpr auto kWitnessesEvery = 2s;
-constexpr auto kWitnessesAfterFailure = 60s;  // of the archive, which the sources report
+constexpr std::chrono::seconds kWitnessesAfterFailure =
+    60s;                                          // of the archive, which the sources report
+constexpr std::chrono::seconds kAuditEvery = 2s;  // then the journal is empty again
 constexpr auto kDisposalEvery = 24h;
 /// What is left of the ten seconds that a stop may take.
 constexpr auto kLastFlush = 1500ms;
@@ -64,7 +66,8 @@ Service::Service(Options options)
           [this](std::stop_token stop) {
               return access::ArchiveWriter::open(context(), options_.announce, std::move(stop));
           },
-          options_.clock, options_.log) {}
+          options_.clock, options_.log),
+      audit_(options_.profile.archive.catalog_path) {}
 
 Service::~Service() = default;
 
@@ -96,6 +99,13 @@ Status Service::run(std::stop_token stop) {
     if (auto opened = writer_.use(stop); !opened) {
         return opened.error();
     }
+    {
+        // They may have come with a catalog that was made anew just now.
+        profile::Profile profile = context().profile;
+        take_kept_sources(profile);
+        const std::lock_guard lock(mutex_);
+        profiles_.push_back(std::move(profile));
+    }
     log_problems(profile::check_secrets(context().profile));
     const auto catalog_folder = context().profile.archive.catalog_path;
     OPENARCHIVER_TRY(
@@ -115,6 +125,7 @@ Status Service::run(std::stop_token stop) {
     }
     {
         const std::jthread witnesses([this](const std::stop_token& own) { visit_witnesses(own); });
+        const std::jthread audit([this](const std::stop_token& own) { follow_audit(own); });
         const std::jthread disposal([this](const std::stop_token& own) { dispose_daily(own); });
         const std::jthread index(
             [this](const std::stop_token& own) { follow_catalog(context(), writer_, own); });
@@ -168,6 +179,26 @@ void Service::visit_witnesses(const std::stop_token& stop) {
         }
         std::unique_lock lock(mutex);
         wait.wait_for(lock, stop, pause, [] { return false; });
+    }
+}
+
+void Service::follow_audit(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wait;
+    while (!stop.stop_requested()) {
+        const Status taken = [&]() -> Status {
+            if (audit_.empty()) {
+                return {};
+            }
+            OPENARCHIVER_TRY(const auto use, writer_.use(stop));
+            return audit_.move_into(use.committer(), stop);
+        }();
+        if (!taken && taken.error().code != Errc::cancelled) {
+            options_.log->error("audit: {}", taken.error().message);
+        }
+        std::unique_lock lock(mutex);
+        wait.wait_for(lock, stop, taken ? kAuditEvery : kWitnessesAfterFailure,
+                      [] { return false; });
     }
 }
 
@@ -241,6 +272,7 @@ void Service::read_profile_anew() {
         log.error("restart the service to apply the change; going on with the old profile");
         return;
     }
+    take_kept_sources(*loaded.profile);
     log_problems(profile::check_secrets(*loaded.profile));
     const std::lock_guard lock(mutex_);
     profiles_.push_back(std::move(*loaded.profile));
@@ -265,6 +297,9 @@ void Service::apply_sources(const profile::Profile& next) {
     std::erase_if(leaving_, [](const auto& runner) { return runner->finished(); });
     Runners runners;
     for (const profile::Source& source : next.sources) {
+        if (source.paused_by) {
+            continue;
+        }
         std::unique_ptr<SourceRunner> known = take(runners_, source.id);
         if (known && same_source(known->source(), source)) {
             runners.push_back(std::move(known));
@@ -321,7 +356,11 @@ Status Service::request_sync(const std::string& source, pipeline::SyncOptions op
             return {};
         }
     }
-    return Error{Errc::not_found, "the profile has no source \"" + source + "\""};
+    const auto& sources = profiles_.back().sources;
+    if (std::ranges::find(sources, source, &profile::Source::id) != sources.end()) {
+        return Error{Errc::already_exists, "the source \"" + source + "\" is paused: resume it"};
+    }
+    return Error{Errc::not_found, "there is no source \"" + source + "\""};
 }
 
 sdk::Result<sdk::WebhookAnswer> Service::webhook(const std::string& source,
@@ -391,6 +430,22 @@ Status Service::request_retries(const std::vector<std::string>& sources) {
             use.committer().note({now_of(options_.clock), catalog::RetryRequested{source}}, stop_));
     }
     return use.committer().flush(stop_);
+}
+
+Status Service::retry_failures() {
+    std::vector<std::string> ids;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& runner : runners_) {
+            ids.push_back(runner->source().id);
+        }
+    }
+    OPENARCHIVER_CHECK(request_retries(ids));
+    const std::lock_guard lock(mutex_);
+    for (const auto& runner : runners_) {
+        runner->request({}, std::make_shared<ProgressBoard>());
+    }
+    return {};
 }
 
 sdk::Result<SyncResult> Service::sync(const SyncRequest& request, const Tell& tell) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "disposal/retention.hpp"
+#include "service/audit.hpp"
 #include "service/control_server.hpp"
 #include "service/documents.hpp"
 #include "service/shared_writer.hpp"
@@ -66,6 +67,27 @@ public:
     sdk::Result<sdk::WebhookAnswer> webhook(const std::string& source,
                                             const sdk::WebhookRequest& request,
                                             const std::stop_token& stop);
+
+    // Sources beyond the profile: durable and in use on return. permission_denied: the profile says
+    // otherwise. `by` is who wants it.
+
+    /// Makes a source, or changes it: its first run, or the next, begins at once. Secrets are
+    /// literal or, of one that is there, sealed.
+    sdk::Status define_source(const profile::Source& source, const std::string& by);
+    /// Of a source that the API made; what was archived of it stays. not_found: there is none.
+    sdk::Status remove_source(const std::string& id, const std::string& by);
+    /// Of any source. A run that goes on ends soon. not_found: there is none.
+    sdk::Status pause_source(const std::string& id, bool paused, const std::string& by);
+    /// What `source check` does, of a source that need not be there yet.
+    sdk::Result<std::vector<sdk::Check>> check_source(const profile::Source& source,
+                                                      std::stop_token stop);
+
+    /// Tries all failed items again, in a pass of every source that is not paused; does not wait.
+    sdk::Status retry_failures();
+
+    /// What everybody who answers for the service writes down.
+    [[nodiscard]] AuditJournal& audit() { return audit_; }
+
     /// Refers to the profile that is in use now, which stays.
     [[nodiscard]] access::Context context();
 
@@ -76,6 +98,8 @@ private:
 
     void serve(const std::stop_token& stop);
     void visit_witnesses(const std::stop_token& stop);
+    /// Takes what people did into the log.
+    void follow_audit(const std::stop_token& stop);
     /// Of what is due by approved policies, once a day; then the store's locks are brought in step.
     void dispose_daily(const std::stop_token& stop);
     sdk::Result<disposal::RetentionEffect> apply_retention(const disposal::ApplyRequest& request,
@@ -84,6 +108,10 @@ private:
     sdk::Status keep_locks(const std::stop_token& stop);
     void log_problems(const std::vector<profile::Problem>& problems) const;
     void read_profile_anew();
+    /// Writes down what became of a source, and goes by it.
+    sdk::Status change_sources(catalog::EventBody event);
+    /// Gives a profile the sources that the archive keeps.
+    void take_kept_sources(profile::Profile& profile);
     /// With mutex_ held.
     void apply_sources(const profile::Profile& next);
     [[nodiscard]] std::unique_ptr<SourceRunner> take(Runners& runners, std::string_view id);
@@ -107,6 +135,7 @@ private:
     /// Every profile that was in use: the open archive and the sources refer to theirs.
     std::deque<profile::Profile> profiles_;
     SharedWriter writer_;
+    AuditJournal audit_;
 
     std::mutex change_mutex_;    // one reload or rebuild at a time; taken before mutex_
     std::mutex disposal_mutex_;  // a hold comes before a disposal or after it

@@ -11,6 +11,7 @@
 
 #include "disposal/store_locks.hpp"
 #include "pipeline/committer.hpp"
+#include "service/audit.hpp"
 #include "service/forwarding_vault.hpp"
 #include "service/head_witnesses.hpp"
 #include "service/index_filling.hpp"
@@ -148,6 +149,10 @@ sdk::Result<SyncResult> SyncOnce::run(std::stop_token stop) {
             !kept && kept.error().code != Errc::cancelled) {
             context.log->error("the store's locks were not brought in step: {}",
                                kept.error().message);
+        }
+        if (auto taken = AuditJournal(writer->catalog_folder()).move_into(committer, stop);
+            !taken) {
+            context.log->error("audit: {}", taken.error().message);
         }
         set_writing(nullptr);
         if (!failure) {

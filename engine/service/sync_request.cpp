@@ -94,7 +94,13 @@ sdk::Result<std::vector<const profile::Source*>> select_sources(
     }
     std::vector<const profile::Source*> selected;
     for (const profile::Source& source : profile.sources) {
-        if (ids.empty() || std::ranges::find(ids, source.id) != ids.end()) {
+        const bool named = std::ranges::find(ids, source.id) != ids.end();
+        if (named && source.paused_by) {
+            return Error{.code = Errc::invalid_argument,
+                         .message = "the source \"" + source.id + "\" was paused by " +
+                                    *source.paused_by + ": resume it first"};
+        }
+        if (named || (ids.empty() && !source.paused_by)) {
             selected.push_back(&source);
         }
     }

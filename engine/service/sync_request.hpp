@@ -28,7 +28,8 @@ struct SyncRequest {
 /// invalid_argument, with the nearest id of the profile.
 [[nodiscard]] sdk::Error unknown_source(const profile::Profile& profile, std::string_view id);
 
-/// The profile's sources that were asked for, in the profile's order.
+/// The profile's sources that were asked for (none: all), in the profile's order. Paused ones are
+/// left out; invalid_argument where one is named.
 [[nodiscard]] sdk::Result<std::vector<const profile::Source*>> select_sources(
     const profile::Profile& profile, const std::vector<std::string>& ids);
 

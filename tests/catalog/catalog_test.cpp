@@ -76,6 +76,11 @@ struct Opened {
     std::unique_ptr<CatalogReader> reader = std::move(*CatalogReader::open(folder.path));
     std::uint64_t sequence = 0;
 
+    void apply_archive(std::vector<Event> events) {
+        const std::vector<EventGroup> groups{{"", "", std::move(events)}};
+        REQUIRE(writer->apply("w", {++sequence, archive::sha256("x")}, groups, {}));
+    }
+
     void apply(std::vector<Event> events, std::vector<Note> notes = {}) {
         std::vector<EventGroup> groups{{"", "", {{at(1), PackStored{a_pack()}}}},
                                        {"contoso", "anna", std::move(events)}};
@@ -625,7 +630,8 @@ TEST_CASE("a catalog of the version before is brought up to date, by who reads a
               "ALTER TABLE versions DROP COLUMN properties",
               "ALTER TABLE failures DROP COLUMN title",
               "ALTER TABLE failures DROP COLUMN properties",
-              "ALTER TABLE packs DROP COLUMN locked_until", "ALTER TABLE packs DROP COLUMN held"}) {
+              "ALTER TABLE packs DROP COLUMN locked_until", "ALTER TABLE packs DROP COLUMN held",
+              "DROP TABLE kept_sources", "DROP TABLE paused_sources", "DROP TABLE audit"}) {
             session << later, now;
         }
         session << "PRAGMA user_version=1", now;
@@ -644,4 +650,60 @@ TEST_CASE("a catalog of the version before is brought up to date, by who reads a
         const std::vector<Note> notes{{at(2), FoldersCounted{"contoso", "anna", {{"inbox", 3}}}}};
         CHECK((*writer)->apply(notes));
     }
+}
+
+TEST_CASE("sources of the API change and go, and pausing is told of any source") {
+    Opened c;
+    c.apply_archive({{at(1), SourceDefined{.source = "contoso",
+                                           .definition = "{1}",
+                                           .secrets = {{"/client_secret", "\xFF\x01"}},
+                                           .by = "api:anna"}},
+                     {at(2), SourceDefined{.source = "files", .definition = "{2}", .by = "api:b"}},
+                     {at(3), SourcePaused{.source = "contoso", .by = "api:b"}},
+                     {at(3), SourcePaused{.source = "of-the-profile", .by = "api:b"}}});
+    c.apply_archive(
+        {{at(4), SourceDefined{.source = "files", .definition = "{3}", .by = "api:c"}}});
+    auto sources = c.reader->kept_sources();
+    REQUIRE(sources);
+    REQUIRE(sources->size() == 2);
+    CHECK(sources->at(0).defined.definition == "{1}");
+    CHECK(sources->at(0).defined.secrets ==
+          decltype(SourceDefined::secrets){{"/client_secret", "\xFF\x01"}});
+    CHECK(sources->at(1).defined.definition == "{3}");
+    CHECK(sources->at(1).at == at(4));
+    auto paused = c.reader->paused_sources();
+    REQUIRE(paused);
+    REQUIRE(paused->size() == 2);
+    CHECK(paused->at(0).id == "contoso");
+    CHECK(paused->at(0).by == "api:b");
+
+    c.apply_archive(
+        {{at(5), SourceRemoved{"contoso", "api:a"}},
+         {at(5), SourcePaused{.source = "of-the-profile", .paused = false, .by = "x"}}});
+    CHECK(c.reader->kept_sources()->size() == 1);
+    CHECK(c.reader->paused_sources()->empty());
+}
+
+TEST_CASE("what was audited is listed once, the newest first, by page and by filter") {
+    Opened c;
+    for (int i = 1; i <= 5; ++i) {
+        const Audited entry{.id = "id" + std::to_string(i),
+                            .by = i % 2 == 0 ? "api:anna" : "root",
+                            .role = i % 2 == 0 ? "auditor" : "",
+                            .action = i < 4 ? "search" : "export",
+                            .detail = R"({"n":1})"};
+        c.apply_archive({{at(i), entry}, {at(i), entry}});
+    }
+    auto page = c.reader->audit({}, 0, 2);
+    REQUIRE(page);
+    REQUIRE(page->size() == 2);
+    CHECK(page->at(0).entry.id == "id5");
+    CHECK(page->at(0).at == at(5));
+    page = c.reader->audit({}, page->at(1).key, 10);
+    REQUIRE(page->size() == 3);
+    CHECK(page->at(0).entry.id == "id3");
+    CHECK(page->at(2).entry.id == "id1");
+    CHECK(c.reader->audit({.by = "root"}, 0, 10)->size() == 3);
+    CHECK(c.reader->audit({.action = "export"}, 0, 10)->size() == 2);
+    CHECK(c.reader->audit({.since = at(2), .until = at(4)}, 0, 10)->size() == 2);
 }

@@ -178,3 +178,34 @@ TEST_CASE("events of newer engines are skipped, damaged ones are refused") {
     CHECK_FALSE(decode("{\"e\":\"of\",\"source\":\"s\"}\n{\"e\":\n"));
     CHECK_FALSE(decode("{\"e\":\"of\"}\n{\"e\":\"item\",\"id\":\"x\",\"content\":\"zz\"}\n"));
 }
+
+TEST_CASE("what people did survives the way through the log") {
+    const EventGroup group = through_text(
+        {"",
+         "",
+         {{sdk::Timestamp(std::chrono::milliseconds(1)),
+           SourceDefined{.source = "contoso",
+                         .definition = R"({"name":"C"})",
+                         .secrets = {{"/client_secret", std::string("\0\xFF", 2)}},
+                         .by = "api:anna"}},
+          {sdk::Timestamp(std::chrono::milliseconds(2)), SourceRemoved{"contoso", "api:anna"}},
+          {sdk::Timestamp(std::chrono::milliseconds(3)),
+           SourcePaused{.source = "contoso", .paused = false, .by = "api:anna"}},
+          {sdk::Timestamp(std::chrono::milliseconds(4)), Audited{.id = "0123",
+                                                                 .by = "api:anna",
+                                                                 .role = "auditor",
+                                                                 .action = "search",
+                                                                 .object = "x",
+                                                                 .detail = "{}"}}}});
+    REQUIRE(group.events.size() == 4);
+    const auto& defined = std::get<SourceDefined>(group.events[0].body);
+    CHECK(defined.definition == R"({"name":"C"})");
+    CHECK(defined.secrets ==
+          decltype(SourceDefined::secrets){{"/client_secret", std::string("\0\xFF", 2)}});
+    CHECK(std::get<SourceRemoved>(group.events[1].body).by == "api:anna");
+    CHECK_FALSE(std::get<SourcePaused>(group.events[2].body).paused);
+    const auto& audited = std::get<Audited>(group.events[3].body);
+    CHECK(audited.role == "auditor");
+    CHECK(audited.action == "search");
+    CHECK(audited.detail == "{}");
+}

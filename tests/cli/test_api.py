@@ -62,7 +62,8 @@ class ApiTest(WorkspaceTest):
         description = self.description
         plain = path.split("?")[0]
         for pattern, operations in description["paths"].items():
-            if re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", pattern), plain):
+            if (method in operations
+                    and re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", pattern), plain)):
                 answers = operations[method]["responses"]
                 answer = answers.get(str(response.status), answers["default"])
                 content = answer["content"].get(response.headers["Content-Type"].split(";")[0])
@@ -107,7 +108,8 @@ class Api(ApiTest):
         self.assertEqual(self.call("GET", "/healthz").document, {"status": "ok"})
         self.assertEqual(self.call("GET", "/readyz").status, 200)
         for path in ("/status", "/sources", "/sources/local", "/accounts", "/folders",
-                     "/failures", "/holds", "/retention", "/credentials"):
+                     "/failures", "/holds", "/retention", "/credentials", "/providers", "/audit",
+                     "/me", "/sources/local/definition"):
             self.get(path, admin)
         items = self.get("/items", auditor).document
         self.assertEqual({i["subject"] for i in items["items"]}, {"mail-0", "mail-1", "mail-2"})
@@ -201,7 +203,9 @@ class Api(ApiTest):
     def test_the_setup_credential_makes_the_first_one_and_nothing_else(self):
         service = self.serve()
         secret = re.search(r"oa_[0-9a-f]{64}", self.log(service)).group()
-        self.get("/status", secret, 403)
+        for path in ("/status", "/jobs", "/providers", "/audit"):
+            self.get(path, secret, 403)
+        self.assertTrue(self.get("/me", secret).document["setup"])
         made = self.call("POST", "/api/v1/credentials", secret,
                          {"name": "root", "role": "administrator"})
         self.assertEqual(made.status, 201, made.bytes)
@@ -277,7 +281,7 @@ class Api(ApiTest):
     def test_bad_requests_harm_nobody(self):
         admin = self.credential("administrator")
         service = self.serve()
-        self.assertEqual(self.call("GET", "/", admin).status, 404)
+        self.assertEqual(self.call("GET", "/console.map", admin).status, 404)
         self.assertEqual(self.call("GET", "/api/v1/nothing", admin).status, 404)
         self.assertEqual(self.call("PUT", "/api/v1/sources", admin).status, 405)
         too_large = self.call("POST", "/api/v1/credentials", admin, {"name": "x" * 100_000})
@@ -294,6 +298,24 @@ class Api(ApiTest):
         code, seconds = self.stop(service)
         self.assertEqual(code, 0)
         self.assertLess(seconds, 15)
+
+    def test_the_console_is_served_and_loads_nothing_but_itself(self):
+        self.serve()
+        page = self.call("GET", "/")
+        self.assertEqual((page.status, page.headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+        policy = page.headers["Content-Security-Policy"]
+        for part in ("default-src 'none'", "script-src 'self'", "img-src data:", "frame-ancestors 'none'"):
+            self.assertIn(part, policy)
+        self.assertNotIn("unsafe-eval", policy)
+        named = re.findall(rb'(?:src|href)="([^"]+)"', page.bytes)
+        self.assertIn(b"console.js", named)
+        for name in named:
+            self.assertNotIn(b"//", name)
+            if not name.startswith(b"data:"):
+                self.assertEqual(self.call("GET", "/" + name.decode()).status, 200)
+        self.assertNotIn(b"<script>", page.bytes)
+        tag = page.headers["ETag"]
+        self.assertEqual(self.call("GET", "/", headers={"If-None-Match": tag}).status, 304)
 
     def test_an_address_that_is_taken_is_said(self):
         with socket.socket() as taken:

@@ -1,0 +1,22 @@
+# Writes a source file that holds FILES of FOLDER.
+set(types_html "text/html; charset=utf-8")
+set(types_js "text/javascript; charset=utf-8")
+set(types_css "text/css; charset=utf-8")
+set(text "#include \"console/console.hpp\"\n\nnamespace openarchiver::console {\n\nnamespace {\n\n")
+set(table "")
+foreach(file ${FILES})
+    file(READ ${FOLDER}/${file} bytes HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+    string(MAKE_C_IDENTIFIER ${file} name)
+    string(REGEX REPLACE ".*\\." "" extension ${file})
+    string(APPEND text "constexpr unsigned char k_${name}[] = {${bytes}};\n")
+    set(path ${file})
+    if(file STREQUAL "index.html")
+        set(path "")
+    endif()
+    string(APPEND table "    {\"${path}\", \"${types_${extension}}\", {reinterpret_cast<const char*>(k_${name}), sizeof k_${name}}},\n")
+endforeach()
+string(APPEND text "\nconst File kFiles[] = {\n${table}};\n\n}  // namespace\n\n"
+    "const File* find(std::string_view path) {\n    for (const File& file : kFiles) {\n        if (file.path == path) {\n"
+    "            return &file;\n        }\n    }\n    return nullptr;\n}\n\n}  // namespace openarchiver::console\n")
+file(WRITE ${OUTPUT} "${text}")
