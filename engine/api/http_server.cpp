@@ -29,6 +29,9 @@ namespace net = Poco::Net;
 
 namespace {
 
+/// An idle connection keeps a thread: not for long, others wait for one.
+constexpr long kIdleSeconds = 2;
+
 class ToStream final : public sdk::ByteSink {
 public:
     explicit ToStream(std::ostream& stream) : stream_(stream) {}
@@ -205,7 +208,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(const Options& options, Han
         params->setMaxThreads(kThreads);
         params->setMaxQueued(kWaiting);
         params->setTimeout(Poco::Timespan(static_cast<long>(kPatience.count()), 0));
-        params->setKeepAliveTimeout(Poco::Timespan(static_cast<long>(kPatience.count()), 0));
+        params->setKeepAliveTimeout(Poco::Timespan(kIdleSeconds, 0));
         params->setSoftwareVersion("OpenArchiver");
         state->server = std::make_unique<net::HTTPServer>(
             new Requests(options, std::move(handler), state->stop.get_token()), state->threads,

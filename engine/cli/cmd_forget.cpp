@@ -74,7 +74,8 @@ Outcome forget_item(Command& command, const Options& options) {
         .ref = options.request.account, .reason = options.request.reason, .by = system_user()};
     if (options.preview) {
         OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
-        OPENARCHIVER_TRY(const auto plan, disposal::plan_forget_item(*catalog, request.ref, command.stop()));
+        OPENARCHIVER_TRY(const auto plan,
+                         disposal::plan_forget_item(*catalog, request.ref, command.stop()));
         return show(command, service::document_of(plan, false));
     }
     if (const auto service = command.running_service()) {

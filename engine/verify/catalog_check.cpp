@@ -93,8 +93,7 @@ constexpr Rows kRows[] = {
      false},
     {"sources of the API", "SELECT '', id, event, at FROM $.kept_sources", false},
     {"pauses", "SELECT '', id, paused_by, at FROM $.paused_sources", false},
-    {"audit entries",
-     "SELECT '', id, at, done_by, role, action, object, detail FROM $.audit",
+    {"audit entries", "SELECT '', id, at, done_by, role, action, object, detail FROM $.audit",
      false},
     {"versions",
      "SELECT i.ref AS ref, v.version, c.digest, c.size, p.id, c.frame, c.offset, c.composition, "

@@ -2,7 +2,7 @@ import unittest
 
 from workspace import WorkspaceTest
 
-SOURCE = {"id", "name", "provider", "every_seconds", "status", "reason", "running", "next_run_at",
+SOURCE = {"id", "name", "provider", "every_seconds", "origin", "paused_by", "status", "reason", "running", "next_run_at",
           "run_started_at", "run_ended_at", "good_run_at", "lag_seconds",
           "credentials_expire_at", "polling", "accounts", "items",
           "items_in_mailbox", "failures", "coverage", "metrics", "progress", "last_run"}
