@@ -12,7 +12,9 @@ namespace {
 class Store final : public sdk::ObjectStore {
 public:
     [[nodiscard]] sdk::StorageCapabilities capabilities() const override {
-        return inner_.capabilities();
+        auto capabilities = inner_.capabilities();
+        capabilities.lock = capabilities.hold = false;  // what is not kept can't be locked
+        return capabilities;
     }
 
     sdk::Status put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
