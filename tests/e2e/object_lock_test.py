@@ -215,7 +215,6 @@ class ObjectLock(ObjectLockTest):
         self.assertEqual([(f["kind"], f["object"]) for f in report["findings"]],
                          [("lock_shortened", pack)])
 
-    @unittest.skip("not settled: on a fast machine a pack without a lock was seen after the kill")
     def test_a_kill_while_packs_are_sorted_loses_nothing(self):
         for number in range(40):
             self.mail(f"m{number}", time.time() - number * 12 * DAY, 100_000)
@@ -231,10 +230,13 @@ class ObjectLock(ObjectLockTest):
                 process.send_signal(signal.SIGKILL)
             self.site.run("verify")
         self.run_at(6, "retention", "apply", "--approve", code)
-        self.site.run("verify")
+        report = self.site.json("verify")
         self.assertEqual(len(self.fresh_export(self.site)), 40)
+        # A kill between a put and its lock leaves a pack that nothing names, and so nothing depends on.
+        unnamed = {f["object"] for f in report["findings"] if f["kind"] == "unreferenced_pack"}
         for key, (until, _) in self.objects("packs/").items():
-            self.assertIsNotNone(until, key)
+            if key not in unnamed:
+                self.assertIsNotNone(until, key)
 
     def test_buckets_that_do_not_fit_are_refused_with_what_to_do(self):
         cases = [("plain", Bucket(), OBJECT_LOCK, "--object-lock-enabled-for-bucket"),
