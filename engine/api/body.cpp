@@ -1,5 +1,7 @@
 #include "api/body.hpp"
 
+#include "service/members.hpp"
+
 namespace openarchiver::api {
 
 namespace json = boost::json;
@@ -14,27 +16,15 @@ sdk::Result<Body> Body::parse(const std::string& text) {
 }
 
 std::string Body::text(std::string_view name) const {
-    const auto* value = members_.if_contains(name);
-    return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                  : std::string();
+    return service::Members(members_).text(name);
 }
 
 std::vector<std::string> Body::texts(std::string_view name) const {
-    std::vector<std::string> values;
-    const auto* list = members_.if_contains(name);
-    if (list != nullptr && list->is_array()) {
-        for (const json::value& value : list->get_array()) {
-            if (value.is_string()) {
-                values.emplace_back(value.get_string());
-            }
-        }
-    }
-    return values;
+    return service::Members(members_).texts(name);
 }
 
 bool Body::flag(std::string_view name) const {
-    const auto* value = members_.if_contains(name);
-    return value != nullptr && value->is_bool() && value->get_bool();
+    return service::Members(members_).flag(name);
 }
 
 }  // namespace openarchiver::api

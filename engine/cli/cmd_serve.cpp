@@ -48,7 +48,9 @@ Outcome serve(Command& command) {
             [&](service::Service& served) {
                 auto front = open_api(command, served);
                 // Whoever started it (systemd's Type=notify) learns that it serves; else nothing.
-                sd_notify(0, front ? "READY=1" : "");
+                if (front) {
+                    sd_notify(0, "READY=1");
+                }
                 return front;
             },
     });

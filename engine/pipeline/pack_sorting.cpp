@@ -118,10 +118,15 @@ Result<SortedPacks> sort_packs(access::ArchiveWriter& archive, const std::vector
         }
         opened.push_back(std::move(pack));
     }
-    std::ranges::stable_sort(pieces, {}, &Piece::group);
-    Sorting sorting(archive, opened);
+    std::map<std::int32_t, std::vector<Piece>> groups;
     for (const Piece& piece : pieces) {
-        OPENARCHIVER_CHECK(sorting.add(piece, stop));
+        groups[piece.group].push_back(piece);
+    }
+    Sorting sorting(archive, opened);
+    for (const auto& [group, of_group] : groups) {
+        for (const Piece& piece : of_group) {
+            OPENARCHIVER_CHECK(sorting.add(piece, stop));
+        }
     }
     OPENARCHIVER_CHECK(sorting.finish(stop));
     for (const std::size_t pack : emptied) {

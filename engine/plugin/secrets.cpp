@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "plugin/digest.hpp"
+#include "plugin/file_descriptor.hpp"
 
 namespace openarchiver::plugin {
 
@@ -53,30 +54,11 @@ sdk::Error system_failed(const std::string& what, const fs::path& path) {
             what + " " + path.string() + " failed: " + std::generic_category().message(code)};
 }
 
-class Descriptor {
-public:
-    explicit Descriptor(int value) : value_(value) {}
-
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-
-    ~Descriptor() {
-        if (value_ >= 0) {
-            ::close(value_);
-        }
-    }
-
-    [[nodiscard]] int get() const noexcept { return value_; }
-
-private:
-    int value_;
-};
-
 /// Complete or not at all, and durable.
 sdk::Status replace_file(const fs::path& file, std::string_view bytes) {
     const fs::path temporary = file.string() + ".new";
     {
-        const Descriptor target(
+        const FileDescriptor target(
             ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (target.get() < 0) {
             return system_failed("creating", temporary);
@@ -98,7 +80,8 @@ sdk::Status replace_file(const fs::path& file, std::string_view bytes) {
     if (::rename(temporary.c_str(), file.c_str()) != 0) {
         return system_failed("replacing", file);
     }
-    const Descriptor folder(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const FileDescriptor folder(
+        ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
         return system_failed("writing", file.parent_path());
     }

@@ -16,6 +16,7 @@
 
 #include "archive/digest.hpp"
 #include "archive/random.hpp"
+#include "plugin/file_descriptor.hpp"
 #include "service/documents.hpp"
 
 namespace openarchiver::service {
@@ -30,25 +31,6 @@ namespace {
 
 constexpr std::size_t kTogether = 500;  // events in a segment
 constexpr std::size_t kLongestDetail = 16384;
-
-class Descriptor {
-public:
-    explicit Descriptor(int value) : value_(value) {}
-
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-
-    ~Descriptor() {
-        if (value_ >= 0) {
-            ::close(value_);
-        }
-    }
-
-    [[nodiscard]] int get() const noexcept { return value_; }
-
-private:
-    int value_;
-};
 
 Error unwritten(const std::filesystem::path& file) {
     const int code = errno;
@@ -90,7 +72,7 @@ public:
     [[nodiscard]] bool held() const { return held_; }
 
 private:
-    Descriptor descriptor_;
+    plugin::FileDescriptor descriptor_;
     bool held_ = false;
 };
 
@@ -100,7 +82,7 @@ Status append_lines(const std::filesystem::path& file, const std::filesystem::pa
     if (!lock.held()) {
         return unwritten(lock_file);
     }
-    const Descriptor journal(open_file(file, O_RDWR | O_APPEND));
+    const plugin::FileDescriptor journal(open_file(file, O_RDWR | O_APPEND));
     if (journal.get() < 0) {
         return unwritten(file);
     }
@@ -239,7 +221,7 @@ Status AuditJournal::move_into(pipeline::Committer& committer, std::stop_token s
     // changes nothing: they have ids.
     const std::string rest = read_text(file_).substr(text.size());
     const auto fresh = std::filesystem::path(file_) += ".new";
-    const Descriptor journal(open_file(fresh, O_WRONLY | O_TRUNC));
+    const plugin::FileDescriptor journal(open_file(fresh, O_WRONLY | O_TRUNC));
     if (journal.get() < 0 || !write_all(journal.get(), rest) || ::fdatasync(journal.get()) != 0 ||
         ::rename(fresh.c_str(), file_.c_str()) != 0) {
         return unwritten(file_);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "service/documents.hpp"
+#include "service/members.hpp"
 
 namespace openarchiver::service {
 
@@ -21,42 +22,6 @@ json::value texts(const std::vector<std::string>& values) {
 json::value optional_time(const std::optional<sdk::Timestamp>& time) {
     return time ? json::value(time->time_since_epoch().count()) : json::value();
 }
-
-/// The members of a request; one that is missing or of another type is empty.
-class Members {
-public:
-    explicit Members(const json::object& object) : object_(object) {}
-
-    [[nodiscard]] std::string text(std::string_view name) const {
-        const auto* value = object_.if_contains(name);
-        return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                      : std::string();
-    }
-
-    [[nodiscard]] std::vector<std::string> texts(std::string_view name) const {
-        std::vector<std::string> values;
-        const auto* list = object_.if_contains(name);
-        if (list != nullptr && list->is_array()) {
-            for (const json::value& value : list->get_array()) {
-                if (value.is_string()) {
-                    values.emplace_back(value.get_string());
-                }
-            }
-        }
-        return values;
-    }
-
-    [[nodiscard]] std::optional<sdk::Timestamp> time(std::string_view name) const {
-        const auto* value = object_.if_contains(name);
-        if (value == nullptr || !value->is_int64()) {
-            return std::nullopt;
-        }
-        return sdk::Timestamp(std::chrono::milliseconds(value->get_int64()));
-    }
-
-private:
-    const json::object& object_;
-};
 
 Result<json::object> parse_object(std::string_view json_text) {
     boost::system::error_code failure;

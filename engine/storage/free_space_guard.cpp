@@ -28,7 +28,7 @@ std::string readable(std::uint64_t bytes) {
 
 FreeSpaceGuard::FreeSpaceGuard(std::unique_ptr<sdk::ObjectStore> inner, std::uint64_t floor,
                                sdk::Clock& clock, std::string guarded_prefix)
-    : inner_(std::move(inner)),
+    : ForwardingStore(std::move(inner)),
       floor_(floor),
       clock_(clock),
       guarded_prefix_(std::move(guarded_prefix)) {}
@@ -39,7 +39,7 @@ std::optional<std::uint64_t> FreeSpaceGuard::free_bytes(std::stop_token stop) {
     }
     const auto now = clock_.steady_now();
     if (!asked_at_ || now - *asked_at_ >= kAskEvery || written_since_ >= kAskAfterBytes) {
-        const sdk::Result<sdk::Capacity> capacity = inner_->capacity(std::move(stop));
+        const sdk::Result<sdk::Capacity> capacity = inner().capacity(std::move(stop));
         can_tell_ = capacity || capacity.error().code != sdk::Errc::unsupported;
         told_.reset();
         if (capacity) {
@@ -67,51 +67,12 @@ sdk::Status FreeSpaceGuard::reserve(std::uint64_t size, std::stop_token stop) {
     return {};
 }
 
-sdk::StorageCapabilities FreeSpaceGuard::capabilities() const {
-    return inner_->capabilities();
-}
-
 sdk::Status FreeSpaceGuard::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
                                 std::stop_token stop) {
     if (key.starts_with(guarded_prefix_)) {
         OPENARCHIVER_CHECK(reserve(source.size(), stop));
     }
-    return inner_->put(key, source, mode, std::move(stop));
-}
-
-sdk::Status FreeSpaceGuard::get(std::string_view key, const sdk::Range& range, sdk::ByteSink& sink,
-                                std::stop_token stop) {
-    return inner_->get(key, range, sink, std::move(stop));
-}
-
-sdk::Result<sdk::ObjectInfo> FreeSpaceGuard::stat(std::string_view key, std::stop_token stop) {
-    return inner_->stat(key, std::move(stop));
-}
-
-sdk::Status FreeSpaceGuard::list(std::string_view prefix, std::string_view start_after,
-                                 sdk::ObjectListSink& sink, std::stop_token stop) {
-    return inner_->list(prefix, start_after, sink, std::move(stop));
-}
-
-sdk::Status FreeSpaceGuard::remove(std::string_view key, std::stop_token stop) {
-    return inner_->remove(key, std::move(stop));
-}
-
-sdk::Result<sdk::Capacity> FreeSpaceGuard::capacity(std::stop_token stop) {
-    return inner_->capacity(std::move(stop));
-}
-
-sdk::Status FreeSpaceGuard::lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) {
-    return inner_->lock(key, until, std::move(stop));
-}
-
-sdk::Status FreeSpaceGuard::hold(std::string_view key, bool held, std::stop_token stop) {
-    return inner_->hold(key, held, std::move(stop));
-}
-
-sdk::Result<sdk::Protection> FreeSpaceGuard::protection(std::string_view key,
-                                                        std::stop_token stop) {
-    return inner_->protection(key, std::move(stop));
+    return inner().put(key, source, mode, std::move(stop));
 }
 
 }  // namespace openarchiver::storage

@@ -10,13 +10,15 @@
 #include <stop_token>
 #include <string>
 
+#include "storage/forwarding_store.hpp"
+
 namespace openarchiver::storage {
 
 /// Refuses new packs (resource_exhausted) that would leave the store less free space than `floor`,
 /// so that the archive stops in order instead of filling the disk. The space below the floor is for
 /// the log, the lease and the keyring: what was taken in is recorded, and disposing and forgetting
 /// work on a full disk, too. A store that can't tell its free space is not guarded.
-class FreeSpaceGuard final : public sdk::ObjectStore {
+class FreeSpaceGuard final : public ForwardingStore {
 public:
     /// The store is asked again after so much time or so many bytes, whichever comes first.
     static constexpr std::chrono::seconds kAskEvery{2};
@@ -26,26 +28,14 @@ public:
     FreeSpaceGuard(std::unique_ptr<sdk::ObjectStore> inner, std::uint64_t floor, sdk::Clock& clock,
                    std::string guarded_prefix = "packs/");
 
-    [[nodiscard]] sdk::StorageCapabilities capabilities() const override;
     sdk::Status put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
                     std::stop_token stop) override;
-    sdk::Status get(std::string_view key, const sdk::Range& range, sdk::ByteSink& sink,
-                    std::stop_token stop) override;
-    sdk::Result<sdk::ObjectInfo> stat(std::string_view key, std::stop_token stop) override;
-    sdk::Status list(std::string_view prefix, std::string_view start_after,
-                     sdk::ObjectListSink& sink, std::stop_token stop) override;
-    sdk::Status remove(std::string_view key, std::stop_token stop) override;
-    sdk::Result<sdk::Capacity> capacity(std::stop_token stop) override;
-    sdk::Status lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) override;
-    sdk::Status hold(std::string_view key, bool held, std::stop_token stop) override;
-    sdk::Result<sdk::Protection> protection(std::string_view key, std::stop_token stop) override;
 
 private:
     /// The free bytes as last told, less what was written since; nothing where they are unknown.
     std::optional<std::uint64_t> free_bytes(std::stop_token stop);
     sdk::Status reserve(std::uint64_t size, std::stop_token stop);
 
-    std::unique_ptr<sdk::ObjectStore> inner_;
     const std::uint64_t floor_;
     sdk::Clock& clock_;
     const std::string guarded_prefix_;

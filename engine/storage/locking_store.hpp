@@ -5,8 +5,8 @@
 #include <openarchiver/sdk/host.hpp>
 #include <openarchiver/sdk/storage.hpp>
 #include <stop_token>
-#include <string>
-#include <vector>
+
+#include "storage/forwarding_store.hpp"
 
 namespace openarchiver::storage {
 
@@ -18,26 +18,14 @@ inline constexpr std::chrono::days kRollingLock{90};
 /// Locks each object that is put for good before the put counts: a pack for its first days, the
 /// log, its heads and the marker for longer. The locks of objects that are there are
 /// disposal::keep_locks()'s. For stores that offer locks.
-class LockingStore final : public sdk::ObjectStore {
+class LockingStore final : public ForwardingStore {
 public:
     LockingStore(std::unique_ptr<sdk::ObjectStore> inner, sdk::Clock& clock);
 
-    [[nodiscard]] sdk::StorageCapabilities capabilities() const override;
     sdk::Status put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
                     std::stop_token stop) override;
-    sdk::Status get(std::string_view key, const sdk::Range& range, sdk::ByteSink& sink,
-                    std::stop_token stop) override;
-    sdk::Result<sdk::ObjectInfo> stat(std::string_view key, std::stop_token stop) override;
-    sdk::Status list(std::string_view prefix, std::string_view start_after,
-                     sdk::ObjectListSink& sink, std::stop_token stop) override;
-    sdk::Status remove(std::string_view key, std::stop_token stop) override;
-    sdk::Result<sdk::Capacity> capacity(std::stop_token stop) override;
-    sdk::Status lock(std::string_view key, sdk::Timestamp until, std::stop_token stop) override;
-    sdk::Status hold(std::string_view key, bool held, std::stop_token stop) override;
-    sdk::Result<sdk::Protection> protection(std::string_view key, std::stop_token stop) override;
 
 private:
-    std::unique_ptr<sdk::ObjectStore> inner_;
     sdk::Clock& clock_;
 };
 
