@@ -44,6 +44,9 @@ class ApiSources(ArchiverTest):
     def status(self):
         return self.call("GET", "/sources/contoso")["status"]
 
+    def active_with_a_token_since(self, tenant, before):
+        return self.status() == "active" and len(tenant.requests("token")) > before
+
     def test_connected_killed_rebuilt_and_read_on(self):
         with Simulator("--users", 2, "--messages", 15) as tenant:
             config = graph_config(tenant)
@@ -68,13 +71,13 @@ class ApiSources(ArchiverTest):
             tenant.control("deliver", {"user": user["id"], "folder": "inbox", "count": 3})
             self.assertEqual(self.site.sync()["items"]["new"], 3)
             self.assert_archived(tenant, self.site)
+            before = len(tenant.requests("token"))
             with self.serve():
-                wait_until(lambda: self.status() == "active", what="active again")
+                wait_until(lambda: self.active_with_a_token_since(tenant, before), what="active again")
+                before = len(tenant.requests("token"))
                 self.call("PUT", "/sources/contoso",
                           {**source, "name": "Renamed", "config": {**config, "client_secret": {"keep": True}}})
-                before = len(tenant.requests("token"))
-                wait_until(lambda: self.status() == "active" and len(tenant.requests("token")) > before,
-                           what="a run with the secret that was kept")
+                wait_until(lambda: self.active_with_a_token_since(tenant, before), what="a run with the secret that was kept")
             for file in self.site.folder.rglob("*"):
                 if file.is_file():
                     self.assertNotIn(SECRET.encode(), file.read_bytes(), file)
