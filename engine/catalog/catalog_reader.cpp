@@ -790,7 +790,13 @@ Result<std::vector<std::int64_t>> CatalogReader::folders_of(std::int64_t item_ke
 }
 
 Result<archive::StoredContent> CatalogReader::stored(std::int64_t content_key) {
-    return state_->read([&]() -> Result<archive::StoredContent> {
+    OPENARCHIVER_TRY(auto contents, stored(std::vector{content_key}));
+    return std::move(contents.front());
+}
+
+Result<std::vector<archive::StoredContent>> CatalogReader::stored(
+    const std::vector<std::int64_t>& content_keys) {
+    return state_->read([&]() -> Result<std::vector<archive::StoredContent>> {
         // One moment for all of it: packs are replaced while we read.
         state_->begin();
         struct End {
@@ -805,7 +811,12 @@ Result<archive::StoredContent> CatalogReader::stored(std::int64_t content_key) {
             }
         } const end{state_->commit};
 
-        return state_->stored(content_key);
+        std::vector<archive::StoredContent> contents;
+        contents.reserve(content_keys.size());
+        for (const auto key : content_keys) {
+            contents.push_back(state_->stored(key));
+        }
+        return contents;
     });
 }
 

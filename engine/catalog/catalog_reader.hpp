@@ -89,6 +89,9 @@ public:
 
     /// Where a version's content is now: packs may be replaced by others.
     sdk::Result<archive::StoredContent> stored(std::int64_t content_key);
+    /// ... of several, in their order: all at one moment, and cheaper than one after another.
+    sdk::Result<std::vector<archive::StoredContent>> stored(
+        const std::vector<std::int64_t>& content_keys);
     sdk::Result<archive::PackInfo> pack(std::int64_t pack_key);
     /// The parts in a pack, by frame, each as many times as accounts hold it.
     sdk::Result<std::vector<PartRecord>> parts_in(const archive::Digest& pack);

@@ -36,9 +36,7 @@ public:
           progress_(progress),
           stop_(std::move(stop)),
           tree_(catalog),
-          ahead_([this](const catalog::VersionRecord& version, sdk::ByteSink& sink) {
-              return reader_.read(catalog_, version, sink, stop_);
-          }) {}
+          ahead_(reader, catalog, stop_) {}
 
     Result<Summary> everything() {
         const auto visited = catalog_.visit_versions(

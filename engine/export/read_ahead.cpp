@@ -13,7 +13,10 @@ namespace {
 constexpr std::uint64_t kMaxContent = 4U << 20;
 constexpr std::uint64_t kMaxMemory = 32U << 20;
 constexpr std::size_t kMaxEntries = 512;
-constexpr std::size_t kSpareBuffers = 16;
+constexpr std::size_t kMaxSpare = 16U << 20;
+// Of a run: about what a frame holds, so that threads rarely want the same one.
+constexpr std::uint64_t kRunSize = 2U << 20;
+constexpr std::size_t kRunEntries = 32;
 // Also where there are fewer processors: a store may be far away.
 constexpr unsigned kThreads = 4;
 
@@ -32,9 +35,11 @@ private:
 
 }  // namespace
 
-ReadAhead::ReadAhead(Read read) : read_(std::move(read)) {
+ReadAhead::ReadAhead(access::ArchiveReader& reader, catalog::CatalogReader& catalog,
+                     std::stop_token stop)
+    : reader_(reader), catalog_(catalog), stop_(std::move(stop)) {
     for (unsigned i = 0; i < kThreads; ++i) {
-        threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
+        threads_.emplace_back([this](const std::stop_token& ended) { work(ended); });
     }
 }
 
@@ -54,12 +59,28 @@ void ReadAhead::add(const catalog::VersionRecord& version, bool ahead) {
     }
     entry.memory = version.size;
     memory_ += entry.memory;
-    {
+    const bool whole = [&] {
         const std::lock_guard lock(mutex_);
         entry.state = State::wanted;
         wanted_.push_back(&entry);
+        wanted_size_ += entry.memory;
+        return whole_run_wanted();
+    }();
+    if (whole) {
+        work_.notify_one();
     }
-    work_.notify_one();
+}
+
+bool ReadAhead::whole_run_wanted() const {
+    return wanted_size_ >= kRunSize || wanted_.size() >= kRunEntries;
+}
+
+void ReadAhead::no_longer_wanted(Entry& entry) {
+    if (entry.state == State::wanted) {
+        std::erase(wanted_, &entry);
+        wanted_size_ -= entry.memory;
+        entry.state = State::idle;
+    }
 }
 
 bool ReadAhead::full() const {
@@ -75,13 +96,10 @@ Status ReadAhead::read_first(sdk::ByteSink& sink) {
     {
         std::unique_lock lock(mutex_);
         done_.wait(lock, [&] { return entry.state != State::reading; });
-        if (entry.state == State::wanted) {
-            std::erase(wanted_, &entry);  // no thread came to it yet
-            entry.state = State::idle;
-        }
+        no_longer_wanted(entry);  // no thread came to it yet
     }
     if (entry.state == State::idle) {
-        return read_(entry.version, sink);
+        return reader_.read(catalog_, entry.version, sink, stop_);
     }
     OPENARCHIVER_CHECK(entry.status);
     return sink.write(entry.bytes);
@@ -91,12 +109,11 @@ void ReadAhead::drop_first() {
     Entry& entry = *line_.front();
     {
         std::unique_lock lock(mutex_);
-        if (entry.state == State::wanted) {
-            std::erase(wanted_, &entry);
-        }
+        no_longer_wanted(entry);
         done_.wait(lock, [&] { return entry.state != State::reading; });
-        if (entry.bytes.capacity() > 0 && spare_.size() < kSpareBuffers) {
+        if (spare_size_ + entry.bytes.capacity() <= kMaxSpare) {
             entry.bytes.clear();
+            spare_size_ += entry.bytes.capacity();
             spare_.push_back(std::move(entry.bytes));
         }
     }
@@ -104,25 +121,50 @@ void ReadAhead::drop_first() {
     line_.pop_front();
 }
 
-void ReadAhead::run(const std::stop_token& stop) {
+void ReadAhead::work(const std::stop_token& ended) {
     std::unique_lock lock(mutex_);
-    while (work_.wait(lock, stop, [&] { return !wanted_.empty(); }) && !stop.stop_requested()) {
-        Entry& entry = *wanted_.front();
-        wanted_.pop_front();
-        entry.state = State::reading;
-        std::vector<std::byte> bytes;
-        if (!spare_.empty()) {
-            bytes = std::move(spare_.back());
-            spare_.pop_back();
-        }
+    while (work_.wait(lock, ended, [&] { return whole_run_wanted(); }) && !ended.stop_requested()) {
+        const auto run = take_run();
         lock.unlock();
-        Status status = sdk::without_exceptions("reading a content", [&] {
-            bytes.reserve(static_cast<std::size_t>(entry.version.size));
-            MemorySink sink(bytes);
-            return read_(entry.version, sink);
-        });
+        read_run(run);
         lock.lock();
-        entry.bytes = std::move(bytes);
+    }
+}
+
+std::vector<ReadAhead::Entry*> ReadAhead::take_run() {
+    std::vector<Entry*> run;
+    for (std::uint64_t size = 0; !wanted_.empty() && size < kRunSize && run.size() < kRunEntries;
+         wanted_.pop_front()) {
+        Entry& entry = *wanted_.front();
+        entry.state = State::reading;
+        size += entry.memory;
+        wanted_size_ -= entry.memory;
+        if (!spare_.empty()) {
+            entry.bytes = std::move(spare_.back());
+            spare_.pop_back();
+            spare_size_ -= entry.bytes.capacity();
+        }
+        run.push_back(&entry);
+    }
+    return run;
+}
+
+void ReadAhead::read_run(const std::vector<Entry*>& run) {
+    std::vector<std::int64_t> keys;
+    for (const Entry* entry : run) {
+        keys.push_back(entry->version.content_key);
+    }
+    // One that can't be found must not take the others with it: then each is looked up by itself.
+    const auto stored = catalog_.stored(keys);
+    for (std::size_t i = 0; i < run.size(); ++i) {
+        Entry& entry = *run[i];
+        Status status = sdk::without_exceptions("reading a content", [&] {
+            entry.bytes.reserve(static_cast<std::size_t>(entry.version.size));
+            MemorySink sink(entry.bytes);
+            return stored ? reader_.archive().packs().read((*stored)[i], sink, stop_)
+                          : reader_.read(catalog_, entry.version, sink, stop_);
+        });
+        const std::lock_guard lock(mutex_);
         entry.status = std::move(status);
         entry.state = State::read;
         done_.notify_one();

@@ -4,27 +4,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <openarchiver/sdk/bytes.hpp>
 #include <openarchiver/sdk/result.hpp>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
-#include "catalog/records.hpp"
+#include "access/access.hpp"
+#include "catalog/catalog_reader.hpp"
 
 namespace openarchiver::exporter {
 
 /// Versions in the order in which they are written out. A few threads read the contents of the next
-/// ones into memory while one thread, that which calls, writes.
+/// ones into memory while one thread, that which calls, writes. Each thread takes a run of
+/// neighbours: they lie in the same frames, which are opened by one thread then.
 class ReadAhead {
 public:
-    /// Writes the bytes of a version to the sink, checked when it returns success. Called by
-    /// several threads.
-    using Read = std::function<sdk::Status(const catalog::VersionRecord&, sdk::ByteSink&)>;
-
-    explicit ReadAhead(Read read);
+    /// Both outlive it. `stop` ends what is being read.
+    ReadAhead(access::ArchiveReader& reader, catalog::CatalogReader& catalog, std::stop_token stop);
     /// Waits for what is being read.
     ~ReadAhead();
     ReadAhead(const ReadAhead&) = delete;
@@ -57,16 +56,26 @@ private:
         sdk::Status status;
     };
 
-    void run(const std::stop_token& stop);
+    void work(const std::stop_token& ended);
+    // With mutex_ held:
+    [[nodiscard]] bool whole_run_wanted() const;
+    void no_longer_wanted(Entry& entry);
+    std::vector<Entry*> take_run();
 
-    const Read read_;
-    std::deque<std::unique_ptr<Entry>> line_;  // of the calling thread
-    std::uint64_t memory_ = 0;                 // that the line counts for; the same
-    std::mutex mutex_;                         // guards the states, and what follows
-    std::condition_variable_any work_;         // for the threads
-    std::condition_variable done_;             // for the caller
-    std::deque<Entry*> wanted_;
+    void read_run(const std::vector<Entry*>& run);
+
+    access::ArchiveReader& reader_;
+    catalog::CatalogReader& catalog_;
+    const std::stop_token stop_;
+    std::deque<std::unique_ptr<Entry>> line_;    // of the calling thread
+    std::uint64_t memory_ = 0;                   // that the line counts for; the same
+    std::mutex mutex_;                           // guards the states, and what follows
+    std::condition_variable_any work_;           // for the threads
+    std::condition_variable done_;               // for the caller
+    std::deque<Entry*> wanted_;                  // a run is taken once all of it is there
+    std::uint64_t wanted_size_ = 0;              // bytes
     std::vector<std::vector<std::byte>> spare_;  // memory that is used again
+    std::size_t spare_size_ = 0;                 // bytes
     std::vector<std::jthread> threads_;
 };
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <string>
+#include <thread>
 
 #include "archive/digest.hpp"
 #include "archive/random.hpp"
@@ -173,6 +174,18 @@ struct LiveCatalog::State {
 
     Poco::Data::Session session;
     bool attached = false;
+    const archive::Salt key = archive::random_bytes<16>();
+    std::vector<RowSum> sums;  // of the live catalog's kRows
+    Status summed;
+    std::jthread summing;  // alone on the session
+
+    /// Nobody wants the sums any more.
+    void end_summing() {
+        summing.request_stop();
+        if (summing.joinable()) {
+            summing.join();
+        }
+    }
 
     /// Runs a query whose rows are refs, each once, in order.
     Affected refs(const std::string& sql) {
@@ -245,6 +258,7 @@ LogPosition LiveCatalog::position(std::string_view writer) const {
 }
 
 Status LiveCatalog::attach(const ReplayedCatalog& replayed) {
+    state_->end_summing();
     if (!state_->attached) {
         state_->session << "ATTACH ? AS replayed",
             bind(catalog::catalog_file(replayed.folder()).string()), now;
@@ -253,16 +267,29 @@ Status LiveCatalog::attach(const ReplayedCatalog& replayed) {
     return {};
 }
 
+void LiveCatalog::begin_to_compare() {
+    state_->summing = std::jthread([&state = *state_](const std::stop_token& stop) {
+        state.summed = translated("reading the catalog", [&]() -> Status {
+            for (const auto& rows : kRows) {
+                state.sums.push_back(
+                    sum_of_rows(state.session, in("live", rows.sql), state.key, stop));
+            }
+            return {};
+        });
+    });
+}
+
 Status LiveCatalog::compare(const ReplayedCatalog& replayed, std::vector<Finding>& findings) {
     return translated("comparing the catalog with the log", [&]() -> Status {
+        state_->summing.join();
+        OPENARCHIVER_CHECK(state_->summed);
         OPENARCHIVER_CHECK(attach(replayed));
-        const auto key = archive::random_bytes<16>();
+        auto live_sum = state_->sums.begin();
         for (const auto& rows : kRows) {
             const std::string here = in("live", rows.sql);
             const std::string there = in("replayed", rows.sql);
             // Which rows differ takes sorting whole tables; whether any do does not.
-            if (sum_of_rows(state_->session, here, key) ==
-                sum_of_rows(state_->session, there, key)) {
+            if (*live_sum++ == sum_of_rows(state_->session, there, state_->key, {})) {
                 continue;
             }
             const std::string lacking = "SELECT * FROM (" + there + ") EXCEPT " + here;
@@ -302,6 +329,7 @@ Result<Affected> LiveCatalog::not_in(const ReplayedCatalog& replayed) {
 }
 
 Status LiveCatalog::release() {
+    state_->end_summing();
     return translated("reading the catalog", [&]() -> Status {
         state_->session << "COMMIT", now;
         return {};

@@ -60,8 +60,11 @@ public:
     /// The note of the last head that it knew then; absent: none.
     [[nodiscard]] const std::optional<std::string>& newest_head() const { return newest_head_; }
 
+    /// Begins to sum its rows up, on a thread of its own. Until compare() only what was known at
+    /// that moment may be asked for.
+    void begin_to_compare();
     /// What differs between this catalog and one replayed up to the same positions: a finding for
-    /// each table.
+    /// each table. After begin_to_compare().
     sdk::Status compare(const ReplayedCatalog& replayed, std::vector<Finding>& findings);
     /// The items of which this catalog knows versions that the damaged log does not tell.
     sdk::Result<Affected> not_in(const ReplayedCatalog& replayed);

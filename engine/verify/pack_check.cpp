@@ -128,19 +128,25 @@ Result<PackResult> PackCheck::check(const archive::PackInfo& pack, std::stop_tok
         }
     }
     OPENARCHIVER_TRY(const auto all, contents(pack.id));
-    Discard discard;
+    std::vector<PlacedContent> readable;
+    std::vector<Integer> content_keys;
     for (const auto& content : all) {
         if (forgotten(pack, content)) {
             ++result.forgotten;
-            continue;
+        } else {
+            readable.push_back(content);
+            content_keys.push_back(content.key);
         }
-        OPENARCHIVER_TRY(const auto stored, state_->catalog->stored(content.key));
-        auto read = packs.read(stored, discard, stop);
+    }
+    OPENARCHIVER_TRY(const auto stored, state_->catalog->stored(content_keys));
+    Discard discard;
+    for (std::size_t i = 0; i < readable.size(); ++i) {
+        auto read = packs.read(stored[i], discard, stop);
         if (read) {
             ++result.contents;
-            result.bytes += content.size;
+            result.bytes += readable[i].size;
         } else if (is_damage(read.error().code)) {
-            result.failed.push_back({content.key, std::move(read.error())});
+            result.failed.push_back({readable[i].key, std::move(read.error())});
         } else {
             return std::move(read.error());
         }

@@ -33,7 +33,8 @@ void append(std::string& row, sqlite3_stmt* statement, int column) {
 
 }  // namespace
 
-RowSum sum_of_rows(Poco::Data::Session& session, const std::string& sql, const archive::Salt& key) {
+RowSum sum_of_rows(Poco::Data::Session& session, const std::string& sql, const archive::Salt& key,
+                   const std::stop_token& stop) {
     sqlite3* const connection = sqlite::Utility::dbHandle(session);
     sqlite3_stmt* prepared = nullptr;
     int code = sqlite3_prepare_v2(connection, sql.c_str(), -1, &prepared, nullptr);
@@ -45,7 +46,7 @@ RowSum sum_of_rows(Poco::Data::Session& session, const std::string& sql, const a
     const std::string front(reinterpret_cast<const char*>(key.data()), key.size());
     RowSum result;
     std::string row;
-    while ((code = sqlite3_step(prepared)) == SQLITE_ROW) {
+    while (!stop.stop_requested() && (code = sqlite3_step(prepared)) == SQLITE_ROW) {
         row = front;
         for (int column = 0; column < columns; ++column) {
             append(row, prepared, column);
@@ -58,7 +59,7 @@ RowSum sum_of_rows(Poco::Data::Session& session, const std::string& sql, const a
         }
         ++result.rows;
     }
-    if (code != SQLITE_DONE) {
+    if (code != SQLITE_DONE && !stop.stop_requested()) {
         sqlite::Utility::throwException(connection, code, sql);
     }
     return result;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <stop_token>
 #include <string>
 
 #include "archive/seal.hpp"
@@ -21,8 +22,8 @@ struct RowSum {
     bool operator==(const RowSum&) const = default;
 };
 
-/// Throws Poco::Exception.
+/// Throws Poco::Exception. Stopped, it is the sum of some rows.
 [[nodiscard]] RowSum sum_of_rows(Poco::Data::Session& session, const std::string& sql,
-                                 const archive::Salt& key);
+                                 const archive::Salt& key, const std::stop_token& stop);
 
 }  // namespace openarchiver::verify

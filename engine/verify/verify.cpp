@@ -53,6 +53,9 @@ public:
         if (!options_.quick) {
             OPENARCHIVER_TRY(replayed_,
                              ReplayedCatalog::make(options_.catalog_folder, report_.archive_id));
+            if (live_) {
+                live_->begin_to_compare();
+            }
         }
         // Before the log is listed: what heads cover is there, then.
         OPENARCHIVER_TRY(
