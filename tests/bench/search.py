@@ -17,6 +17,7 @@ from harness import Archive
 
 QUERIES = 40  # of each kind
 SAMPLE = 3000  # messages that words are taken from
+PEERS_UP_TO = 200_000  # messages; of more they would take hours
 
 
 class Mu:
@@ -97,8 +98,8 @@ def search(folder):
     row("OpenArchiver", "index MB, bytes a message", f"{index.stat().st_size / 1e6:.0f}, {index.stat().st_size / len(files):.0f}")
     tools = []
     for kind, limit in ((Mu, 2), (Notmuch, 4)):
-        if not shutil.which(kind.name):
-            print(f"{kind.name} is left out: it is not installed", file=sys.stderr)
+        if not shutil.which(kind.name) or len(files) > PEERS_UP_TO:
+            print(f"{kind.name} is left out: it is not installed, or there is too much mail for it", file=sys.stderr)
             continue
         place = folder / f"of-{kind.name}"
         place.mkdir()
