@@ -599,7 +599,7 @@ struct Api::State {
                                              .body = request.body},
                                             stop);
         if (answer) {
-            log->info("api: notification for {}: {}", source, answer->status);
+            log->debug("api: notification for {}: {}", source, answer->status);
             return {.status = answer->status,
                     .content_type = answer->media_type.empty() ? "text/plain" : answer->media_type,
                     .body = answer->body};

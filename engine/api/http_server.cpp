@@ -209,6 +209,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(const Options& options, Han
         params->setMaxQueued(kWaiting);
         params->setTimeout(Poco::Timespan(static_cast<long>(kPatience.count()), 0));
         params->setKeepAliveTimeout(Poco::Timespan(kIdleSeconds, 0));
+        // A thread without a connection may miss that the server stops, and is waited for.
+        params->setThreadIdleTime(Poco::Timespan(kIdleSeconds, 0));
         params->setSoftwareVersion("OpenArchiver");
         state->server = std::make_unique<net::HTTPServer>(
             new Requests(options, std::move(handler), state->stop.get_token()), state->threads,

@@ -675,8 +675,7 @@ sdk::Result<std::unique_ptr<OpenSource>> open_source(const access::Context& cont
     options.waker = waker;
     options.state_folder = context.profile.archive.catalog_path / "state" / source.id;
     options.profile_folder = context.profile.folder;
-    if (const std::string& url = context.profile.service.public_url;
-        waker != nullptr && !url.empty()) {
+    if (const std::string& url = context.profile.service.public_url; !url.empty()) {
         options.webhook_url = url + "/api/v1/sources/" + source.id + "/webhook";
     }
     OPENARCHIVER_TRY(open->services, plugin::PluginServices::open(context.log, std::move(options)));

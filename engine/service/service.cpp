@@ -375,9 +375,13 @@ sdk::Result<sdk::WebhookAnswer> Service::webhook(const std::string& source,
         }
         return Error{Errc::not_found, "the profile has no source \"" + source + "\""};
     };
-    OPENARCHIVER_TRY(const SourceRunner::Visit visited, visit());
+    OPENARCHIVER_TRY(SourceRunner::Visit visited, visit());
     const sdk::Deadline deadline(kTimeForWebhook, stop);
-    return visited.session().webhook(request, deadline.token());
+    auto answer = visited.session().webhook(request, deadline.token());
+    if (answer) {
+        visited.was_proven();
+    }
+    return answer;
 }
 
 Answer Service::answer_status() {

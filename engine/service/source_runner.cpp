@@ -157,6 +157,11 @@ void SourceRunner::leave() {
     changed_.notify_all();
 }
 
+void SourceRunner::forget_visit() {
+    const std::lock_guard lock(mutex_);
+    recent_visits_ -= std::min(recent_visits_, 1U);
+}
+
 void SourceRunner::close_source() {
     {
         std::unique_lock lock(mutex_);

@@ -85,6 +85,9 @@ public:
 
         [[nodiscard]] sdk::ProviderSession& session() const { return *runner_->open_->session; }
 
+        /// It was from the service: only those of strangers count as too many.
+        void was_proven() { runner_->forget_visit(); }
+
     private:
         SourceRunner* runner_;
     };
@@ -119,6 +122,7 @@ private:
     void finish_pass(const Pass& pass, bool stopped);
     void close_source();
     void leave();
+    void forget_visit();
     void log_pass(const Pass& pass) const;
     /// Empty: there were signs of life. With mutex_ held.
     [[nodiscard]] std::string silence(RunProgress& progress) const;

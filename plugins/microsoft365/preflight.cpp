@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "changes/subscription_check.hpp"
 #include "failure.hpp"
 #include "mail/account_rules.hpp"
 #include "mail/discovery.hpp"
@@ -91,6 +92,7 @@ sdk::Result<std::vector<Check>> Preflight::run(const std::stop_token& stop) {
             check_groups(inner.get_token());
             check_users(inner.get_token());
             check_mailbox(inner.get_token());
+            check_changes(inner.get_token());
         } else {
             users_ = conclusion(users_, CheckOutcome::unknown, "there is no token");
             mailbox_ = conclusion(mailbox_, CheckOutcome::unknown, "there is no token");
@@ -278,6 +280,7 @@ void Preflight::check_mailbox(const std::stop_token& stop) {
         }
         if (!answer->failure) {
             mailbox_refused_ = false;
+            readable_ = id;
             mailbox_ = conclusion(mailbox_, CheckOutcome::pass, "a mailbox was read");
             return;
         }
@@ -303,6 +306,13 @@ void Preflight::check_mailbox(const std::stop_token& stop) {
                                      : "none of the users tried has a mailbox");
 }
 
+void Preflight::check_changes(const std::stop_token& stop) {
+    if (settings_.change_notifications && !host_.webhook_url.empty()) {
+        notifications_ = check_notifications(graph_, directory_, tokens_.credentials(), settings_,
+                                             host_, readable_, stop);
+    }
+}
+
 std::vector<Check> Preflight::conclude() const {
     std::vector<Check> checks = {reachable()};
     if (settings_.proxy) {
@@ -314,6 +324,9 @@ std::vector<Check> Preflight::conclude() const {
     }
     if (groups_) {
         checks.push_back(*groups_);
+    }
+    if (notifications_) {
+        checks.push_back(*notifications_);
     }
     return checks;
 }

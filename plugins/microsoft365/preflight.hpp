@@ -54,6 +54,7 @@ private:
     void check_groups(const std::stop_token& stop);
     void check_users(const std::stop_token& stop);
     void check_mailbox(const std::stop_token& stop);
+    void check_changes(const std::stop_token& stop);
     [[nodiscard]] std::vector<sdk::Check> conclude() const;
     [[nodiscard]] sdk::Check reachable() const;
     [[nodiscard]] sdk::Check proxy() const;
@@ -81,6 +82,9 @@ private:
     std::vector<std::string> candidates_;
     GroupMembers groups_read_;
     std::optional<sdk::Check> groups_;  ///< absent: none are configured
+    std::string readable_;              ///< a mailbox that was read
+    /// Absent: switched off, or without an address for them.
+    std::optional<sdk::Check> notifications_;
     sdk::Check credential_{.name = "credential readable"};
     sdk::Check token_{.name = "token obtained"};
     sdk::Check users_{.name = "users listable"};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <openarchiver/sdk/exceptions.hpp>
+#include <unordered_set>
 
 #include "estimate.hpp"
 #include "failure.hpp"
@@ -46,6 +47,24 @@ private:
     sdk::ItemSink& sink_;
 };
 
+/// Which of the accounts that a listing reports are archived, and which are not.
+class SortedAccounts final : public sdk::AccountSink {
+public:
+    explicit SortedAccounts(sdk::AccountSink& sink) : sink_(sink) {}
+
+    sdk::Flow account(const sdk::Account& account) override {
+        const bool may_be = account.undecided || account.state == sdk::AccountState::available;
+        (may_be ? archived : not_archived).insert(account.id);
+        return sink_.account(account);
+    }
+
+    std::unordered_set<std::string> archived;
+    std::unordered_set<std::string> not_archived;
+
+private:
+    sdk::AccountSink& sink_;
+};
+
 /// No exception leaves the plugin: what is left to throw is memory and threads.
 template <typename Call>
 auto guarded(Call call) noexcept {
@@ -75,7 +94,8 @@ Session::Session(Settings settings, const sdk::HostServices& host, RetrySettings
       graph_(settings_.graph, http_, tokens_, host, retry),
       discovery_(graph_, directory_, settings_.accounts, host.clock, host.logger),
       folder_lister_(graph_, tokens_, settings_.folders, host.logger),
-      quiet_folders_(graph_, host.clock, settings_.max_lag) {}
+      quiet_folders_(graph_, host.clock, settings_.max_lag),
+      subscriptions_(graph_, tokens_.credentials(), settings_, host_, ceiling_) {}
 
 RequestLimiter& Session::limiter_of(const std::string& account_id) {
     const std::lock_guard lock(mutex_);
@@ -122,7 +142,18 @@ std::optional<sdk::Timestamp> Session::credentials_expire() const {
 
 sdk::Result<sdk::Listing> Session::discover(const std::optional<sdk::Cursor>& cursor,
                                             sdk::AccountSink& sink, std::stop_token stop) {
-    return guarded([&] { return discovery_.run(cursor, sink, stop); });
+    return guarded([&]() -> sdk::Result<sdk::Listing> {
+        SortedAccounts accounts(sink);
+        OPENARCHIVER_TRY(sdk::Listing listing, discovery_.run(cursor, accounts, stop));
+        subscriptions_.start();
+        for (const std::string& id : accounts.not_archived) {
+            subscriptions_.not_archived(id);
+        }
+        if (listing.complete) {
+            subscriptions_.only(accounts.archived);
+        }
+        return listing;
+    });
 }
 
 sdk::Result<sdk::Account> Session::find_account(const std::string& account_id,
@@ -137,6 +168,11 @@ sdk::Result<sdk::FolderListing> Session::list_folders(const std::string& account
         auto& mailbox = limiter_of(account_id);
         auto listing = folder_lister_.list(mailbox, account_id, cursor, sink, stop);
         const bool readable = listing && listing->account_state == sdk::AccountState::available;
+        if (readable) {
+            subscriptions_.archived(account_id);
+        } else if (listing) {
+            subscriptions_.not_archived(account_id);
+        }
         quiet_folders_.begin_pass(mailbox, account_id, readable ? listing->cursor : std::nullopt,
                                   stop);
         return listing;
@@ -195,6 +231,11 @@ sdk::Status Session::probe(const std::string& account_id, std::stop_token stop) 
         }
         return error;
     });
+}
+
+sdk::Result<sdk::WebhookAnswer> Session::webhook(const sdk::WebhookRequest& request,
+                                                 std::stop_token) {
+    return guarded([&] { return subscriptions_.take(request); });
 }
 
 sdk::Result<sdk::Estimate> Session::estimate(std::stop_token stop) {

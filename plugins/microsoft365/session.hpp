@@ -7,6 +7,7 @@
 #include <string>
 
 #include "auth/token_source.hpp"
+#include "changes/subscriptions.hpp"
 #include "failure.hpp"
 #include "graph/graph_client.hpp"
 #include "http/http_client.hpp"
@@ -44,6 +45,8 @@ public:
         const std::string& account_id, const std::string& item_id, const sdk::Error& why,
         std::stop_token stop) override;
     sdk::Status probe(const std::string& account_id, std::stop_token stop) override;
+    sdk::Result<sdk::WebhookAnswer> webhook(const sdk::WebhookRequest& request,
+                                            std::stop_token stop) override;
     sdk::Result<sdk::Estimate> estimate(std::stop_token stop) override;
 
 private:
@@ -62,6 +65,8 @@ private:
 
     std::mutex mutex_;  // guards limiters_
     std::map<std::string, std::unique_ptr<RequestLimiter>> limiters_;
+
+    Subscriptions subscriptions_;  // last: its thread uses the rest
 };
 
 }  // namespace openarchiver::microsoft365

@@ -160,23 +160,30 @@ constexpr std::string_view kSchema = R"json({
       "description": "Within how many seconds a folder is polled in any case. Folders whose counts of items did not change may wait so long; Inbox and Sent Items never wait.",
       "x-order": 10
     },
+    "change_notifications": {
+      "type": "boolean",
+      "default": true,
+      "title": "Change Notifications",
+      "description": "Whether Microsoft is asked to tell of new mail, so that it is archived within a minute. Only where service.public_url leads to this service from the internet; the schedule goes on beside.",
+      "x-order": 11
+    },
     "authority_url": {
       "type": "string",
       "title": "Authority URL",
       "description": "Another token endpoint than the cloud's: scheme, host and port only. Needs graph_url.",
-      "x-order": 11
+      "x-order": 12
     },
     "graph_url": {
       "type": "string",
       "title": "Graph URL",
       "description": "Another Graph endpoint than the cloud's: scheme, host and port only. Needs authority_url.",
-      "x-order": 12
+      "x-order": 13
     },
     "ca_file": {
       "type": "string",
       "title": "Certificate Authorities",
       "description": "A PEM file of the certificate authorities to trust instead of the system's.",
-      "x-order": 13
+      "x-order": 14
     },
     "certificate": {
       "type": "object",
@@ -269,6 +276,14 @@ public:
             return failure(Errc::invalid_config, std::string(name) + " must be a text");
         }
         return std::string(value->get_string());
+    }
+
+    sdk::Result<bool> flag(std::string_view name, bool otherwise) const {
+        const json::value* value = object_.if_contains(name);
+        if (value != nullptr && !value->is_bool()) {
+            return failure(Errc::invalid_config, std::string(name) + " must be true or false");
+        }
+        return value == nullptr ? otherwise : value->get_bool();
     }
 
     sdk::Result<std::uint32_t> number(std::string_view name, std::uint32_t otherwise,
@@ -485,6 +500,7 @@ sdk::Result<Settings> parse_settings(std::string_view text,
     OPENARCHIVER_TRY(settings.accounts_in_parallel, reader.number("accounts_in_parallel", 32, 128));
     OPENARCHIVER_TRY(const std::uint32_t max_lag, reader.number("max_lag_seconds", 3'600, 86'400));
     settings.max_lag = std::chrono::seconds(max_lag);
+    OPENARCHIVER_TRY(settings.change_notifications, reader.flag("change_notifications", true));
     OPENARCHIVER_TRY(settings.credential, parse_credential(document.get_object(), profile_folder));
     OPENARCHIVER_TRY(settings.proxy, parse_proxy(reader));
     OPENARCHIVER_TRY(const std::string expires, reader.text("client_secret_expires"));

@@ -50,6 +50,14 @@ struct Settings {
     std::uint32_t accounts_in_parallel = 32;
     /// A folder that shows no change is still polled within this time.
     std::chrono::seconds max_lag = std::chrono::hours(1);
+    /// Microsoft is asked to tell of new mail, where this source has an address for it.
+    bool change_notifications = true;
+
+    /// Whether Microsoft would notify this address: only by https; a simulated tenant does not
+    /// mind.
+    [[nodiscard]] bool notifies_to(std::string_view webhook_url) const {
+        return webhook_url.starts_with("https://") || !graph.secure;
+    }
 };
 
 /// The JSON Schema of the configuration.

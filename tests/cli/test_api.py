@@ -387,6 +387,9 @@ class Api(ApiTest):
         for thread in hanging:
             thread.join()
         self.assertEqual(self.notify(X_Secret="open sesame").status, 202)
+        # A busy service is not mistaken for strangers.
+        statuses = [self.notify(X_Secret="open sesame").status for _ in range(150)]
+        self.assertEqual(set(statuses), {202})
         statuses = [self.notify(X_Secret="guessed").status for _ in range(250)]
         self.assertEqual(set(statuses), {403, 429})
         self.get("/status", operator)

@@ -44,6 +44,14 @@ struct App::Batch {
     bool sequential = false;
 };
 
+App::App(World& world, Scheduler& scheduler)
+    : world_(world), scheduler_(scheduler), subscriptions_(world, scheduler) {
+    world_.subscriptions = &subscriptions_;
+    world_.tenant.observe([this](const User& user, const Message& message, ChangeKind kind) {
+        subscriptions_.changed(user, message, kind);
+    });
+}
+
 void App::handle(Request&& request, Responder respond) {
     const auto mark = request.target.find('?');
     const std::string path = request.target.substr(0, mark);
@@ -184,6 +192,9 @@ void App::proceed(const FlightPtr& flight) {
             } else if (flight->call.route.kind == RouteKind::Batch && !flight->inner &&
                        flight->call.request.method == "POST") {
                 return run_batch(flight);
+            } else if (flight->call.route.kind == RouteKind::Subscriptions &&
+                       flight->call.request.method == "POST") {
+                return subscribe(flight);
             } else {
                 reply = answer(world_, flight->call);
             }
@@ -192,6 +203,12 @@ void App::proceed(const FlightPtr& flight) {
         }
     }
     finish(flight, std::move(reply));
+}
+
+void App::subscribe(const FlightPtr& flight) {
+    subscriptions_.create(
+        flight->call, [this, flight](Reply&& reply) { finish(flight, std::move(reply)); },
+        [this, flight](const GraphError& error) { finish(flight, error_reply(*flight, error)); });
 }
 
 void App::finish(const FlightPtr& flight, Reply&& reply) {

@@ -4,13 +4,14 @@
 #include <memory>
 
 #include "http_types.hpp"
+#include "subscriptions.hpp"
 #include "world.hpp"
 
 namespace graph_simulator {
 
 class App : public RequestHandler {
 public:
-    App(World& world, Scheduler& scheduler) : world_(world), scheduler_(scheduler) {}
+    App(World& world, Scheduler& scheduler);
 
     void handle(Request&& request, Responder respond) override;
 
@@ -26,6 +27,7 @@ private:
     void take_off(const FlightPtr& flight);
     void proceed(const FlightPtr& flight);
     void finish(const FlightPtr& flight, Reply&& reply);
+    void subscribe(const FlightPtr& flight);
     void run_batch(const FlightPtr& flight);
     void run_batch_items(const std::shared_ptr<Batch>& batch);
     Reply error_reply(const Flight& flight, const GraphError& error) const;
@@ -33,6 +35,7 @@ private:
 
     World& world_;
     Scheduler& scheduler_;
+    Subscriptions subscriptions_;
 };
 
 }  // namespace graph_simulator

@@ -3,6 +3,7 @@
 
 #include "federated.hpp"
 #include "routes.hpp"
+#include "subscriptions.hpp"
 #include "text.hpp"
 
 namespace graph_simulator {
@@ -57,6 +58,8 @@ Reply dispatch(World& world, const Request& request, std::string_view path, cons
             return plain(world.settings.to_json());
         if (name == "metrics")
             return plain(world.log.metrics());
+        if (name == "subscriptions")
+            return plain(world.subscriptions->to_json());
         if (name == "log") {
             const auto since = query.number("since", 0).value_or(0);
             const auto limit = query.number("limit", 1).value_or(200000);
@@ -71,6 +74,8 @@ Reply dispatch(World& world, const Request& request, std::string_view path, cons
         world.settings.apply(body);
         return plain(world.settings.to_json());
     }
+    if (name == "subscriptions")
+        return plain(world.subscriptions->control(body));
     if (name == "expire-tokens")
         world.access_tokens.expire_all();
     else if (name == "reset-metrics")

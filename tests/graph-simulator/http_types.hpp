@@ -89,6 +89,20 @@ public:
     virtual void handle(Request&& request, Responder respond) = 0;
 };
 
+// A request that the simulator sends itself, and what came of it.
+struct OutgoingPost {
+    std::string url;
+    std::string content_type;
+    std::string body;
+    std::int64_t timeout_ms = 10'000;
+};
+
+struct Posted {
+    int status = 0;  // 0: no answer
+    std::string content_type;
+    std::string body;
+};
+
 class Scheduler {
 public:
     Scheduler() = default;
@@ -96,6 +110,7 @@ public:
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
     virtual void after(std::int64_t milliseconds, std::function<void()> action) = 0;
+    virtual void post(const OutgoingPost& post, std::function<void(const Posted&)> done) = 0;
     virtual void stop() = 0;
 };
 

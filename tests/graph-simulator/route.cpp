@@ -158,6 +158,9 @@ std::string_view Route::name() const {
             return "translate";
         case RouteKind::Batch:
             return "batch";
+        case RouteKind::Subscriptions:
+        case RouteKind::Subscription:
+            return "subscriptions";
         case RouteKind::Unknown:
             break;
     }
@@ -185,7 +188,10 @@ Route parse_route(std::string_view path) {
         route.kind = user_kind(route, parts);
     else if (parts[0] == "groups")
         route.kind = group_kind(route, parts);
-    else if (parts.size() == 1 && parts[0] == "$batch")
+    else if (parts[0] == "subscriptions" && parts.size() <= 2) {
+        route.kind = parts.size() == 1 ? RouteKind::Subscriptions : RouteKind::Subscription;
+        route.subscription = parts.size() == 2 ? parts[1] : "";
+    } else if (parts.size() == 1 && parts[0] == "$batch")
         route.kind = RouteKind::Batch;
     return route;
 }

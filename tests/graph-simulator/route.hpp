@@ -32,6 +32,8 @@ enum class RouteKind {
     UserPurpose,
     Translate,
     Batch,
+    Subscriptions,
+    Subscription,
 };
 
 struct Route {
@@ -41,6 +43,7 @@ struct Route {
     std::string message;
     std::string attachment;
     std::string group;
+    std::string subscription;
     bool user_cast = false;  // /microsoft.graph.user
     bool bad_escape = false;
     std::string last_segment;

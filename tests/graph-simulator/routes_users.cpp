@@ -4,6 +4,7 @@
 #include "filter.hpp"
 #include "resources.hpp"
 #include "routes.hpp"
+#include "subscriptions.hpp"
 #include "text.hpp"
 
 namespace graph_simulator {
@@ -122,6 +123,8 @@ Reply user_route(World&, const Call& call) {
 void check_method(const Call& call) {
     const std::string& method = call.request.method;
     const RouteKind kind = call.route.kind;
+    if (kind == RouteKind::Subscription && (method == "PATCH" || method == "DELETE"))
+        return;
     const bool post = kind == RouteKind::Translate || kind == RouteKind::Batch;
     if (method == (post ? "POST" : "GET"))
         return;
@@ -271,6 +274,9 @@ Reply answer(World& world, const Call& call) {
             return settings_route(call);
         case RouteKind::Translate:
             return translate_route(world, call);
+        case RouteKind::Subscriptions:
+        case RouteKind::Subscription:
+            return world.subscriptions->route(call);
         case RouteKind::Batch:
             throw bad_request("A batch cannot contain another batch.");
         case RouteKind::Unknown:

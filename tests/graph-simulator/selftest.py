@@ -9,6 +9,7 @@ import concurrent.futures
 import gzip
 import hashlib
 import http.client
+import http.server
 import json
 import os
 import socket
@@ -2036,6 +2037,131 @@ def test_transport(binary):
             s.sendall(b"nonsense\r\n\r\n")
             check("http: garbage is 400", b" 400 " in s.recv(1000))
             s.close()
+
+
+class Listener:
+    """An address for notifications, which answers as it is told."""
+
+    def __init__(self):
+        outer = self
+        self.posts = []
+        self.echo = True
+        self.status = 202
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+                token = query.get("validationToken", [""])[0]
+                if token and outer.echo:
+                    self.send_response(200)
+                    self.send_header("Content-Type", "text/plain")
+                    self.end_headers()
+                    self.wfile.write(token.encode())
+                    return
+                if not token:
+                    outer.posts.append((self.path, json.loads(body)["value"]))
+                self.send_response(outer.status)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d/hook?key=1" % self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def wait(self, count):
+        deadline = time.monotonic() + 20
+        while len(self.posts) < count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return len(self.posts) == count
+
+
+def test_subscriptions(binary):
+    with Simulator(binary, "--users", "2", "--messages", "3") as sim:
+        hook = Listener()
+
+        def body(**changes):
+            later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
+            return {
+                "changeType": "created",
+                "notificationUrl": hook.url,
+                "lifecycleNotificationUrl": hook.url,
+                "resource": "/users/%s/messages" % ANNA,
+                "expirationDateTime": later,
+                "clientState": "state",
+                **changes,
+            }
+
+        def refused(name, status, code, **changes):
+            answer = sim.post("/subscriptions", body(**changes))
+            check("subscriptions: " + name, (answer.status, answer.code) == (status, code), answer)
+
+        refused("only https", 400, "InvalidRequest")
+        sim.control("settings", {"subscription_http": True})
+        refused("a kind of change", 400, "InvalidRequest", changeType="moved")
+        refused("no whole tenant", 400, "InvalidRequest", resource="/users")
+        refused("no mailbox", 404, "ExtensionError", resource="/users/nobody/messages")
+        refused("not for ever", 400, "InvalidRequest", expirationDateTime="2099-01-01T00:00:00Z")
+        refused("not in the past", 400, "InvalidRequest", expirationDateTime="2020-01-01T00:00:00Z")
+        refused("a short state", 400, "InvalidRequest", clientState="x" * 129)
+        refused("nobody there", 400, "ValidationError", notificationUrl="https://a.example/")
+        hook.echo = False
+        refused("another answer", 400, "ValidationError")
+        hook.echo = True
+        made = sim.post("/subscriptions", body())
+        check("subscriptions: created", made.status == 201, made)
+        refused("one of a kind", 409, "Conflict")
+        there = "/subscriptions/" + made.json["id"]
+        check("subscriptions: one shows its state", sim.get(there).json["clientState"] == "state")
+        listed = sim.get("/subscriptions").json["value"]
+        check(
+            "subscriptions: a list does not",
+            [s["clientState"] for s in listed] == [None] and listed[0]["id"] == made.json["id"],
+        )
+        message = sim.control("deliver", {"user": ANNA})["messages"][0]
+        check("subscriptions: mail is told of", hook.wait(1))
+        path, (told,) = hook.posts[0]
+        check(
+            "subscriptions: what is told",
+            path == "/hook?key=1"
+            and told["clientState"] == "state"
+            and told["subscriptionId"] == made.json["id"]
+            and told["resourceData"]["id"] == message["id"]
+            and told["changeType"] == "created",
+            told,
+        )
+        sim.control("touch", {"user": ANNA, "message": message["id"]})
+        sim.control("delete", {"user": ANNA, "message": message["id"]})
+        hook.status = 503
+        sim.control("deliver", {"user": ANNA})
+        check("subscriptions: told again until it is taken", hook.wait(3))
+        check(
+            "subscriptions: nothing else is told",
+            {n[0]["changeType"] for _, n in hook.posts} == {"created"},
+        )
+        hook.status = 202
+        sim.control("subscriptions", {"op": "tell", "subscription": made.json["id"], "event": "missed"})
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and "lifecycleEvent" not in hook.posts[-1][1][0]:
+            time.sleep(0.02)
+        check("subscriptions: lifecycle", hook.posts[-1][1][0].get("lifecycleEvent") == "missed")
+        sim.control("settings", {"subscription_life_ms": 300})
+        expiry = json.dumps({"expirationDateTime": body()["expirationDateTime"]})
+        as_json = {"Content-Type": "application/json"}
+        check("subscriptions: renewed", sim.get(there, as_json, "PATCH", expiry).status == 200)
+        time.sleep(0.5)
+        gone = sim.get(there, as_json, "PATCH", expiry)
+        check(
+            "subscriptions: expired", (gone.status, gone.code) == (404, "ResourceNotFound"), gone
+        )
+        sim.control("settings", {"subscription_life_ms": 0})
+        made = sim.post("/subscriptions", body(changeType="updated,deleted"))
+        answer = sim.get("/subscriptions/" + made.json["id"], method="DELETE")
+        check("subscriptions: ended", (answer.status, answer.body) == (204, b""), answer)
+        check("subscriptions: none", sim.get("/subscriptions").json["value"] == [])
+        hook.server.shutdown()
 
 
 def main():

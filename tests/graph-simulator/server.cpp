@@ -19,6 +19,7 @@
 #include <optional>
 #include <type_traits>
 
+#include "outgoing.hpp"
 #include "text.hpp"
 #include "time_text.hpp"
 
@@ -460,6 +461,10 @@ void Server::after(std::int64_t milliseconds, std::function<void()> action) {
         if (!error)
             action();
     });
+}
+
+void Server::post(const OutgoingPost& post, std::function<void(const Posted&)> done) {
+    send_post(impl_->io, post, std::move(done));
 }
 
 void Server::stop() {

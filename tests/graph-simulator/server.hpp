@@ -21,6 +21,7 @@ public:
     void run();  // until stop() or a termination signal
 
     void after(std::int64_t milliseconds, std::function<void()> action) override;
+    void post(const OutgoingPost& post, std::function<void(const Posted&)> done) override;
     void stop() override;
 
 private:

@@ -34,6 +34,8 @@ constexpr auto kNumbers = std::to_array<Number>({
     {"replay", &Settings::replay, 0},
     {"delay_changes_ms", &Settings::delay_changes_ms, 0},
     {"chunk_size", &Settings::chunk_size, 1},
+    {"notification_delay_ms", &Settings::notification_delay_ms, 0},
+    {"subscription_life_ms", &Settings::subscription_life_ms, 0},
 });
 constexpr auto kFlags = std::to_array<Flag>({
     {"limits", &Settings::limits},
@@ -45,6 +47,10 @@ constexpr auto kFlags = std::to_array<Flag>({
     {"delta_supported", &Settings::delta_supported},
     {"preference_applied", &Settings::preference_applied},
     {"batch_value_raw", &Settings::batch_value_raw},
+    {"subscription_http", &Settings::subscription_http},
+    {"notifications_lost", &Settings::notifications_lost},
+    {"notifications_doubled", &Settings::notifications_doubled},
+    {"notifications_reordered", &Settings::notifications_reordered},
 });
 
 [[noreturn]] void refuse(std::string_view name) {

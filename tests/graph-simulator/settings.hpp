@@ -42,6 +42,14 @@ struct Settings {
     bool delta_supported = true;
     bool preference_applied = true;
 
+    // Notifications
+    std::int64_t notification_delay_ms = 50;
+    std::int64_t subscription_life_ms = 0;  // shorter than asked for; 0: as asked
+    bool subscription_http = false;         // addresses of plain http on 127.0.0.1 are taken
+    bool notifications_lost = false;
+    bool notifications_doubled = false;
+    bool notifications_reordered = false;
+
     // Content
     std::int64_t chunk_size = 16384;
     bool batch_value_raw = false;

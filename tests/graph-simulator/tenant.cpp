@@ -185,6 +185,8 @@ void Tenant::append(User& user, Folder& folder, Message& message, ChangeKind kin
         ++folder.items_version;
         folder_changed(user, folder);  // its counts have changed
     }
+    if (observer_)
+        observer_(user, message, kind);
 }
 
 void Tenant::leave(User& user, Message& message) {

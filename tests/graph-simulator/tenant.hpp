@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -165,6 +166,11 @@ public:
 
     Random& random() { return random_; }
 
+    // Called with every change of a message from now on.
+    using Observer = std::function<void(const User&, const Message&, ChangeKind)>;
+
+    void observe(Observer observer) { observer_ = std::move(observer); }
+
     // Changing
     User& add_user(std::string name, std::string upn, MailboxState mailbox);
     void build_folders(User& user);
@@ -202,6 +208,7 @@ private:
     std::uint32_t users_generation_ = 1;
     std::vector<Group> groups_;
     std::unordered_map<std::string, std::uint32_t> by_id_;
+    Observer observer_;
 };
 
 }  // namespace graph_simulator

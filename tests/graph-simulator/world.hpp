@@ -19,6 +19,8 @@
 
 namespace graph_simulator {
 
+class Subscriptions;
+
 struct World {
     explicit World(const Options& given);
 
@@ -31,7 +33,8 @@ struct World {
     Limits limits;
     FaultPlan faults;
     RequestLog log;
-    std::vector<std::string> selects;  // $select lists that delta tokens refer to
+    std::vector<std::string> selects;        // $select lists that delta tokens refer to
+    Subscriptions* subscriptions = nullptr;  // of the application
 };
 
 struct Call {

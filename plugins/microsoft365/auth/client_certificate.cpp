@@ -23,8 +23,6 @@ namespace {
 using sdk::Errc;
 using Password = std::optional<std::string>;
 
-constexpr std::size_t kMaxFile = 256 * 1024;
-
 template <auto Free>
 struct Freeing {
     template <typename Object>
@@ -72,7 +70,8 @@ public:
 
     sdk::Result<ClientCertificate> read() const {
         const ErrorQueue errors;
-        OPENARCHIVER_TRY(std::string content, read_small_file("certificate.file", file_, kMaxFile));
+        OPENARCHIVER_TRY(std::string content,
+                         read_small_file("certificate.file", file_, kMaxCertificateFile));
         auto contents =
             content.find("-----BEGIN ") != std::string::npos ? pem(content) : pkcs12(content);
         // Not kept longer than needed: it may hold the key in the clear.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -12,6 +13,8 @@
 struct evp_pkey_st;  // OpenSSL's EVP_PKEY
 
 namespace openarchiver::microsoft365 {
+
+inline constexpr std::size_t kMaxCertificateFile = std::size_t{256} * 1024;
 
 /// How a client assertion is signed.
 enum class SigningAlgorithm : std::uint8_t {

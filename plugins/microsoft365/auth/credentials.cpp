@@ -1,5 +1,7 @@
 #include "auth/credentials.hpp"
 
+#include <openssl/rand.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 
@@ -156,6 +158,23 @@ sdk::Result<Proof> Credentials::prove(const std::string& client_id,
         }
     }
     return failure(Errc::internal, "a credential of unknown kind");
+}
+
+sdk::Result<std::string> Credentials::key_material() const {
+    switch (settings_.kind) {
+        case Kind::secret:
+            return secret();
+        case Kind::certificate:
+            return read_small_file("certificate.file", settings_.file, kMaxCertificateFile);
+        case Kind::federated_token:
+            break;
+    }
+    std::string bytes(32, '\0');
+    if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
+                   static_cast<int>(bytes.size())) != 1) {
+        return failure(Errc::internal, "the system has no random numbers");
+    }
+    return bytes;
 }
 
 sdk::Result<CredentialState> Credentials::inspect() const {

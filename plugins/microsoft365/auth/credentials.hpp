@@ -55,6 +55,10 @@ public:
     /// invalid_config: the credential can't be used as it is.
     sdk::Result<CredentialState> inspect() const;
 
+    /// Bytes that nobody else has, to derive keys from: the same as long as the credential is not
+    /// renewed. A federated credential has none of its own: they are random then. invalid_config.
+    sdk::Result<std::string> key_material() const;
+
 private:
     struct FederatedToken {
         std::string text;

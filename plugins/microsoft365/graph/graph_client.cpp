@@ -30,6 +30,7 @@ sdk::Error with_context(sdk::Error error, std::string_view what) {
 
 HttpRequest http_request(const GraphRequest& request, const Token& token) {
     HttpRequest http;
+    http.method = request.method;
     http.target = request.target;
     http.fields = {{"Authorization", "Bearer " + token.value},
                    {"Accept-Encoding", "identity"},
@@ -45,6 +46,10 @@ HttpRequest http_request(const GraphRequest& request, const Token& token) {
             prefer = "odata.maxpagesize=" + std::to_string(request.page_size) + ", " + prefer;
         }
         http.fields.emplace_back("Prefer", std::move(prefer));
+    }
+    if (!request.body.empty()) {
+        http.fields.emplace_back("Content-Type", "application/json");
+        http.body = request.body;
     }
     if (request.subject != Subject::item) {
         http.fields.emplace_back("Accept", "application/json");
@@ -143,7 +148,8 @@ sdk::Result<GraphAnswer> GraphClient::fetch(RequestLimiter& limiter, const Graph
             if (body) {
                 count_bytes(host_.metrics, route_of(request.target), body->size());
             }
-            if (body && (request.subject == Subject::item || looks_whole(*body))) {
+            if (body && (request.subject == Subject::item || request.method == "DELETE" ||
+                         looks_whole(*body))) {
                 return GraphAnswer{std::move(*body), std::nullopt};
             }
             error = body ? not_a_document() : std::move(body.error());

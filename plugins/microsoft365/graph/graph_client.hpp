@@ -19,10 +19,13 @@
 
 namespace openarchiver::microsoft365 {
 
-/// A GET.
+/// A GET, unless it says otherwise.
 struct GraphRequest {
     /// What is being done, for messages: "listing the users".
     std::string_view what;
+    std::string_view method = "GET";
+    /// JSON, for methods that have a body.
+    std::string body;
     /// Path and query, beginning with "/v1.0/".
     std::string target;
     /// Items a page, as a preference; 0: the service's default.

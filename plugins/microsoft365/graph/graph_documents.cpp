@@ -154,6 +154,17 @@ SizeEntry size_of(const json::object& object) {
     return entry;
 }
 
+SubscriptionEntry subscription_of(const json::object& object) {
+    SubscriptionEntry entry;
+    entry.id = text_of(object, "id");
+    entry.change_type = text_of(object, "changeType");
+    entry.resource = text_of(object, "resource");
+    entry.notification_url = text_of(object, "notificationUrl");
+    entry.lifecycle_url = text_of(object, "lifecycleNotificationUrl");
+    entry.expires = parse_timestamp(text_of(object, "expirationDateTime"));
+    return entry;
+}
+
 template <typename Entry, typename Convert>
 sdk::Result<Page<Entry>> parse_page(std::string_view text, Convert convert) {
     json::error_code error;
@@ -239,6 +250,14 @@ sdk::Result<Page<SizeEntry>> parse_sizes(std::string_view text) {
 
 sdk::Result<FolderEntry> parse_folder(std::string_view text) {
     return parse_alone<FolderEntry>(text, folder_of);
+}
+
+sdk::Result<Page<SubscriptionEntry>> parse_subscriptions(std::string_view text) {
+    return parse_page<SubscriptionEntry>(text, subscription_of);
+}
+
+sdk::Result<SubscriptionEntry> parse_subscription(std::string_view text) {
+    return parse_alone<SubscriptionEntry>(text, subscription_of);
 }
 
 std::optional<sdk::Timestamp> parse_timestamp(std::string_view text) {

@@ -66,6 +66,16 @@ struct SizeEntry {
     std::optional<std::uint64_t> size;
 };
 
+/// A subscription of the application to changes.
+struct SubscriptionEntry {
+    std::string id;
+    std::string change_type;
+    std::string resource;
+    std::string notification_url;
+    std::string lifecycle_url;
+    std::optional<sdk::Timestamp> expires;
+};
+
 /// What is said of an answer that is not what was asked for: a proxy's page, or cut.
 sdk::Error not_a_document();
 
@@ -81,6 +91,9 @@ sdk::Result<UserEntry> parse_user(std::string_view json);
 sdk::Result<Page<SizeEntry>> parse_sizes(std::string_view json);
 /// A folder alone.
 sdk::Result<FolderEntry> parse_folder(std::string_view json);
+sdk::Result<Page<SubscriptionEntry>> parse_subscriptions(std::string_view json);
+/// A subscription alone.
+sdk::Result<SubscriptionEntry> parse_subscription(std::string_view json);
 
 /// ISO 8601 in UTC, with any fraction of a second.
 std::optional<sdk::Timestamp> parse_timestamp(std::string_view text);

@@ -47,6 +47,9 @@ std::string_view route_of(std::string_view target) {
     if (path.ends_with("/$batch")) {
         return "batch";
     }
+    if (has(path, "/subscriptions")) {
+        return "subscriptions";
+    }
     if (has(path, "/users")) {
         return delta ? "users_delta" : path.ends_with("/users") ? "users" : "user";
     }
