@@ -92,6 +92,14 @@ struct VersionRow {
                  properties);
     }
 
+    void read(const PreparedStatement& statement) {
+        int column = 0;
+        const auto into = [&](auto&... values) { (statement.read(column++, values), ...); };
+        into(item, version, ref, source, account, account_id, address, id, left_at, digest, size,
+             content, tag, media_type, received_at, archived_at, message_id, subject, sender,
+             fidelity, segment, properties);
+    }
+
     [[nodiscard]] VersionRecord record() const {
         VersionRecord r;
         r.item_key = item;
@@ -185,6 +193,8 @@ struct CatalogReader::State {
                                    "SELECT folder FROM placements WHERE item=? ORDER BY folder"};
     PreparedStatement last_folder{
         session, "SELECT folder FROM history WHERE item=? ORDER BY position DESC LIMIT 1"};
+    PreparedStatement one_version{
+        session, (std::string(kVersionColumns) + " WHERE v.item=? AND v.version=?").c_str()};
     Query<std::tuple<>> begin{session, "BEGIN"};
     Query<std::tuple<>> commit{session, "COMMIT"};
     Query<std::tuple<Integer, Integer, Integer>, Blob> find_pack{
@@ -193,12 +203,7 @@ struct CatalogReader::State {
         session, "SELECT key, offset, stored, raw FROM frames WHERE pack=? AND frame=?"};
 
     static std::vector<std::int64_t> folders(PreparedStatement& statement, Integer item) {
-        struct Reset {
-            PreparedStatement& statement;
-
-            ~Reset() { statement.reset(); }
-        } const reset{statement};
-
+        const ResetAtEnd reset(statement);
         std::vector<std::int64_t> keys;
         statement.bind(1, item);
         while (statement.step()) {
@@ -667,12 +672,16 @@ Result<std::uint64_t> CatalogReader::count_after(const VersionMark& mark,
 Result<std::optional<VersionRecord>> CatalogReader::find_version(std::int64_t item_key,
                                                                  std::int64_t version) {
     return state_->read([&]() -> Result<std::optional<VersionRecord>> {
+        auto& statement = state_->one_version;
+        const ResetAtEnd reset(statement);
+        statement.bind(1, item_key);
+        statement.bind(2, version);
         std::optional<VersionRecord> record;
-        Poco::Data::Statement statement(state_->session);
-        statement << std::string(kVersionColumns) + " WHERE v.item=? AND v.version=?",
-            bind(item_key), bind(version);
-        VersionRow row;
-        row.each(statement, [&] { record = row.record(); });
+        if (statement.step()) {
+            VersionRow row;
+            row.read(statement);
+            record = row.record();
+        }
         return record;
     });
 }

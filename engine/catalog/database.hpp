@@ -75,6 +75,20 @@ private:
     sqlite3_stmt* statement_ = nullptr;
 };
 
+/// Makes a statement ready to run again at the end of a scope, however that ends.
+class ResetAtEnd {
+public:
+    explicit ResetAtEnd(PreparedStatement& statement) : statement_(statement) {}
+
+    ResetAtEnd(const ResetAtEnd&) = delete;
+    ResetAtEnd& operator=(const ResetAtEnd&) = delete;
+
+    ~ResetAtEnd() { statement_.reset(); }
+
+private:
+    PreparedStatement& statement_;
+};
+
 /// A prepared statement with the types of its result row and of its parameters:
 /// `Query<tuple<Out...>, In...>`.
 template <typename Out, typename... In>
@@ -87,12 +101,7 @@ public:
 
     /// Runs it; true where a row was found, or changed. The first row can be read with get().
     bool operator()(const In&... in) {
-        struct Reset {
-            PreparedStatement& statement;
-
-            ~Reset() { statement.reset(); }
-        } const reset{statement_};
-
+        const ResetAtEnd reset(statement_);
         int parameter = 0;
         (statement_.bind(++parameter, in), ...);
         if (!statement_.step()) {

@@ -195,23 +195,28 @@ struct Search::State {
         return query;
     }
 
+    /// Prepared once for all hits: that takes longer than asking.
+    PreparedStatement& prepared(std::unique_ptr<PreparedStatement>& statement, const char* sql) {
+        if (!statement) {
+            statement = std::make_unique<PreparedStatement>(*session, sql);
+        }
+        statement->reset();
+        return *statement;
+    }
+
     /// Documents that refer to one another, over any number of steps; the first one included.
     std::vector<Integer> connected(Integer doc, std::size_t limit) {
-        if (!ids_of) {
-            ids_of =
-                std::make_unique<PreparedStatement>(*session, "SELECT id FROM links WHERE doc=?");
-            docs_of = std::make_unique<PreparedStatement>(
-                *session, "SELECT doc FROM links WHERE id=? LIMIT 5000");
-        }
+        auto& ids = prepared(ids_of, "SELECT id FROM links WHERE doc=?");
+        auto& docs = prepared(docs_of, "SELECT doc FROM links WHERE id=? LIMIT 5000");
         std::unordered_set<Integer> known{doc};
         std::unordered_set<Integer> seen_ids;
         std::vector<Integer> found{doc};
         for (std::size_t i = 0; i < found.size() && found.size() < limit; ++i) {
-            for (const Integer id : column(*ids_of, found[i])) {
+            for (const Integer id : column(ids, found[i])) {
                 if (!seen_ids.insert(id).second) {
                     continue;
                 }
-                for (const Integer other : column(*docs_of, id)) {
+                for (const Integer other : column(docs, id)) {
                     if (found.size() < limit && known.insert(other).second) {
                         found.push_back(other);
                     }
@@ -238,8 +243,7 @@ struct Search::State {
     };
 
     std::optional<DocumentRow> row(Integer doc) {
-        PreparedStatement statement(*session,
-                                    "SELECT item, version, segment FROM docs WHERE doc=?");
+        auto& statement = prepared(row_of, "SELECT item, version, segment FROM docs WHERE doc=?");
         statement.bind(1, doc);
         if (!statement.step()) {
             return std::nullopt;
@@ -360,7 +364,7 @@ struct Search::State {
                 hit.conversation = first->ref;
             }
         }
-        PreparedStatement text(*session, "SELECT fields FROM texts WHERE doc=?");
+        auto& text = prepared(text_of, "SELECT fields FROM texts WHERE doc=?");
         text.bind(1, doc);
         Document document;
         if (text.step()) {
@@ -370,8 +374,7 @@ struct Search::State {
                 hit.snippet = make_snippet(document, plan.highlighted);
             }
         }
-        PreparedStatement attachment(*session,
-                                     "SELECT 1 FROM words WHERE words MATCH ? AND rowid=?");
+        auto& attachment = prepared(tagged, "SELECT 1 FROM words WHERE words MATCH ? AND rowid=?");
         const std::string tag = tag_attachment();
         attachment.bind(1, tag);
         attachment.bind(2, doc);
@@ -392,6 +395,9 @@ struct Search::State {
     std::size_t account_parts = 0;
     std::unique_ptr<PreparedStatement> ids_of;
     std::unique_ptr<PreparedStatement> docs_of;
+    std::unique_ptr<PreparedStatement> row_of;
+    std::unique_ptr<PreparedStatement> text_of;
+    std::unique_ptr<PreparedStatement> tagged;
 };
 
 Search::Search(std::unique_ptr<State> state) : state_(std::move(state)) {}

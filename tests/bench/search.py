@@ -118,16 +118,24 @@ def search(folder):
     queries(archive, files, tools)
 
 
+def ask(archive, asked):
+    """Milliseconds in the index, and of the whole program, for each query."""
+    inside, whole = [], []
+    for query in asked:
+        started = time.monotonic()
+        output = subprocess.run(archive.command("--json", "search", query), check=True, capture_output=True).stdout
+        whole.append((time.monotonic() - started) * 1000)
+        inside.append(json.loads(output.splitlines()[-1])["summary"]["milliseconds"])
+    return inside, whole
+
+
 def queries(archive, files, tools):
     for kind, asked in words_of(files).items():
-        inside, whole = [], []
-        for query in asked:
-            started = time.monotonic()
-            output = subprocess.run(archive.command("--json", "search", query), check=True, capture_output=True).stdout
-            whole.append((time.monotonic() - started) * 1000)
-            inside.append(json.loads(output.splitlines()[-1])["summary"]["milliseconds"])
+        # Twice: what is read for the first time comes from the disk.
+        (first, _), (inside, whole) = ask(archive, asked), ask(archive, asked)
         median, worst = quantiles(inside)
         row(f"query: {kind}", "p50, p99 ms", f"{median:.1f}, {worst:.1f}", "p99 <= 50", worst <= 50)
+        row(f"query: {kind}", "... asked for the first time", "{:.1f}, {:.1f}".format(*quantiles(first)))
         row(f"query: {kind}", "... with the program's start", "{:.0f}, {:.0f}".format(*quantiles(whole)))
         if "month" in kind:
             continue
