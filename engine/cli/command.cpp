@@ -13,7 +13,7 @@
 #include "cli/signals.hpp"
 #include "cli/system_user.hpp"
 #include "plugin/host_services.hpp"
-#include "service/archive_marker.hpp"
+#include "service/archive_has_log.hpp"
 #include "service/audit.hpp"
 #include "service/control_client.hpp"
 

@@ -19,6 +19,7 @@
 #include "service/rebuild.hpp"
 #include "service/reload.hpp"
 #include "service/retention_requests.hpp"
+#include "service/status_notifications.hpp"
 #include "service/stop_deadline.hpp"
 
 namespace openarchiver::service {
@@ -129,6 +130,8 @@ Status Service::run(std::stop_token stop) {
         const std::jthread disposal([this](const std::stop_token& own) { dispose_daily(own); });
         const std::jthread index(
             [this](const std::stop_token& own) { follow_catalog(context(), writer_, own); });
+        const std::jthread notifications(
+            [this](const std::stop_token& own) { notify_targets(*this, own); });
         serve(stop);
     }
     log.info("stopping");
