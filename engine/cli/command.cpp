@@ -31,7 +31,7 @@ Command::Command(Globals globals, StopSignals& signals)
     : globals_(std::move(globals)),
       signals_(signals),
       screen_(std::make_unique<Screen>()),
-      log_(make_logger(*screen_, globals_.log_level)),
+      log_(make_logger(*screen_, globals_.log_level, globals_.log_format)),
       plugin_log_(std::make_unique<plugin::SpdlogLogger>(log_, "plugins")) {}
 
 Command::~Command() = default;

@@ -107,8 +107,9 @@ void Notifier::log_outcome(const profile::NotificationTarget& target,
     if (!sent) {
         // Once for each reason, not for each try.
         if (ledger_.targets().at(target.id).error != sent.error().message) {
-            options_.log->warn("a notification was not sent: target={}: {}; it is tried again",
-                               target.id, sent.error().message);
+            options_.log->warn(
+                "OA-6002 a notification was not sent: target={}: {}; it is tried again", target.id,
+                sent.error().message);
         }
         return;
     }
@@ -116,7 +117,7 @@ void Notifier::log_outcome(const profile::NotificationTarget& target,
     for (const Notice& notice : notices) {
         told += " " + notice.condition.key() + "=" + std::string(to_string(notice.change));
     }
-    options_.log->info("notification sent: target={}{}", target.id, told);
+    options_.log->info("OA-6001 notification sent: target={}{}", target.id, told);
 }
 
 void Notifier::save() {
@@ -126,8 +127,9 @@ void Notifier::save() {
     }
     const sdk::Status written = catalog::replace_file(ledger_file(options_.catalog_folder), text);
     if (!written && !save_failed_) {
-        options_.log->warn("what was notified is not kept: {}; after a restart it is told again",
-                           written.error().message);
+        options_.log->warn(
+            "OA-6003 what was notified is not kept: {}; after a restart it is told again",
+            written.error().message);
     }
     save_failed_ = !written;
     saved_ = written ? std::move(text) : std::string();

@@ -171,7 +171,8 @@ void HeadWitnesses::save(const WitnessStates& states) {
     if (const auto saved =
             catalog::replace_file(state_file(context_.profile), json::serialize(document) + "\n");
         !saved) {
-        context_.log->warn("{}", saved.error().message);
+        context_.log->warn("OA-3012 how it goes with the head's witnesses is not kept: {}",
+                           saved.error().message);
     }
 }
 
@@ -183,7 +184,7 @@ void HeadWitnesses::record(const char* what, WitnessState& state, std::uint64_t 
         return;
     }
     if (state.error != done.error().message) {
-        context_.log->warn("head {} was not {}: {}; it is tried again", head, what,
+        context_.log->warn("OA-3011 head {} was not {}: {}; it is tried again", head, what,
                            done.error().message);
     }
     state.error = done.error().message;
