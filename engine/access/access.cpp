@@ -303,7 +303,8 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
         OPENARCHIVER_CHECK(Heads(*writer->archive_, *catalog, context.log).catch_up(stop));
         if (beyond_gap != 0) {
             context.log->error(
-                "the archive's log has a gap: {} segments beyond it can't be applied, and what "
+                "OA-3004 the archive's log has a gap: {} segments beyond it can't be applied, and "
+                "what "
                 "they say is missing from the new catalog; `openarchiver verify` names the missing "
                 "object: bring it back from a copy of the archive and run `openarchiver rebuild` "
                 "again",

@@ -73,7 +73,8 @@ Status Heads::catch_up(const std::stop_token& stop) {
         const Status taken = take(number, stop);
         if (!taken && contradicts(taken.error().code)) {
             log_->error(
-                "the archive's heads and its log contradict each other: {}; no further head is "
+                "OA-3003 the archive's heads and its log contradict each other: {}; no further "
+                "head is "
                 "written. Run `openarchiver verify`",
                 taken.error().message);
             broken_ = true;

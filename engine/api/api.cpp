@@ -606,7 +606,7 @@ struct Api::State {
         }
         const Error& error = answer.error();
         if (error.code == Errc::permission_denied || error.code == Errc::unauthenticated) {
-            log->warn("api: a notification for {} that is not from its service", source);
+            log->warn("OA-5006 api: a notification for {} that is not from its service", source);
             return problem(403, "this is not from the service");
         }
         if (error.code == Errc::unsupported || error.code == Errc::not_found) {
@@ -614,7 +614,8 @@ struct Api::State {
         }
         // Whoever asks is a stranger: the details are for the log.
         if (error.code != Errc::rate_limited) {
-            log->warn("api: a notification for {} was not taken: {}", source, error.message);
+            log->warn("OA-5007 api: a notification for {} was not taken: {}", source,
+                      error.message);
         }
         Response response = problem(Error{error.code, "this can't be taken now"});
         if (error.retry_after) {
@@ -641,7 +642,7 @@ struct Api::State {
                 return unauthenticated("give a credential: Authorization: Bearer SECRET");
             }
             guard.failed(request.client, now);
-            log->warn("api: wrong credential from {}", request.client);
+            log->warn("OA-5003 api: wrong credential from {}", request.client);
             return unauthenticated("nobody has this credential");
         }
         const bool setting_up = (*caller)->name.empty();
@@ -654,14 +655,14 @@ struct Api::State {
                                            : "the role " + std::string(to_string((*caller)->role)) +
                                                  " may not do this");
         }
-        log->info("api: {} {} by {}", request.method, path_of(request),
+        log->info("OA-5002 api: {} {} by {}", request.method, path_of(request),
                   setting_up ? "setup" : (*caller)->name);
         Response response = route.handle({request, names, **caller, stop});
         if (!route.audit.action.empty()) {
             const Status written = service.audit().append(
                 act_of(route, request, names, **caller, response), service.context().clock);
             if (!written) {
-                log->error("api: {}", written.error().message);
+                log->error("OA-5004 api: {}", written.error().message);
                 return problem(written.error());
             }
         }
@@ -765,7 +766,7 @@ Result<std::unique_ptr<Api>> Api::open(service::Service& service) {
                                       [&answering](const Request& request, std::stop_token stop) {
                                           return answering.answer(request, std::move(stop));
                                       }));
-    state->log->info("api: listening on {}:{}", where.host, state->server->port());
+    state->log->info("OA-5001 api: listening on {}:{}", where.host, state->server->port());
     if (known.empty()) {
         const std::lock_guard lock(state->mutex);
         state->setup_secret = new_secret();

@@ -120,6 +120,28 @@ std::string to_metrics(const json::value& status) {
         first = first && one.empty();
         text += one;
     }
+    Metric free("storage_free_bytes", "gauge",
+                "Free space of the archive's store, the catalog's volume.");
+    Metric total("storage_total_bytes", "gauge",
+                 "Size of the archive's store, the catalog's volume.");
+    for (const char* const store : {"archive", "catalog"}) {
+        const json::value& space = member(member(status, "storage"), store);
+        const std::string labels = "{store=\"" + std::string(store) + "\"}";
+        free.sample(labels, member(space, "free_bytes"));
+        total.sample(labels, member(space, "total_bytes"));
+    }
+    Metric failing("notification_target_failing", "gauge",
+                   "1 for targets that the last notification did not reach.");
+    Metric sent("notification_target_sent_timestamp_seconds", "gauge",
+                "When the target was last reached.");
+    if (const auto* targets = member(status, "notifications").if_array(); targets != nullptr) {
+        for (const json::value& target : *targets) {
+            const std::string labels = "{target=\"" + escaped(member(target, "id")) + "\"}";
+            failing.sample(labels, member(target, "failing_since").is_null() ? 0 : 1);
+            sent.sample(labels, seconds_of(member(target, "sent_at")));
+        }
+    }
+    text += free.text() + total.text() + failing.text() + sent.text();
     const auto alone = [&](std::string_view name, std::string_view help, const json::value& value) {
         Metric metric(name, "gauge", help);
         metric.sample("", value);
@@ -131,6 +153,13 @@ std::string to_metrics(const json::value& status) {
     alone("archive_stored_bytes", "Bytes of the packs.", member(archive, "bytes_stored"));
     alone("head_timestamp_seconds", "When the newest head was signed.",
           seconds_of(member(member(member(status, "evidence"), "head"), "time")));
+    const json::value& verify = member(status, "verify");
+    if (verify.is_object()) {
+        alone("verify_damage", "1 while damage that verify found is not known to be repaired.",
+              member(verify, "damage").is_null() ? 0 : 1);
+        alone("verify_timestamp_seconds", "When the last verify ended.",
+              seconds_of(member(member(verify, "last"), "at")));
+    }
     alone("start_timestamp_seconds", "When the service started.",
           seconds_of(member(member(status, "service"), "started_at")));
     return text;

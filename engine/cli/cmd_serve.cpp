@@ -26,7 +26,7 @@ sdk::Result<std::shared_ptr<void>> open_api(Command& command, service::Service& 
         return opened.error();
     }
     command.log()->warn(
-        "{}; going on without it. service.listen in the profile gives another "
+        "OA-1015 {}; going on without it. service.listen in the profile gives another "
         "address",
         opened.error().message);
     return std::shared_ptr<void>();

@@ -25,6 +25,20 @@ std::string running_text(const json::value& source) {
            duration_text(std::chrono::seconds(number_of(runs.front(), "seconds_left"))) + " left";
 }
 
+std::string targets_text(const json::array& targets) {
+    std::string text;
+    for (const json::value& target : targets) {
+        const std::string error = text_of(target, "error");
+        text += (error.empty() ? "Notifications to " : "ATTENTION: notifications to ") +
+                text_of(target, "id") + " (" + text_of(target, "kind") + "): ";
+        text += error.empty()
+                    ? "last sent " + time_of(target, "sent_at")
+                    : "failing since " + time_of(target, "failing_since") + ": " + plain(error);
+        text += "\n";
+    }
+    return text;
+}
+
 std::string text(const json::value& document) {
     Table table({{"SOURCE"},
                  {"STATUS"},
@@ -82,6 +96,12 @@ std::string text(const json::value& document) {
     for (const json::value& problem : list_of(evidence, "problems")) {
         all += "ATTENTION: " + plain(problem.get_string()) + "\n";
     }
+    if (const json::value& damage = member(member(document, "verify"), "damage");
+        damage.is_object()) {
+        all += "ATTENTION: the verify of " + time_of(damage, "at") +
+               " found damage: `openarchiver verify` names it\n";
+    }
+    all += targets_text(list_of(document, "notifications"));
     const json::value& service = member(document, "service");
     all += truth_of(service, "running")
                ? "Service: running, process " + std::to_string(number_of(service, "pid")) + "\n"

@@ -13,7 +13,7 @@
 #include "cli/signals.hpp"
 #include "cli/system_user.hpp"
 #include "plugin/host_services.hpp"
-#include "service/archive_marker.hpp"
+#include "service/archive_has_log.hpp"
 #include "service/audit.hpp"
 #include "service/control_client.hpp"
 
@@ -31,7 +31,7 @@ Command::Command(Globals globals, StopSignals& signals)
     : globals_(std::move(globals)),
       signals_(signals),
       screen_(std::make_unique<Screen>()),
-      log_(make_logger(*screen_, globals_.log_level)),
+      log_(make_logger(*screen_, globals_.log_level, globals_.log_format)),
       plugin_log_(std::make_unique<plugin::SpdlogLogger>(log_, "plugins")) {}
 
 Command::~Command() = default;

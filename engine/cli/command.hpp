@@ -80,6 +80,7 @@ struct Globals {
     bool json = false;
     /// Empty on the command line: the verb's own default.
     std::string log_level;
+    std::string log_format = "text";
     /// As typed, without the program's name.
     std::vector<std::string> arguments;
 };

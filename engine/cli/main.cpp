@@ -49,6 +49,7 @@ void describe(Verb& program) {
     register_rebuild(program);
     register_copy(program);
     register_stats(program);
+    register_notify(program);
     register_key(program);
     register_plugin(program);
     register_profile(program);

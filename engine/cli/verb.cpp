@@ -224,6 +224,10 @@ std::optional<Outcome> parse_command_line(int argument_count, char** arguments, 
         ->check(
             CLI::IsMember(std::vector<std::string>(std::begin(kLogLevels), std::end(kLogLevels))))
         ->option_text("LEVEL");
+    app.add_option("--log-format", globals.log_format, "text, or json: an object on each line")
+        ->check(
+            CLI::IsMember(std::vector<std::string>(std::begin(kLogFormats), std::end(kLogFormats))))
+        ->option_text("FORMAT");
     app.set_version_flag("--version", "openarchiver " OPENARCHIVER_SDK_VERSION);
     app.get_formatter()->label("SUBCOMMAND", "VERB");
     app.get_formatter()->label("SUBCOMMANDS", "VERBS");

@@ -16,6 +16,7 @@ void register_folders(Verb& program);
 void register_forget(Verb& program);
 void register_hold(Verb& program);
 void register_key(Verb& program);
+void register_notify(Verb& program);
 void register_plugin(Verb& program);
 void register_plugin_new(Verb& plugin);
 void register_plugin_verify(Verb& plugin);

@@ -66,7 +66,7 @@ void replace_master_key(const access::Context& context, Forgotten& forgotten,
         "the keyring still has its old master key, which opens older copies of it, too: replace it "
         "with `openarchiver key rotate` (" +
         rotation.error().message + ")";
-    context.log->warn("forget: {}", forgotten.old_key_remains);
+    context.log->warn("OA-4010 forget: {}", forgotten.old_key_remains);
 }
 
 }  // namespace
@@ -121,8 +121,8 @@ Result<Forgotten> forget(const access::Context& context, const ForgetRequest& re
         OPENARCHIVER_CHECK(archive->drop_forgotten_keys(stop));
         OPENARCHIVER_CHECK(archive->catalog().truncate_log());
         purged = search::purge(archive->catalog_folder(), stop);
-        context.log->info("account forgotten: source={} account={} items={}", account.source,
-                          account.id, forgotten.plan.items);
+        context.log->info("OA-4009 account forgotten: source={} account={} items={}",
+                          account.source, account.id, forgotten.plan.items);
     }
     replace_master_key(context, forgotten, stop);
     if (!purged) {

@@ -256,13 +256,15 @@ private:
     void tell() const {
         if (report_.failed > 0) {
             context_.log->error(
-                "the store's locks are not in step with the retention policies: {} objects could "
+                "OA-4004 the store's locks are not in step with the retention policies: {} objects "
+                "could "
                 "not be locked or held: {}",
                 report_.failed, report_.error);
         }
         if (report_.extended + report_.sorted + report_.log_objects > 0) {
             context_.log->info(
-                "the store's locks: extended={} sorted={} of_the_log={} in_step={} waiting={}",
+                "OA-4005 the store's locks: extended={} sorted={} of_the_log={} in_step={} "
+                "waiting={}",
                 report_.extended, report_.sorted, report_.log_objects, report_.in_step,
                 report_.waiting);
         }

@@ -339,7 +339,7 @@ Status AccountSync::visit_folder(std::size_t index) {
             return error;
         }
         if (error.code != Errc::not_found) {  // else: gone, the next listing tells
-            run_.log->warn("folder failed: source={} account={} folder={} code={} {}",
+            run_.log->warn("OA-2006 folder failed: source={} account={} folder={} code={} {}",
                            account_.source, account_.id, pass->record.folder.id,
                            to_string(error.code), error.message);
             folder_failed_ = true;
@@ -507,7 +507,7 @@ Status AccountSync::sync_folder(const std::shared_ptr<FolderPass>& pass) {
         if (status || status.error().code != Errc::cursor_expired) {
             break;
         }
-        run_.log->info("cursor expired, listing anew: source={} account={} folder={}",
+        run_.log->info("OA-2009 cursor expired, listing anew: source={} account={} folder={}",
                        account_.source, account_.id, pass->record.folder.id);
         status = sync_folder_once(pass, std::nullopt);
     }
@@ -694,7 +694,7 @@ Status AccountSync::failed(const sdk::Item& item, const Error& error,
     pass->events = true;
     run_.progress.update([](SyncCounts& c) { ++c.failed_items; });
     run_.log->warn(
-        "item failed: source={} account={} item={} code={} service_code={} request_id={}",
+        "OA-2007 item failed: source={} account={} item={} code={} service_code={} request_id={}",
         account_.source, account_.id, item.id, to_string(error.code), error.service_code,
         error.request_id);
     return put(catalog::ItemFailed{item, pass->record.folder.id, error});
@@ -883,9 +883,10 @@ sdk::Result<std::optional<AccountSync::Fetched>> AccountSync::fetch_reconstructi
         return content.error();
     }
     if (content.error().code != Errc::unsupported) {
-        run_.log->warn("item could not be reconstructed: source={} account={} item={} code={} {}",
-                       account_.source, account_.id, task.item.id, to_string(content.error().code),
-                       content.error().message);
+        run_.log->warn(
+            "OA-2008 item could not be reconstructed: source={} account={} item={} code={} {}",
+            account_.source, account_.id, task.item.id, to_string(content.error().code),
+            content.error().message);
     }
     return std::optional<Fetched>();
 }

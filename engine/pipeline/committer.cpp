@@ -300,7 +300,7 @@ void Committer::run(std::stop_token stop) {
     if (!status) {
         // Nothing was asked of it yet when it was let go again.
         if (!stop.stop_requested() || status.error().code != Errc::cancelled) {
-            log_->error("the archive can't be written: {}", status.error().message);
+            log_->error("OA-3001 the archive can't be written: {}", status.error().message);
         }
         const std::lock_guard lock(mutex_);
         failure_ = status.error();
@@ -317,7 +317,7 @@ Status Committer::sign_if_due(bool at_once) {
     }
     Status written = archive_.heads().write(now_of(clock_), {});
     if (!written) {
-        log_->warn("the archive's next head was not written: {}; it is tried again",
+        log_->warn("OA-3002 the archive's next head was not written: {}; it is tried again",
                    written.error().message);
     }
     unsigned_ = !written;
@@ -587,7 +587,8 @@ Result<bool> Committer::rewrite(std::stop_token stop) {
         OPENARCHIVER_CHECK(archive_.catalog().truncate_log());
     }
     if (!change && change.error().code != Errc::cancelled) {
-        log_->warn("what was disposed of stays in its packs for now: {}", change.error().message);
+        log_->warn("OA-4006 what was disposed of stays in its packs for now: {}",
+                   change.error().message);
     }
     if (!change || !*change || !archive_.lease_held()) {
         return false;
@@ -606,8 +607,9 @@ Result<bool> Committer::rewrite(std::stop_token stop) {
         OPENARCHIVER_CHECK(collect_soon());
     } else if (const Status removed = archive_.archive().store().remove(key, {}); !removed) {
         // Locked, most often: the message says until when. The daily collection comes back to it.
-        log_->warn("object {} has nothing but what was disposed of, and can't be removed now: {}",
-                   key, removed.error().message);
+        log_->warn(
+            "OA-4007 object {} has nothing but what was disposed of, and can't be removed now: {}",
+            key, removed.error().message);
     }
     return true;
 }
@@ -651,7 +653,7 @@ Result<bool> Committer::compact(std::stop_token stop) {
     }
     auto stored = compaction_.next(now_of(clock_), stop);
     if (!stored && stored.error().code != Errc::cancelled) {
-        log_->warn("small packs can't be joined now: {}", stored.error().message);
+        log_->warn("OA-3005 small packs can't be joined now: {}", stored.error().message);
     }
     packs_added_ = stored && *stored;
     if (!packs_added_) {
@@ -678,18 +680,18 @@ Status Committer::collect(std::stop_token stop) {
     const auto collected = collect_packs(archive_, now, stop);
     if (!collected) {
         if (collected.error().code != Errc::cancelled) {
-            log_->warn("packs that nothing needs could not be removed: {}",
+            log_->warn("OA-3007 packs that nothing needs could not be removed: {}",
                        collected.error().message);
         }
         return {};
     }
     if (collected->locked > 0) {
-        log_->info("packs that nothing needs stay until the store's locks of them end: {}",
+        log_->info("OA-3008 packs that nothing needs stay until the store's locks of them end: {}",
                    collected->locked);
     }
     if (collected->replaced + collected->unnamed > 0) {
         log_->info(
-            "removed packs that nothing needs: {} that others replaced, {} left by an "
+            "OA-3009 removed packs that nothing needs: {} that others replaced, {} left by an "
             "interrupted run",
             collected->replaced, collected->unnamed);
     }

@@ -81,7 +81,7 @@ Result<std::optional<catalog::PackStored>> Compaction::next(sdk::Timestamp now,
             const auto opened = OpenedPack::open(archive_, *catalog, pack.key, stop);
             if (!opened || !opened->complete()) {
                 // Chosen anew without it: others may have become too few.
-                log_->warn("small packs stay as they are: {}",
+                log_->warn("OA-3006 small packs stay as they are: {}",
                            opened ? "a frame's key is no longer there" : opened.error().message);
                 unreadable_.insert(pack.key);
                 all_read = false;

@@ -39,7 +39,7 @@ Result<std::optional<PackRewrite::Change>> PackRewrite::next(sdk::Timestamp now,
         if (stored.error().code == Errc::cancelled) {
             return stored.error();
         }
-        log_->warn("a pack still has what was disposed of: {}", stored.error().message);
+        log_->warn("OA-4008 a pack still has what was disposed of: {}", stored.error().message);
         unreadable_.insert(pack.key);
     }
     return std::optional<Change>();

@@ -118,7 +118,7 @@ private:
         }
         problems_ = std::move(listing->problems);
         for (const auto& problem : problems_) {
-            run_.log->warn("discovery: source={} code={} service_code={} request_id={}: {}",
+            run_.log->warn("OA-2003 discovery: source={} code={} service_code={} request_id={}: {}",
                            source().id, to_string(problem.code), problem.service_code,
                            problem.request_id, problem.message);
         }
@@ -206,7 +206,8 @@ private:
                 if (!outage) {
                     outage = account.error();
                     run_.log->warn(
-                        "discovery: source={} account={} is not listed and could not be asked for "
+                        "OA-2004 discovery: source={} account={} is not listed and could not be "
+                        "asked for "
                         "by its id; it is taken as it was: code={} request_id={} {}",
                         source().id, id, to_string(outage->code), outage->request_id,
                         outage->message);
@@ -449,7 +450,8 @@ private:
         }
         const Error& error = *result.error;
         run_.log->warn(
-            "account failed: source={} account={} code={} service_code={} request_id={}: {}",
+            "OA-2005 account failed: source={} account={} code={} service_code={} request_id={}: "
+            "{}",
             account.source, account.id, to_string(error.code), error.service_code, error.request_id,
             error.message);
         const bool whole_source = error.code == Errc::unauthenticated ||
@@ -642,7 +644,7 @@ void remind_of_expiry(OpenSource& source, const std::optional<sdk::Timestamp>& e
     const std::string reminder = expiry_reminder(expires, now);
     if (!reminder.empty() && source.reminded_on != today) {
         source.reminded_on = today;
-        log.warn("credential expires: source={}: {}", source.profile.id, reminder);
+        log.warn("OA-2010 credential expires: source={}: {}", source.profile.id, reminder);
     }
 }
 

@@ -94,7 +94,7 @@ private:
                                                   guard_.plugin + " delivered in " +
                                                   std::string(call_) + ": " + std::string(what)};
         if (guard_.logger != nullptr) {
-            guard_.logger->log(sdk::LogLevel::error, error.message);
+            guard_.logger->log(sdk::LogLevel::error, "OA-7004 " + error.message);
         }
         remember(error);
         return error;
@@ -399,7 +399,7 @@ sdk::Result<std::unique_ptr<Interface>> guard_entry(Interface& inner, Guard guar
 sdk::Error misbehaving(const Guard& guard, std::string_view call, std::string_view what) {
     const std::string text(what.substr(0, kMaxTextBytes));
     if (guard.logger != nullptr) {
-        guard.logger->log(sdk::LogLevel::error, "plugin misbehaving",
+        guard.logger->log(sdk::LogLevel::error, "OA-7003 plugin misbehaving",
                           {{"plugin", guard.plugin}, {"call", call}, {"what", text}});
     }
     return sdk::Error{sdk::Errc::internal, "plugin " + guard.plugin + " is misbehaving in " +

@@ -70,7 +70,7 @@ SpdlogLogger::SpdlogLogger(std::shared_ptr<spdlog::logger> base, const std::stri
 
 SpdlogLogger::~SpdlogLogger() {
     if (allowance_.left_out() > 0) {
-        named_->warn("{} lines of this plugin were left out", allowance_.left_out());
+        named_->warn("OA-7006 {} lines of this plugin were left out", allowance_.left_out());
     }
 }
 
@@ -98,9 +98,9 @@ void SpdlogLogger::log(sdk::LogLevel level, std::string_view message,
             answer = allowance_.take(std::chrono::steady_clock::now());
         }
         if (answer.first) {
-            named_->warn("this plugin logs too much: lines are left out");
+            named_->warn("OA-7005 this plugin logs too much: lines are left out");
         } else if (answer.left_out > 0) {
-            named_->warn("{} lines of this plugin were left out", answer.left_out);
+            named_->warn("OA-7006 {} lines of this plugin were left out", answer.left_out);
         }
         if (!answer.allowed) {
             return;

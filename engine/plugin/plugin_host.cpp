@@ -242,7 +242,7 @@ void PluginHost::load_all(const std::vector<fs::path>& folders) {
             }
         }
         if (error && error != std::errc::no_such_file_or_directory) {
-            impl_->logger.log(sdk::LogLevel::warning, "plugin folder can't be read",
+            impl_->logger.log(sdk::LogLevel::warning, "OA-7002 plugin folder can't be read",
                               {{"folder", folder.native()}, {"reason", error.message()}});
         }
         std::ranges::sort(files);
@@ -263,7 +263,7 @@ sdk::Status PluginHost::load(const fs::path& file) {
     if (!refusal) {
         return {};
     }
-    impl_->logger.log(sdk::LogLevel::warning, refusal->reason,
+    impl_->logger.log(sdk::LogLevel::warning, "OA-7001 " + refusal->reason,
                       {{"code", to_string(refusal->code)}});
     sdk::Error error{sdk::Errc::invalid_config, refusal->reason};
     if (std::ranges::none_of(impl_->refused, same_file)) {

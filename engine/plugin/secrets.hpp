@@ -22,6 +22,8 @@ struct SecretReference {
     };
     Kind kind = Kind::literal;
     std::string value;
+
+    bool operator==(const SecretReference&) const = default;
 };
 
 /// Secrets of one configuration, by the JSON pointer of their place in it.

@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <fstream>
+#include <http/origin.hpp>
 #include <map>
 #include <system_error>
 
@@ -186,6 +187,9 @@ public:
             }
         }
         profile_.plugins = plugin_settings(document, profile_.folder);
+        if (const json::object* given = object_at(document, "notifications")) {
+            notifications(*given);
+        }
         if (const json::object* service = object_at(document, "service")) {
             if (const json::value* listen = service->if_contains("listen")) {
                 address(text_of(*listen));
@@ -327,6 +331,147 @@ private:
         profile_.sources.push_back(std::move(source));
     }
 
+    void notifications(const json::object& section) {
+        Notifications& given = profile_.notifications;
+        const auto duration = [&](std::string_view key, std::chrono::seconds& target) {
+            if (const json::value* text = section.if_contains(key)) {
+                target = duration_of(text_of(*text));
+            }
+        };
+        duration("after", given.after);
+        duration("remind_every", given.remind_every);
+        duration("lag", given.lag);
+        duration("credential_before", given.credential_before);
+        if (const json::value* below = section.if_contains("storage_below")) {
+            const auto [number, unit] = number_and_unit(std::string_view(below->get_string()));
+            given.storage_below_percent = unit == "%" ? static_cast<unsigned>(number) : 0;
+            given.storage_below_bytes = unit == "%" ? 0 : size_of(*below);
+        }
+        for (const json::value& element : section.at("targets").get_array()) {
+            const std::string pointer =
+                child_pointer("/notifications/targets", given.targets.size());
+            NotificationTarget target = notification_target(element.get_object(), pointer);
+            if (std::ranges::find(given.targets, target.id, &NotificationTarget::id) !=
+                given.targets.end()) {
+                problems_.push_back({pointer + "/id",
+                                     "another target has the id \"" + target.id + "\", too",
+                                     "give every target an id of its own", Severity::error});
+            }
+            given.targets.push_back(std::move(target));
+        }
+    }
+
+    NotificationTarget notification_target(const json::object& section,
+                                           const std::string& pointer) {
+        NotificationTarget target;
+        target.id = text_of(section.at("id"));
+        target.conditions = texts_of(section, "conditions");
+        if (const json::value* name = section.if_contains("name_accounts")) {
+            target.name_accounts = name->get_bool();
+        }
+        if (const json::object* given = object_at(section, "webhook")) {
+            target.webhook = webhook(*given, pointer + "/webhook");
+        } else {
+            target.smtp = smtp(section.at("smtp").get_object(), pointer + "/smtp");
+        }
+        return target;
+    }
+
+    Webhook webhook(const json::object& section, const std::string& pointer) {
+        Webhook hook;
+        hook.url = text_of(section.at("url"));
+        if (const auto url = http::split_url(hook.url); !url) {
+            problems_.push_back({pointer + "/url", url.error().message,
+                                 "write a URL such as \"https://hooks.example.org/archive\"",
+                                 Severity::error});
+        } else if (!url->origin.secure && !url->origin.is_loopback()) {
+            problems_.push_back(
+                {pointer + "/url", "notifications would cross the network in the clear",
+                 "use https; plain http is for a receiver on this machine", Severity::error});
+        }
+        hook.secret = secret(section, "secret");
+        hook.ca_file = path_in(section, "ca_file");
+        hook.proxy = optional_text(section, "proxy");
+        if (!hook.proxy.empty() && !http::split_url(hook.proxy)) {
+            problems_.push_back({pointer + "/proxy", "this is no usable URL",
+                                 "write a URL such as \"http://proxy.example.org:3128\"",
+                                 Severity::error});
+        }
+        hook.proxy_user = optional_text(section, "proxy_user");
+        hook.proxy_password = secret(section, "proxy_password");
+        both_or_neither(section, "proxy_user", "proxy_password", pointer);
+        return hook;
+    }
+
+    Smtp smtp(const json::object& section, const std::string& pointer) {
+        Smtp mail;
+        mail.host = text_of(section.at("host"));
+        if (const std::string security = optional_text(section, "security"); security == "tls") {
+            mail.security = Smtp::Security::tls;
+            mail.port = 465;
+        } else if (security == "none") {
+            mail.security = Smtp::Security::none;
+            mail.port = 25;
+            if (!http::Origin{.secure = false, .host = mail.host}.is_loopback()) {
+                problems_.push_back({pointer + "/security",
+                                     "mail, and a password, would cross the network in the clear",
+                                     "use starttls or tls; none is for a server on this machine",
+                                     Severity::error});
+            }
+        }
+        if (const json::value* port = section.if_contains("port")) {
+            mail.port = port->to_number<std::uint16_t>();
+        }
+        mail.username = optional_text(section, "username");
+        mail.password = secret(section, "password");
+        both_or_neither(section, "username", "password", pointer);
+        mail.from = text_of(section.at("from"));
+        mail.to = texts_of(section, "to");
+        mail.ca_file = path_in(section, "ca_file");
+        return mail;
+    }
+
+    static std::string optional_text(const json::object& section, std::string_view key) {
+        const json::value* text = section.if_contains(key);
+        return text != nullptr ? text_of(*text) : std::string();
+    }
+
+    /// Empty where there is none.
+    [[nodiscard]] fs::path path_in(const json::object& section, std::string_view key) const {
+        const json::value* path = section.if_contains(key);
+        return path != nullptr ? resolved(profile_.folder, *path) : fs::path();
+    }
+
+    [[nodiscard]] std::optional<SecretReference> secret(const json::object& section,
+                                                        std::string_view key) const {
+        const json::value* given = section.if_contains(key);
+        return given != nullptr ? std::optional(reference_of(*given)) : std::nullopt;
+    }
+
+    void both_or_neither(const json::object& section, std::string_view one, std::string_view other,
+                         const std::string& pointer) {
+        if (section.contains(one) != section.contains(other)) {
+            const std::string_view missing = section.contains(one) ? other : one;
+            problems_.push_back({pointer, "\"" + std::string(missing) + "\" is missing",
+                                 "give both \"" + std::string(one) + "\" and \"" +
+                                     std::string(other) + "\", or neither",
+                                 Severity::error});
+        }
+    }
+
+    /// The schema has accepted the form.
+    [[nodiscard]] SecretReference reference_of(const json::value& value) const {
+        const json::object* object = value.if_object();
+        if (object == nullptr) {
+            return {SecretReference::Kind::literal, text_of(value)};
+        }
+        if (const json::value* name = object->if_contains("env")) {
+            return {SecretReference::Kind::env, text_of(*name)};
+        }
+        return {SecretReference::Kind::file,
+                resolved(profile_.folder, object->at("file")).string()};
+    }
+
     /// Takes the secrets out of a plugin's configuration.
     void configuration(const json::object& owner, const std::string& place, PluginConfig& config) {
         const json::value* given = owner.if_contains("config");
@@ -346,20 +491,10 @@ private:
     SecretReference take(json::value& config, const std::string& pointer) const {
         json::error_code error;
         json::value* value = config.find_pointer(pointer, error);
-        SecretReference reference;
         if (value == nullptr) {
-            return reference;
+            return {};
         }
-        if (const json::object* object = value->if_object()) {
-            if (const json::value* name = object->if_contains("env")) {
-                reference = {SecretReference::Kind::env, text_of(*name)};
-            } else {
-                reference = {SecretReference::Kind::file,
-                             resolved(profile_.folder, object->at("file")).string()};
-            }
-        } else {
-            reference = {SecretReference::Kind::literal, text_of(*value)};
-        }
+        SecretReference reference = reference_of(*value);
         const std::size_t last = pointer.rfind('/');
         json::value* parent = config.find_pointer(pointer.substr(0, last), error);
         if (json::object* members = parent != nullptr ? parent->if_object() : nullptr) {

@@ -133,12 +133,69 @@ struct PluginSettings {
     bool operator==(const PluginSettings&) const = default;
 };
 
+struct Webhook {
+    std::string url;
+    std::optional<SecretReference> secret;
+    /// Empty: the system's certificates.
+    std::filesystem::path ca_file;
+    std::string proxy;  ///< an origin; empty: none
+    std::string proxy_user;
+    std::optional<SecretReference> proxy_password;
+
+    bool operator==(const Webhook&) const = default;
+};
+
+struct Smtp {
+    enum class Security : std::uint8_t { starttls, tls, none };
+
+    std::string host;
+    std::uint16_t port = 587;
+    Security security = Security::starttls;
+    std::string username;  ///< empty: nobody signs in
+    std::optional<SecretReference> password;
+    std::string from;
+    std::vector<std::string> to;
+    /// Empty: the system's certificates.
+    std::filesystem::path ca_file;
+
+    bool operator==(const Smtp&) const = default;
+};
+
+/// Who is told; has one of webhook and smtp.
+struct NotificationTarget {
+    std::string id;
+    /// Names of conditions; empty: all.
+    std::vector<std::string> conditions = {};
+    bool name_accounts = false;
+    std::optional<Webhook> webhook = {};
+    std::optional<Smtp> smtp = {};
+
+    bool operator==(const NotificationTarget&) const = default;
+};
+
+/// Who is told of what needs somebody, and when.
+struct Notifications {
+    std::vector<NotificationTarget> targets;
+    /// How long a condition lasts, or is over, before that is told.
+    std::chrono::seconds after = std::chrono::minutes(15);
+    std::chrono::seconds remind_every = std::chrono::days(1);
+    /// Beyond a source's schedule.
+    std::chrono::seconds lag = std::chrono::hours(4);
+    std::chrono::seconds credential_before = std::chrono::days(30);
+    /// Free space: a share, or where that is 0 a size.
+    unsigned storage_below_percent = 10;
+    std::uint64_t storage_below_bytes = 0;
+
+    bool operator==(const Notifications&) const = default;
+};
+
 /// All paths are absolute.
 struct Profile {
     int version = 1;
     Archive archive;
     std::vector<Source> sources;
     PluginSettings plugins;
+    Notifications notifications;
     Service service;
     std::filesystem::path file;
     std::filesystem::path folder;

@@ -1,7 +1,5 @@
 #include "service/exit_code.hpp"
 
-#include <algorithm>
-
 namespace openarchiver::service {
 
 namespace {
@@ -82,11 +80,14 @@ ExitCode exit_code(Origin origin, Errc code) noexcept {
     return ExitCode::archive_unavailable;
 }
 
+ExitCode worse(ExitCode a, ExitCode b) noexcept {
+    return severity(a) < severity(b) ? b : a;
+}
+
 ExitCode exit_code(const std::vector<pipeline::SyncReport>& reports) noexcept {
     ExitCode worst = ExitCode::done;
     for (const pipeline::SyncReport& report : reports) {
-        worst = std::max(worst, of_report(report),
-                         [](ExitCode a, ExitCode b) { return severity(a) < severity(b); });
+        worst = worse(worst, of_report(report));
     }
     return worst;
 }

@@ -30,6 +30,10 @@ enum class Origin : std::uint8_t {
 
 [[nodiscard]] ExitCode exit_code(Origin origin, sdk::Errc code) noexcept;
 
+/// The one that comes first: of 1, 7 and 3 the highest in this order of severity, before them all
+/// others but 0.
+[[nodiscard]] ExitCode worse(ExitCode a, ExitCode b) noexcept;
+
 /// Of a sync run over several sources: the highest of 1, 7, 3 that occurred, in this order of
 /// severity.
 [[nodiscard]] ExitCode exit_code(const std::vector<pipeline::SyncReport>& reports) noexcept;

@@ -26,7 +26,8 @@ search::IndexerOptions options_of(const access::Context& context) {
 
 void report(spdlog::logger& log, const Status& status) {
     if (!status && status.error().code != Errc::cancelled) {
-        log.warn("the search index was not filled: {}; it is tried again", status.error().message);
+        log.warn("OA-3010 the search index was not filled: {}; it is tried again",
+                 status.error().message);
     }
 }
 

@@ -7,11 +7,7 @@ namespace openarchiver::service {
 namespace {
 
 bool same_config(const profile::PluginConfig& a, const profile::PluginConfig& b) {
-    return a.config_json == b.config_json &&
-           std::ranges::equal(a.secrets, b.secrets, [](const auto& x, const auto& y) {
-               return x.first == y.first && x.second.kind == y.second.kind &&
-                      x.second.value == y.second.value;
-           });
+    return a.config_json == b.config_json && a.secrets == b.secrets;
 }
 
 bool same_storage(const profile::Archive& a, const profile::Archive& b) {

@@ -19,6 +19,7 @@
 #include "service/rebuild.hpp"
 #include "service/reload.hpp"
 #include "service/retention_requests.hpp"
+#include "service/status_notifications.hpp"
 #include "service/stop_deadline.hpp"
 
 namespace openarchiver::service {
@@ -92,7 +93,8 @@ Status Service::run(std::stop_token stop) {
     const StopDeadline deadline(stop, kStopWithin, [&] {
         run_at_most(kLastFlush, [this](std::stop_token late) { (void)writer_.flush(late); });
         log.warn(
-            "stopped without waiting any longer for calls that did not come back; everything "
+            "OA-1004 stopped without waiting any longer for calls that did not come back; "
+            "everything "
             "archived is safe");
         options_.abandoned();
     });
@@ -120,7 +122,7 @@ Status Service::run(std::stop_token stop) {
     {
         const std::lock_guard lock(mutex_);
         apply_sources(profiles_.back());
-        log.info("serving: pid={} sources={} catalog={}", ::getpid(), runners_.size(),
+        log.info("OA-1001 serving: pid={} sources={} catalog={}", ::getpid(), runners_.size(),
                  catalog_folder.string());
     }
     {
@@ -129,9 +131,11 @@ Status Service::run(std::stop_token stop) {
         const std::jthread disposal([this](const std::stop_token& own) { dispose_daily(own); });
         const std::jthread index(
             [this](const std::stop_token& own) { follow_catalog(context(), writer_, own); });
+        const std::jthread notifications(
+            [this](const std::stop_token& own) { notify_targets(*this, own); });
         serve(stop);
     }
-    log.info("stopping");
+    log.info("OA-1002 stopping");
     front.reset();
     Runners last;
     {
@@ -147,7 +151,7 @@ Status Service::run(std::stop_token stop) {
     server.reset();
     last.clear();
     writer_.close();
-    log.info("stopped; everything archived is safe");
+    log.info("OA-1003 stopped; everything archived is safe");
     return {};
 }
 
@@ -194,7 +198,7 @@ void Service::follow_audit(const std::stop_token& stop) {
             return audit_.move_into(use.committer(), stop);
         }();
         if (!taken && taken.error().code != Errc::cancelled) {
-            options_.log->error("audit: {}", taken.error().message);
+            options_.log->error("OA-1014 audit: {}", taken.error().message);
         }
         std::unique_lock lock(mutex);
         wait.wait_for(lock, stop, taken ? kAuditEvery : kWitnessesAfterFailure,
@@ -213,13 +217,13 @@ void Service::dispose_daily(const std::stop_token& stop) {
                 items += of_policy.due_items;
             }
             if (effect) {
-                options_.log->info("retention: items disposed of: {}", items);
+                options_.log->info("OA-4001 retention: items disposed of: {}", items);
             } else if (effect.error().code != Errc::cancelled) {
-                options_.log->warn("retention: {}", effect.error().message);
+                options_.log->warn("OA-4002 retention: {}", effect.error().message);
             }
         }
         if (const Status kept = keep_locks(stop); !kept && kept.error().code != Errc::cancelled) {
-            options_.log->error("the store's locks were not brought in step: {}",
+            options_.log->error("OA-4003 the store's locks were not brought in step: {}",
                                 kept.error().message);
         }
         std::unique_lock lock(mutex);
@@ -249,7 +253,7 @@ sdk::Result<disposal::RetentionEffect> Service::apply_retention(
 void Service::log_problems(const std::vector<profile::Problem>& problems) const {
     for (const profile::Problem& problem : problems) {
         const bool error = problem.severity == profile::Severity::error;
-        options_.log->log(error ? spdlog::level::err : spdlog::level::warn, "profile: {}",
+        options_.log->log(error ? spdlog::level::err : spdlog::level::warn, "OA-1005 profile: {}",
                           profile::to_text(problem));
     }
 }
@@ -261,15 +265,15 @@ void Service::read_profile_anew() {
     profile::ProfileResult loaded = profile::load_profile(current.file, &options_.plugins);
     log_problems(loaded.problems);
     if (!loaded.profile) {
-        log.error("the profile was not reloaded: it has errors; going on with the old one");
+        log.error("OA-1006 the profile was not reloaded: it has errors; going on with the old one");
         return;
     }
     const auto reasons = reasons_to_restart(current, *loaded.profile, options_.plugins);
     for (const std::string& reason : reasons) {
-        log.error("the profile was not reloaded: {}", reason);
+        log.error("OA-1007 the profile was not reloaded: {}", reason);
     }
     if (!reasons.empty()) {
-        log.error("restart the service to apply the change; going on with the old profile");
+        log.error("OA-1008 restart the service to apply the change; going on with the old profile");
         return;
     }
     take_kept_sources(*loaded.profile);
@@ -277,7 +281,7 @@ void Service::read_profile_anew() {
     const std::lock_guard lock(mutex_);
     profiles_.push_back(std::move(*loaded.profile));
     apply_sources(profiles_.back());
-    log.info("profile reloaded: sources={}", runners_.size());
+    log.info("OA-1009 profile reloaded: sources={}", runners_.size());
 }
 
 std::unique_ptr<SourceRunner> Service::take(Runners& runners, std::string_view id) {
@@ -570,7 +574,7 @@ Status Service::reopen_paused(const SharedWriter::Open& open) {
 }
 
 Answer Service::answer_rebuild(const Tell& tell) {
-    options_.log->info("rebuilding the catalog; sources pause");
+    options_.log->info("OA-1010 rebuilding the catalog; sources pause");
     std::string document;
     const Status status = reopen_paused(
         [&](std::stop_token stop) -> sdk::Result<std::unique_ptr<access::ArchiveWriter>> {
@@ -586,10 +590,10 @@ Answer Service::answer_rebuild(const Tell& tell) {
             return std::move(rebuilt.writer);
         });
     if (!status) {
-        options_.log->error("the catalog was not rebuilt: {}", status.error().message);
+        options_.log->error("OA-1011 the catalog was not rebuilt: {}", status.error().message);
         return failed(Origin::archive, status.error());
     }
-    options_.log->info("the catalog was rebuilt; sources go on");
+    options_.log->info("OA-1012 the catalog was rebuilt; sources go on");
     return {.exit_code = ExitCode::done, .document = std::move(document), .error = {}};
 }
 

@@ -109,7 +109,7 @@ void Service::take_kept_sources(profile::Profile& profile) {
         return access::take_kept_sources(profile, *catalog);
     }();
     if (!taken) {
-        options_.log->error("sources of the API: {}", taken.error().message);
+        options_.log->error("OA-1013 sources of the API: {}", taken.error().message);
     }
 }
 

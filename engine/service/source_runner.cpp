@@ -327,14 +327,15 @@ void SourceRunner::log_pass(const Pass& pass) const {
     if (pass.archive_failure || pass.report.error) {
         const Error& error = pass.archive_failure ? *pass.archive_failure : *pass.report.error;
         log.error(
-            "sync run ended early: source={} code={} new={}: {}; the next one starts {} s after "
+            "OA-2002 sync run ended early: source={} code={} new={}: {}; the next one starts {} s "
+            "after "
             "this one did",
             source_.id, sdk::to_string(error.code), counts.new_items, error.message,
             source_.every.count());
         return;
     }
     log.info(
-        "sync run done: source={} status={} new={} changed={} moved={} left={} failed={} "
+        "OA-2001 sync run done: source={} status={} new={} changed={} moved={} left={} failed={} "
         "accounts={} seconds={:.1f}",
         source_.id, pipeline::to_string(pass.report.status), counts.new_items, counts.changed,
         counts.moved, counts.left, counts.failed_items, counts.discovered,

@@ -3,13 +3,17 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
+#include "access/open_store.hpp"
 #include "evidence/head.hpp"
-#include "service/archive_marker.hpp"
 #include "service/control_protocol.hpp"
 #include "service/head_witnesses.hpp"
+#include "service/status_notifications.hpp"
+#include "verify/outcome.hpp"
 
 namespace openarchiver::service {
 
@@ -25,15 +29,36 @@ json::value parsed(std::string_view text) {
     return broken ? json::value() : value;
 }
 
-/// null where there is no archive yet.
-Result<json::value> archive_document(const access::Context& context,
-                                     catalog::CatalogReader* catalog, std::stop_token stop) {
-    const auto marker = read_archive_marker(context, std::move(stop));
-    if (!marker) {
-        if (marker.error().code == sdk::Errc::not_found) {
-            return json::value();
-        }
+struct Store {
+    std::optional<archive::Archive::Marker> marker;  ///< absent: there is no archive yet
+    std::optional<sdk::Capacity> capacity;           ///< absent: the store can't tell
+};
+
+Result<Store> look_at_store(const access::Context& context, const std::stop_token& stop) {
+    Store seen;
+    const auto absent = [](const sdk::Error& error) { return error.code == sdk::Errc::not_found; };
+    const auto open = access::open_store(context, access::Purpose::reading, stop);
+    if (!open) {
+        return absent(open.error()) ? Result<Store>(std::move(seen)) : open.error();
+    }
+    auto marker = archive::Archive::read_marker(*open->store, stop);
+    if (!marker && !absent(marker.error())) {
         return marker.error();
+    }
+    if (marker) {
+        seen.marker = std::move(*marker);
+    }
+    if (const auto capacity = open->store->capacity(stop)) {
+        seen.capacity = *capacity;
+    }
+    return seen;
+}
+
+/// null where there is no archive yet.
+Result<json::value> archive_document(const std::optional<archive::Archive::Marker>& marker,
+                                     catalog::CatalogReader* catalog) {
+    if (!marker) {
+        return json::value();
     }
     catalog::Totals totals;
     if (catalog != nullptr) {
@@ -44,6 +69,21 @@ Result<json::value> archive_document(const access::Context& context,
         {"encrypted", marker->encrypted}, {"created_at", time_value(marker->created_at)},
         {"items", totals.items},          {"versions", totals.versions},
         {"bytes", totals.version_bytes},  {"bytes_stored", totals.pack_bytes}};
+}
+
+json::value space_document(const std::optional<sdk::Capacity>& capacity) {
+    return capacity ? json::value{{"free_bytes", capacity->free_bytes},
+                                  {"total_bytes", capacity->total_bytes}}
+                    : json::value();
+}
+
+/// How much room there is where the catalog is.
+std::optional<sdk::Capacity> catalog_capacity(const access::Context& context) {
+    std::error_code error;
+    const auto space = std::filesystem::space(context.profile.archive.catalog_path, error);
+    return error ? std::nullopt
+                 : std::optional(
+                       sdk::Capacity{.free_bytes = space.available, .total_bytes = space.capacity});
 }
 
 json::value witness_document(const std::optional<WitnessState>& state) {
@@ -139,14 +179,19 @@ LiveSources live_sources(std::string_view live_document) {
 }
 
 Result<json::value> status_document(const access::Context& context, catalog::CatalogReader* catalog,
-                                    std::string_view live_document, std::stop_token stop) {
+                                    std::string_view live_document, const std::stop_token& stop) {
     const LiveSources live = live_sources(live_document);
     OPENARCHIVER_TRY(json::value document,
                      sources_document(catalog, context.profile,
                                       live_document.empty() ? nullptr : &live, context.clock));
     auto& members = document.as_object();
-    OPENARCHIVER_TRY(members["archive"], archive_document(context, catalog, std::move(stop)));
+    OPENARCHIVER_TRY(const Store store, look_at_store(context, stop));
+    OPENARCHIVER_TRY(members["archive"], archive_document(store.marker, catalog));
+    members["storage"] = {{"archive", space_document(store.capacity)},
+                          {"catalog", space_document(catalog_capacity(context))}};
     OPENARCHIVER_TRY(members["evidence"], evidence_document(context, catalog));
+    members["verify"] = verify::read_outcome(context.profile.archive.catalog_path);
+    members["notifications"] = notifications_document(context.profile);
     members["service"] = service_document(parsed(live_document));
     return document;
 }

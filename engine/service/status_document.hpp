@@ -19,6 +19,6 @@ namespace openarchiver::service {
 [[nodiscard]] sdk::Result<boost::json::value> status_document(const access::Context& context,
                                                               catalog::CatalogReader* catalog,
                                                               std::string_view live_document,
-                                                              std::stop_token stop);
+                                                              const std::stop_token& stop);
 
 }  // namespace openarchiver::service

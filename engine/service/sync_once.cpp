@@ -147,12 +147,12 @@ sdk::Result<SyncResult> SyncOnce::run(std::stop_token stop) {
                                             .log = context.log},
                                            stop);
             !kept && kept.error().code != Errc::cancelled) {
-            context.log->error("the store's locks were not brought in step: {}",
+            context.log->error("OA-4003 the store's locks were not brought in step: {}",
                                kept.error().message);
         }
         if (auto taken = AuditJournal(writer->catalog_folder()).move_into(committer, stop);
             !taken) {
-            context.log->error("audit: {}", taken.error().message);
+            context.log->error("OA-1014 audit: {}", taken.error().message);
         }
         set_writing(nullptr);
         if (!failure) {

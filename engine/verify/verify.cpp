@@ -1,6 +1,7 @@
 #include "verify/verify.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <set>
@@ -15,6 +16,7 @@
 #include "verify/content_check.hpp"
 #include "verify/head_check.hpp"
 #include "verify/inventory.hpp"
+#include "verify/outcome.hpp"
 #include "verify/writer_log.hpp"
 
 namespace openarchiver::verify {
@@ -454,6 +456,10 @@ Result<Report> run(const OpenArchive& open_archive, const Options& options,
         report.error().message =
             "the verify was interrupted; what it had found so far is not shown";
     }
+    // For the status; who may not write there has the report.
+    (void)record_outcome(
+        options, report,
+        std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()));
     return report;
 }
 

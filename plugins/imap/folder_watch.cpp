@@ -62,9 +62,10 @@ void FolderWatches::watch(const std::string& account, const FolderTree& tree) {
         }
         if (threads_.size() >= shared_.settings.watch_connections) {
             if (!std::exchange(told_of_bound_, true)) {
-                shared_.host.logger.log(sdk::LogLevel::info,
-                                        "not all folders are watched for news: there are more than "
-                                        "watch.connections; the others wait for the schedule");
+                shared_.host.logger.log(
+                    sdk::LogLevel::info,
+                    "OA-8101 not all folders are watched for news: there are more than "
+                    "watch.connections; the others wait for the schedule");
             }
             break;
         }
@@ -97,10 +98,11 @@ void FolderWatches::follow(const Place& place, std::optional<MailboxState> known
         if (error.code == Errc::unauthenticated || error.code == Errc::permission_denied) {
             wait = kWaitWhereRefused;
         }
-        shared_.host.logger.log(answered ? sdk::LogLevel::debug : sdk::LogLevel::warning,
-                                "a folder is not watched for news meanwhile: " + error.message,
-                                {{"code", sdk::to_string(error.code)},
-                                 {"again_after_seconds", std::to_string(wait.count())}});
+        shared_.host.logger.log(
+            answered ? sdk::LogLevel::debug : sdk::LogLevel::warning,
+            "OA-8102 a folder is not watched for news meanwhile: " + error.message,
+            {{"code", sdk::to_string(error.code)},
+             {"again_after_seconds", std::to_string(wait.count())}});
         sleep(std::max<std::chrono::milliseconds>(wait, error.retry_after.value_or(seconds(0))),
               stop);
     }

@@ -155,10 +155,10 @@ sdk::Result<sdk::FolderListing> Session::list_folders(const std::string& account
             }
         }
         if (tree.unreadable > 0) {
-            logger_.log(
-                sdk::LogLevel::warning,
-                "folders or files can't be read; let the user that runs the engine read them",
-                {{"number", std::to_string(tree.unreadable)}});
+            logger_.log(sdk::LogLevel::warning,
+                        "OA-8201 folders or files can't be read; let the user that runs the engine "
+                        "read them",
+                        {{"number", std::to_string(tree.unreadable)}});
         }
         sdk::FolderListing listing;
         listing.complete = tree.complete;

@@ -51,10 +51,11 @@ void Watcher::add(const std::string& account_id, const std::string& path) {
         accounts_[watch] = account_id;
     } else if (!complained_) {
         complained_ = true;
-        logger_.log(sdk::LogLevel::warning,
-                    "not all folders can be watched, the schedule finds what arrives there; raise "
-                    "fs.inotify.max_user_watches",
-                    {{"reason", reason}});
+        logger_.log(
+            sdk::LogLevel::warning,
+            "OA-8202 not all folders can be watched, the schedule finds what arrives there; raise "
+            "fs.inotify.max_user_watches",
+            {{"reason", reason}});
     }
 }
 

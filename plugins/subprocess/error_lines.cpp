@@ -46,7 +46,7 @@ void ErrorLines::flush() {
     }
     if (line.find_first_not_of(" \t?") != std::string::npos) {
         logger_.log(sdk::LogLevel::warning,
-                    "the program says: " + line + (cut_ ? " [the rest was left out]" : ""));
+                    "OA-8401 the program says: " + line + (cut_ ? " [the rest was left out]" : ""));
     }
     line_.clear();
     cut_ = false;

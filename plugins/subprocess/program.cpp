@@ -146,7 +146,7 @@ bool Program::usable() {
     const bool ended = at_ == buffer_.size() && (output.revents & POLLIN) == 0;
     const sdk::Error error = ended ? broken(Errc::unavailable, "ended while it had nothing to do")
                                    : misbehaved("it wrote what nobody had asked for");
-    host_.logger.log(sdk::LogLevel::warning, error.message);
+    host_.logger.log(sdk::LogLevel::warning, "OA-8402 " + error.message);
     return false;
 }
 

@@ -41,9 +41,10 @@ bool Client::correct_clock(const http::ResponseHead& head) {
     }
     const auto ahead = *date - std::chrono::floor<std::chrono::seconds>(clock_.now());
     ahead_.store(ahead.count());
-    logger_.log(sdk::LogLevel::warning,
-                "this machine's clock and the S3 store's differ: requests use the store's time",
-                {{"seconds", std::to_string(ahead.count())}});
+    logger_.log(
+        sdk::LogLevel::warning,
+        "OA-8501 this machine's clock and the S3 store's differ: requests use the store's time",
+        {{"seconds", std::to_string(ahead.count())}});
     return true;
 }
 

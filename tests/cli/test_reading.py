@@ -33,7 +33,8 @@ class Reading(WorkspaceTest):
     def test_status_shows_sources_archive_and_service(self):
         report = self.sync()["sources"][0]
         document = self.run_ok("status", "--json").document
-        self.assertEqual(set(document), {"sources", "archive", "evidence", "service"})
+        self.assertEqual(set(document), {"sources", "archive", "storage", "evidence", "verify",
+                                         "notifications", "service"})
         [source] = document["sources"]
         self.assertEqual(set(source), SOURCE)
         self.assertEqual((source["id"], source["name"], source["provider"], source["status"]),

@@ -47,6 +47,30 @@ class Serve(WorkspaceTest):
         self.assertFalse((self.folder / "catalog" / "control.sock").exists())
         self.assertEqual(self.sync()["sources"][0]["items"]["new"], 0)
 
+    def test_log_lines_are_objects_with_an_id_if_wanted(self):
+        self.add_mail("one")
+        self.write_profile(self.mailfiles_source(every="1h"))
+        service = subprocess.Popen(self.command("serve", "--log-format", "json"), cwd=self.folder,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.services.append(service)
+        entries = []
+        for line in service.stderr:
+            if line.startswith("{"):
+                entries.append(json.loads(line))
+            if entries and entries[-1]["id"] == "OA-2001":
+                service.terminate()
+        service.stderr.close()
+        self.assertEqual(service.wait(timeout=30), 0)
+        for entry in entries:
+            self.assertEqual(set(entry), {"time", "level", "name", "id", "message"})
+            self.assertRegex(entry["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+            self.assertRegex(entry["id"], r"^OA-\d{4}$")
+            self.assertNotIn("OA-", entry["message"])
+        self.assertEqual([entries[0]["id"], entries[-1]["id"]], ["OA-5001", "OA-1003"])
+        run = next(entry for entry in entries if entry["id"] == "OA-2001")
+        self.assertEqual((run["level"], run["name"]), ("info", "engine"))
+        self.assertTrue(run["message"].startswith("sync run done: source=local"))
+
     def test_systemd_learns_when_it_serves_and_when_it_stops(self):
         """Type=notify, as sd_notify(3) describes it."""
         self.write_profile(self.mailfiles_source())

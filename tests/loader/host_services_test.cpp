@@ -68,7 +68,7 @@ TEST_CASE("A plugin that logs without end is cut down, and what is left out is c
     CHECK(noise >= 500);
     CHECK(noise < 1900);
     CHECK(count("logs too much") == 1);
-    CHECK_THAT(text, Catch::EndsWith("] " + std::to_string(2000 - noise) +
+    CHECK_THAT(text, Catch::EndsWith("] OA-7006 " + std::to_string(2000 - noise) +
                                      " lines of this plugin were left out\n"));
 }
 

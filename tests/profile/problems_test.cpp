@@ -84,7 +84,7 @@ std::vector<Wrong> wrong_profiles() {
         {"unknown key in another case", root(R"("Sources":[])"), "/Sources", "unknown key",
          "did you mean \"sources\"?"},
         {"unlike any key", root(R"("zebra":1)"), "/zebra", "unknown key \"zebra\"",
-         "known keys: $schema, version, archive, sources, plugins, service"},
+         "known keys: $schema, version, archive, sources, plugins, notifications, service"},
         {"key with a slash", root(R"("a/b~c":1)"), "/a~1b~0c", "unknown key", ""},
         {"sources as an object", root(R"("sources":{})"), "/sources",
          "must be a list, not an object", "brackets"},

@@ -66,7 +66,7 @@ sdk::Result<Token> TokenSource::get_or_renew(const std::stop_token& stop) {
         if (document.error().code == Errc::cancelled || !is_good()) {
             return std::move(document.error());
         }
-        host_.logger.log(sdk::LogLevel::warning, "the token can't be renewed yet",
+        host_.logger.log(sdk::LogLevel::warning, "OA-8301 the token can't be renewed yet",
                          {{"code", to_string(document.error().code)},
                           {"service_code", document.error().service_code},
                           {"why", document.error().message}});

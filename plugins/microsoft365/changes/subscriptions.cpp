@@ -459,7 +459,8 @@ void Subscriptions::succeeded() {
     const std::lock_guard lock(mutex_);
     failures_ = 0;
     if (std::exchange(trouble_, false)) {
-        host_.logger.log(sdk::LogLevel::info, "subscriptions to changes are accepted again");
+        host_.logger.log(sdk::LogLevel::info,
+                         "OA-8310 subscriptions to changes are accepted again");
     }
 }
 
@@ -494,14 +495,15 @@ void Subscriptions::failed(std::string_view reason, const std::string& account_i
             trouble_ = true;
         }
     }
-    host_.logger.log(tell ? sdk::LogLevel::warning : sdk::LogLevel::debug,
-                     "Microsoft does not notify of all changes; they are found by the schedule "
-                     "meanwhile: " +
-                         error.message,
-                     {{"reason", reason},
-                      {"code", sdk::to_string(error.code)},
-                      {"service_code", error.service_code},
-                      {"request_id", error.request_id}});
+    host_.logger.log(
+        tell ? sdk::LogLevel::warning : sdk::LogLevel::debug,
+        "OA-8309 Microsoft does not notify of all changes; they are found by the schedule "
+        "meanwhile: " +
+            error.message,
+        {{"reason", reason},
+         {"code", sdk::to_string(error.code)},
+         {"service_code", error.service_code},
+         {"request_id", error.request_id}});
 }
 
 void Subscriptions::count(std::string_view event) {

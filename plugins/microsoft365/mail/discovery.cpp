@@ -164,7 +164,7 @@ sdk::Result<Discovery::Pages> Discovery::read_pages(std::string target, std::str
         OPENARCHIVER_TRY(request.target, follow_link(graph_.origin(), page.next_link));
     }
     if (unusable > 0) {
-        logger_.log(sdk::LogLevel::warning, "users without an id were left out",
+        logger_.log(sdk::LogLevel::warning, "OA-8302 users without an id were left out",
                     {{"count", std::to_string(unusable)}});
     }
     return result;
@@ -200,7 +200,7 @@ sdk::Result<Listing> Discovery::list_all(const GroupMembers& groups, sdk::Accoun
     if (start.failure) {
         logger_.log(
             sdk::LogLevel::warning,
-            "changes of users can't be followed; they are listed whole each time",
+            "OA-8303 changes of users can't be followed; they are listed whole each time",
             {{"code", start.failure->service_code()}, {"request_id", start.failure->request_id}});
     }
     OPENARCHIVER_TRY(
@@ -225,7 +225,7 @@ sdk::Result<std::optional<Listing>> Discovery::list_changes(const DiscoveryCurso
                                                             sdk::AccountSink& sink,
                                                             const std::stop_token& stop) {
     const auto list_all_because = [this](std::string_view why) {
-        logger_.log(sdk::LogLevel::info, "all users are listed: " + std::string(why));
+        logger_.log(sdk::LogLevel::info, "OA-8304 all users are listed: " + std::string(why));
         return std::optional<Listing>();
     };
     auto target = follow_link(graph_.origin(), known.delta_link);

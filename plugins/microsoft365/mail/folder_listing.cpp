@@ -282,7 +282,7 @@ sdk::Result<FolderListing> FolderLister::list_all(RequestLimiter& mailbox,
     OPENARCHIVER_CHECK(walked);
     if (walk.changes_refused) {
         logger_.log(sdk::LogLevel::warning,
-                    "changes of folders can't be followed; they are listed whole each time",
+                    "OA-8305 changes of folders can't be followed; they are listed whole each time",
                     {{"account", account_id}, {"code", walk.changes_refused->service_code()}});
     }
 

@@ -110,7 +110,7 @@ public:
             origin = TokenOrigin::this_walk;
             OPENARCHIVER_CHECK(settle_contradictions(page));
             if (page.unusable > 0) {
-                logger_.log(sdk::LogLevel::warning, "messages without an id were left out",
+                logger_.log(sdk::LogLevel::warning, "OA-8306 messages without an id were left out",
                             {{"account", account_}, {"count", std::to_string(page.unusable)}});
             }
             if (report(page, sink_) == Flow::stop || stop_.stop_requested()) {
@@ -191,17 +191,17 @@ private:
                             "its quota"
                           : "the service does not tell what changed in this mailbox: its folders "
                             "are listed whole in each run");
-        log("listing a folder whole: its changes are refused", refused);
+        log("its changes are refused", refused);
         return list_messages(graph_, mailbox_, account_, folder_, sink_, false, stop_);
     }
 
     sdk::Status list_around(const GraphFailure& refused) {
-        log("listing a folder whole: a page of its changes can't be read", refused);
+        log("a page of its changes can't be read", refused);
         return list_messages(graph_, mailbox_, account_, folder_, sink_, true, stop_);
     }
 
-    void log(std::string_view what, const GraphFailure& refused) {
-        logger_.log(sdk::LogLevel::warning, what,
+    void log(const std::string& why, const GraphFailure& refused) {
+        logger_.log(sdk::LogLevel::warning, "OA-8307 listing a folder whole: " + why,
                     {{"account", account_},
                      {"folder", folder_},
                      {"code", refused.service_code()},

@@ -91,7 +91,7 @@ void RequestCeiling::lower(SteadyTime now) {
     limit_ = std::max(std::min(limit_, busiest_) / 2, kLowest);
     grew_at_ = now;
     busiest_ = in_flight_;
-    logger_.log(sdk::LogLevel::info, "the service throttles the application as a whole",
+    logger_.log(sdk::LogLevel::info, "OA-8308 the service throttles the application as a whole",
                 {{"requests_at_a_time", std::to_string(limit_)}});
 }
 

@@ -1,4 +1,4 @@
-#include "service/archive_marker.hpp"
+#include "service/archive_has_log.hpp"
 
 #include <utility>
 
@@ -6,12 +6,6 @@
 #include "archive/segment.hpp"
 
 namespace openarchiver::service {
-
-sdk::Result<archive::Archive::Marker> read_archive_marker(const access::Context& context,
-                                                          std::stop_token stop) {
-    OPENARCHIVER_TRY(const auto open, access::open_store(context, access::Purpose::reading, stop));
-    return archive::Archive::read_marker(*open.store, std::move(stop));
-}
 
 sdk::Result<bool> archive_has_log(const access::Context& context, std::stop_token stop) {
     class First final : public sdk::ObjectListSink {
