@@ -177,6 +177,7 @@ bool may(Role role, Right right) {
             return role == Role::auditor || role == Role::account_holder;
         case Right::hold:
             return role == Role::auditor;
+        case Right::approve:
         case Right::audit:
             return role == Role::administrator || role == Role::auditor;
     }
@@ -188,7 +189,8 @@ std::vector<std::string_view> rights_of(Role role) {
     for (const auto& [right, name] :
          {std::pair(Right::observe, "observe"), std::pair(Right::operate, "operate"),
           std::pair(Right::administer, "administer"), std::pair(Right::read_mail, "read_mail"),
-          std::pair(Right::hold, "hold"), std::pair(Right::audit, "audit")}) {
+          std::pair(Right::hold, "hold"), std::pair(Right::approve, "approve"),
+          std::pair(Right::audit, "audit")}) {
         if (may(role, right)) {
             rights.emplace_back(name);
         }
@@ -224,6 +226,10 @@ Result<std::string> Credentials::add(const Credential& credential) {
         std::ranges::any_of(credential.name,
                             [](char c) { return static_cast<unsigned char>(c) < 32; })) {
         return Error{Errc::invalid_argument, "a credential needs a name of 1 to 100 characters"};
+    }
+    // As the log says that two persons did something.
+    if (credential.name.find(", approved by ") != std::string::npos) {
+        return Error{Errc::invalid_argument, "a credential's name has no \", approved by \" in it"};
     }
     if ((credential.role == Role::account_holder) == credential.accounts.empty()) {
         return Error{Errc::invalid_argument,

@@ -26,7 +26,8 @@ enum class Right : std::uint8_t {
     administer,  ///< credentials, retention, forgetting
     read_mail,
     hold,
-    audit,  ///< who did what
+    approve,  ///< what somebody else asked for
+    audit,    ///< who did what
 };
 
 [[nodiscard]] std::string_view to_string(Role role);

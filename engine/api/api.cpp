@@ -20,6 +20,8 @@
 #include "api/tasks.hpp"
 #include "archive/digest.hpp"
 #include "console/console.hpp"
+#include "export/time_filter.hpp"
+#include "service/approvals.hpp"
 #include "service/disposal_requests.hpp"
 #include "service/documents.hpp"
 #include "service/retention_requests.hpp"
@@ -75,6 +77,11 @@ json::value credential_value(const Credential& credential) {
             {"role", to_string(credential.role)},
             {"accounts", json::array(credential.accounts.begin(), credential.accounts.end())},
             {"created_at", service::time_value(credential.created_at)}};
+}
+
+service::Person person_of(const Credential& caller) {
+    return {.by = "api:" + (caller.name.empty() ? "setup" : caller.name),
+            .role = std::string(to_string(caller.role))};
 }
 
 /// Who asks, and what the role may do. Without a name: whoever sets the service up.
@@ -133,9 +140,19 @@ struct Api::State {
         return catalog::CatalogReader::open(service.context().profile.archive.catalog_path);
     }
 
-    Response by_verb(std::string verb, std::string options) {
-        return of_answer(service.answer({std::move(verb), std::move(options)},
-                                        [](std::string_view) { return true; }));
+    Response by_verb(std::string verb, std::string options, const Credential& caller) {
+        return of_answer(service.answer(
+            {.verb = std::move(verb), .options = std::move(options), .person = person_of(caller)},
+            [](std::string_view) { return true; }));
+    }
+
+    /// 202 where it is not done yet: another person has to approve it.
+    Response by_deed(const service::Deed& deed, const Credential& caller) {
+        Response response = by_verb(service::verb_of(deed), service::options_of(deed), caller);
+        if (response.status == 200 && json::parse(response.body).as_object().contains("request")) {
+            response.status = 202;
+        }
+        return response;
     }
 
     [[nodiscard]] Result<json::value> status() {
@@ -154,6 +171,7 @@ struct Api::State {
         describe_changes_of_sources();
         describe_mail();
         describe_keeping();
+        describe_approvals();
         describe_jobs();
         describe_audit();
         describe_credentials();
@@ -227,8 +245,10 @@ struct Api::State {
                     return problem(400, body.error().message);
                 }
                 const auto refs = body->texts("refs");
-                return by_verb("failures", json::serialize(json::object{
-                                               {"accept", json::array(refs.begin(), refs.end())}}));
+                return by_verb("failures",
+                               json::serialize(
+                                   json::object{{"accept", json::array(refs.begin(), refs.end())}}),
+                               call.caller);
             },
             {.action = "accept_failures", .with_body = true});
         add("POST", {"failures", "retry"}, Right::operate,
@@ -301,6 +321,18 @@ struct Api::State {
                                   call.stop);
             },
             {.action = "prove"});
+        add("GET", {"items", "{}", "attachments"}, Right::read_mail,
+            [this](const Call& call) {
+                return list_attachments(service.context(), call.caller, call.names.at(0),
+                                        call.request, call.stop);
+            },
+            {.action = "read"});
+        add("GET", {"items", "{}", "attachments", "{}"}, Right::read_mail,
+            [this](const Call& call) {
+                return attachment(service.context(), call.caller, call.names.at(0),
+                                  call.names.at(1), call.request, call.stop);
+            },
+            {.action = "download"});
         add("GET", {"items", "{}", "raw"}, Right::read_mail,
             [this](const Call& call) {
                 return raw_item(service.context(), call.caller, call.names.at(0), call.request,
@@ -373,8 +405,19 @@ struct Api::State {
                                                    .folders = body->texts("folders"),
                                                    .sender = body->text("sender")},
                                          .query = body->text("query"),
-                                         .by = "api:" + call.caller.name};
-                Response placed = by_verb("hold", service::to_json(service::HoldRequest(hold)));
+                                         .by = {}};
+                for (auto& [name, time] : {std::pair("since", &hold.scope.since),
+                                           std::pair("until", &hold.scope.until)}) {
+                    if (const std::string given = body->text(name); !given.empty()) {
+                        const auto parsed = exporter::parse_time(given);
+                        if (!parsed) {
+                            return problem(parsed.error());
+                        }
+                        *time = *parsed;
+                    }
+                }
+                Response placed =
+                    by_verb("hold", service::to_json(service::HoldRequest(hold)), call.caller);
                 placed.status = placed.status == 200 ? 201 : placed.status;
                 return placed;
             },
@@ -385,10 +428,8 @@ struct Api::State {
                 if (!body) {
                     return problem(400, body.error().message);
                 }
-                return by_verb(
-                    "hold",
-                    service::to_json(service::HoldRequest(catalog::HoldReleased{
-                        call.names.at(0), body->text("reason"), "api:" + call.caller.name})));
+                return by_deed(catalog::HoldReleased{call.names.at(0), body->text("reason"), {}},
+                               call.caller);
             },
             {.action = "hold_release", .with_body = true});
         add("GET", {"retention"}, Right::observe, [this](const Call&) {
@@ -405,11 +446,44 @@ struct Api::State {
                 if (!body) {
                     return problem(400, body.error().message);
                 }
-                return by_verb("retention", service::to_json(disposal::ApplyRequest{
-                                                .approve = body->text("approve"),
-                                                .by = "api:" + call.caller.name}));
+                return by_deed(disposal::ApplyRequest{.approve = body->text("approve"), .by = {}},
+                               call.caller);
             },
             {.action = "retention_apply", .with_body = true});
+        add("GET", {"retention", "simulation"}, Right::observe, [this](const Call& call) {
+            return document([&]() -> Result<std::string> {
+                OPENARCHIVER_TRY(const auto reader, catalog());
+                return service::simulation_document(*reader,
+                                                    service.context().profile.archive.retention,
+                                                    service.context().clock, call.stop);
+            }());
+        });
+    }
+
+    void describe_approvals() {
+        add("GET", {"approvals"}, Right::observe, [this](const Call&) {
+            const auto context = service.context();
+            return document(service::Approvals(context.profile.archive, context.clock).document());
+        });
+        add("POST", {"approvals", "{}", "approve"}, Right::approve,
+            [this](const Call& call) {
+                return by_verb("approval",
+                               json::serialize(json::object{{"approve", call.names.at(0)}}),
+                               call.caller);
+            },
+            {.action = "approval_approve"});
+        add("POST", {"approvals", "{}", "refuse"}, Right::approve,
+            [this](const Call& call) {
+                const auto body = Body::parse(call.request.body);
+                if (!body) {
+                    return problem(400, body.error().message);
+                }
+                return by_verb("approval",
+                               json::serialize(json::object{{"refuse", call.names.at(0)},
+                                                            {"reason", body->text("reason")}}),
+                               call.caller);
+            },
+            {.action = "approval_refuse", .with_body = true});
     }
 
     void describe_credentials() {
@@ -673,8 +747,9 @@ struct Api::State {
     static service::Act act_of(const Route& route, const Request& request,
                                const std::vector<std::string>& names, const Credential& caller,
                                const Response& response) {
-        service::Act act{.by = "api:" + (caller.name.empty() ? "setup" : caller.name),
-                         .role = std::string(to_string(caller.role)),
+        service::Person person = person_of(caller);
+        service::Act act{.by = std::move(person.by),
+                         .role = std::move(person.role),
                          .action = std::string(route.audit.action)};
         for (const auto& [name, value] : request.query) {
             act.detail[name] = value;
@@ -688,6 +763,9 @@ struct Api::State {
         act.detail["status"] = response.status;
         if (!names.empty()) {
             act.object = names.front();
+            if (names.size() > 1) {
+                act.detail["attachment"] = names.at(1);
+            }
         } else if (route.method == "POST") {
             const json::value made = json::parse(response.body, none);
             for (const char* const name : {"id", "name"}) {

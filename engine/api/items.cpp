@@ -3,13 +3,19 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 
+#include "api/attachment_names.hpp"
 #include "api/problem.hpp"
 #include "archive/digest.hpp"
 #include "archive/spool.hpp"
 #include "catalog/item_matcher.hpp"
 #include "export/time_filter.hpp"
+#include "search/attachments.hpp"
 #include "service/documents.hpp"
 #include "service/item_document.hpp"
 #include "service/proof_of_leaf.hpp"
@@ -133,6 +139,86 @@ Result<catalog::VersionRecord> wanted_of(const std::vector<catalog::VersionRecor
     }
     return *found;
 }
+
+struct Content {
+    catalog::VersionRecord version;
+    std::shared_ptr<archive::Spool> bytes;  // shared with an answer, which is sent later
+};
+
+std::shared_ptr<archive::Spool> new_spool(const access::Context& context) {
+    return std::make_shared<archive::Spool>(context.profile.archive.catalog_path / "spool",
+                                            kSpoolInMemory);
+}
+
+/// The exact bytes of the version that is asked for, checked as a whole.
+Result<Content> content_of(const access::Context& context, const Credential& caller,
+                           const std::string& ref, const Request& request,
+                           const std::stop_token& stop) {
+    OPENARCHIVER_TRY(const auto catalog,
+                     catalog::CatalogReader::open(context.profile.archive.catalog_path));
+    OPENARCHIVER_TRY(const auto versions, versions_of(*catalog, caller, ref));
+    Content content{.version = {}, .bytes = new_spool(context)};
+    OPENARCHIVER_TRY(content.version, wanted_of(versions, request));
+    OPENARCHIVER_TRY(const auto reader, access::ArchiveReader::open(context, stop));
+    OPENARCHIVER_CHECK(reader->read(*catalog, content.version, *content.bytes, stop));
+    OPENARCHIVER_CHECK(content.bytes->rewind());
+    return content;
+}
+
+bool is_mail(const catalog::VersionRecord& version) {
+    return version.media_type == "message/rfc822";
+}
+
+/// From where it stands.
+Response sent(const std::shared_ptr<archive::Spool>& spool, std::string content_type) {
+    Response response{.content_type = std::move(content_type)};
+    response.length = spool->size();
+    response.stream = [spool](sdk::ByteSink& sink, const std::stop_token& stopped) -> Status {
+        std::vector<std::byte> piece(kPiece);
+        while (!stopped.stop_requested()) {
+            OPENARCHIVER_TRY(const std::size_t count, spool->read(piece));
+            if (count == 0) {
+                return {};
+            }
+            OPENARCHIVER_CHECK(sink.write(std::span<const std::byte>(piece).first(count)));
+        }
+        return Error{Errc::cancelled, "stopped"};
+    };
+    return response;
+}
+
+/// Taking attachments out needs a process with the whole message in its memory: not many at a time.
+class Turn {
+public:
+    explicit Turn(const std::stop_token& stop) {
+        std::unique_lock lock(mutex_);
+        taken_ = free_.wait_for(lock, stop, kPatience, [] { return at_a_time_ > 0; });
+        at_a_time_ -= taken_ ? 1 : 0;
+    }
+
+    ~Turn() {
+        if (taken_) {
+            const std::lock_guard lock(mutex_);
+            ++at_a_time_;
+            free_.notify_one();
+        }
+    }
+
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+    [[nodiscard]] Status taken() const {
+        return taken_ ? Status() : Status(Error{Errc::unavailable, "too many ask: come back soon"});
+    }
+
+private:
+    static constexpr std::chrono::seconds kPatience{20};
+
+    static inline std::mutex mutex_;  // guards at_a_time_
+    static inline std::condition_variable_any free_;
+    static inline int at_a_time_ = 3;
+    bool taken_ = false;
+};
 
 Result<std::string> page(const access::Context& context, const Credential& caller,
                          const Request& request) {
@@ -259,38 +345,69 @@ Response prove_item(const access::Context& context, const Credential& caller,
 
 Response raw_item(const access::Context& context, const Credential& caller, const std::string& ref,
                   const Request& request, std::stop_token stop) {
-    const auto spool =
-        std::make_shared<archive::Spool>(context.profile.archive.catalog_path / "spool",
-                                         kSpoolInMemory);  // shared with the answer, sent later
-    catalog::VersionRecord version;
-    const Status read = [&]() -> Status {
-        OPENARCHIVER_TRY(const auto catalog,
-                         catalog::CatalogReader::open(context.profile.archive.catalog_path));
-        OPENARCHIVER_TRY(const auto versions, versions_of(*catalog, caller, ref));
-        OPENARCHIVER_TRY(version, wanted_of(versions, request));
-        OPENARCHIVER_TRY(const auto reader, access::ArchiveReader::open(context, stop));
-        // Checked as a whole before the first byte goes out.
-        OPENARCHIVER_CHECK(reader->read(*catalog, version, *spool, stop));
-        return spool->rewind();
-    }();
-    if (!read) {
-        return problem(read.error());
+    const auto content = content_of(context, caller, ref, request, stop);
+    if (!content) {
+        return problem(content.error());
     }
-    Response response{.content_type = version.media_type};
+    Response response = sent(content->bytes, content->version.media_type);
     response.fields.emplace_back("Content-Disposition", "attachment");
-    response.fields.emplace_back("ETag", "\"" + archive::to_hex(version.content) + "\"");
-    response.length = version.size;
-    response.stream = [spool](sdk::ByteSink& sink, const std::stop_token& stopped) -> Status {
-        std::vector<std::byte> piece(kPiece);
-        while (!stopped.stop_requested()) {
-            OPENARCHIVER_TRY(const std::size_t count, spool->read(piece));
-            if (count == 0) {
-                return {};
-            }
-            OPENARCHIVER_CHECK(sink.write(std::span<const std::byte>(piece).first(count)));
+    response.fields.emplace_back("ETag", "\"" + archive::to_hex(content->version.content) + "\"");
+    return response;
+}
+
+Response list_attachments(const access::Context& context, const Credential& caller,
+                          const std::string& ref, const Request& request, std::stop_token stop) {
+    const auto document = [&]() -> Result<std::string> {
+        OPENARCHIVER_TRY(const auto content, content_of(context, caller, ref, request, stop));
+        search::Attachments attachments;
+        if (is_mail(content.version)) {
+            const Turn turn(stop);
+            OPENARCHIVER_CHECK(turn.taken());
+            OPENARCHIVER_TRY(attachments, search::list_attachments(*content.bytes, stop));
         }
-        return Error{Errc::cancelled, "stopped"};
-    };
+        json::array list;
+        for (const auto& one : attachments.list) {
+            list.push_back({{"number", one.number},
+                            {"name", one.name},
+                            {"file_name", file_name_of(one)},
+                            {"media_type", one.media_type},
+                            {"disposition", one.disposition},
+                            {"content_id", one.content_id},
+                            {"size", one.size}});
+        }
+        return json::serialize(json::object{{"ref", ref},
+                                            {"version", content.version.version},
+                                            {"attachments", std::move(list)},
+                                            {"complete", attachments.complete}});
+    }();
+    return document ? Response{.body = *document} : problem(document.error());
+}
+
+Response attachment(const access::Context& context, const Credential& caller,
+                    const std::string& ref, const std::string& wanted, const Request& request,
+                    std::stop_token stop) {
+    const auto spool = new_spool(context);
+    const auto found = [&]() -> Result<search::Attachment> {
+        OPENARCHIVER_TRY(const auto content, content_of(context, caller, ref, request, stop));
+        const auto place = number(wanted);
+        if (!place || *place > UINT32_MAX || !is_mail(content.version)) {
+            return Error{Errc::not_found, "the item has no attachment \"" + wanted + "\""};
+        }
+        const Turn turn(stop);
+        OPENARCHIVER_CHECK(turn.taken());
+        OPENARCHIVER_TRY(auto one,
+                         search::read_attachment(*content.bytes, static_cast<std::uint32_t>(*place),
+                                                 *spool, stop));
+        OPENARCHIVER_CHECK(spool->rewind());
+        return one;
+    }();
+    if (!found) {
+        return problem(found.error());
+    }
+    Response response = sent(spool, media_type_of(*found));
+    response.fields.emplace_back("Content-Disposition", content_disposition(file_name_of(*found)));
+    // A stranger made it: whoever opens it in a browser all the same lets it do nothing.
+    response.fields.emplace_back("Content-Security-Policy", "sandbox; default-src 'none'");
     return response;
 }
 

@@ -23,6 +23,14 @@ void keep_to_own(std::vector<std::string>& accounts, const Credential& caller);
 [[nodiscard]] Response prove_item(const access::Context& context, const Credential& caller,
                                   const std::string& ref, const Request& request,
                                   std::stop_token stop);
+/// What a version has attached: {"attachments":[...],"complete":true}.
+[[nodiscard]] Response list_attachments(const access::Context& context, const Credential& caller,
+                                        const std::string& ref, const Request& request,
+                                        std::stop_token stop);
+/// One of them, decoded.
+[[nodiscard]] Response attachment(const access::Context& context, const Credential& caller,
+                                  const std::string& ref, const std::string& number,
+                                  const Request& request, std::stop_token stop);
 /// The exact bytes of a version.
 [[nodiscard]] Response raw_item(const access::Context& context, const Credential& caller,
                                 const std::string& ref, const Request& request,

@@ -1,15 +1,18 @@
+#include <unistd.h>
+
 #include <boost/json.hpp>
 #include <memory>
 #include <utility>
 
+#include "cli/deeds.hpp"
 #include "cli/document.hpp"
 #include "cli/live_service.hpp"
-#include "cli/system_user.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
 #include "export/time_filter.hpp"
 #include "pipeline/committer.hpp"
 #include "service/disposal_requests.hpp"
+#include "service/person.hpp"
 
 namespace openarchiver::cli {
 
@@ -88,29 +91,6 @@ Outcome list(Command& command, bool all) {
     return ExitCode::done;
 }
 
-/// In the service that has the catalog open, or here.
-Outcome change(Command& command, const service::HoldRequest& request, std::string_view done) {
-    std::string id;
-    if (const auto service = command.running_service()) {
-        auto answer = hand_over(command, *service, "hold", service::to_json(request));
-        if (answer.outcome.error) {
-            return std::move(answer.outcome);
-        }
-        id = text_of(parse_document(answer.document), "id");
-    } else {
-        OPENARCHIVER_TRY(const auto writer, command.open_writer());
-        pipeline::Committer committer(*writer, command.clock(), command.log());
-        OPENARCHIVER_TRY(id, service::change_holds(request, *writer, committer, command.clock(),
-                                                   command.stop()));
-    }
-    if (command.json()) {
-        command.document(json::serialize(json::object{{"id", id}}));
-    } else {
-        command.print(std::string(done) + " " + id + "\n");
-    }
-    return ExitCode::done;
-}
-
 sdk::Status read_time(const std::optional<std::string>& text, std::optional<sdk::Timestamp>& time) {
     if (text) {
         OPENARCHIVER_TRY(time, exporter::parse_time(*text));
@@ -124,14 +104,32 @@ Outcome place(Command& command, const Place& options) {
                                 .reason = options.reason,
                                 .scope = options.scope,
                                 .query = options.query,
-                                .by = system_user()};
+                                .by = service::system_user(::geteuid()).by};
     for (const sdk::Status& read : {read_time(options.since, request.scope.since),
                                     read_time(options.until, request.scope.until)}) {
         if (!read) {
             return {Origin::profile, read.error()};
         }
     }
-    return change(command, request, "placed the hold");
+    std::string id;
+    if (const auto service = command.running_service()) {
+        auto answer = hand_over(command, *service, "hold", service::to_json(request));
+        if (answer.outcome.error) {
+            return std::move(answer.outcome);
+        }
+        id = text_of(parse_document(answer.document), "id");
+    } else {
+        OPENARCHIVER_TRY(const auto writer, command.open_writer());
+        pipeline::Committer committer(*writer, command.clock(), command.log());
+        OPENARCHIVER_TRY(
+            id, disposal::place_hold(request, *writer, committer, command.clock(), command.stop()));
+    }
+    if (command.json()) {
+        command.document(json::serialize(json::object{{"id", id}}));
+    } else {
+        command.print("placed the hold " + id + "\n");
+    }
+    return ExitCode::done;
 }
 
 }  // namespace
@@ -168,9 +166,7 @@ void register_hold(Verb& program) {
     released.required("--reason");
     released.audited([releasing] { return AuditedAct{"hold_release", releasing->id}; });
     released.action([releasing](Command& command) {
-        return change(command,
-                      catalog::HoldReleased{releasing->id, releasing->reason, system_user()},
-                      "released the hold");
+        return do_deed(command, catalog::HoldReleased{releasing->id, releasing->reason, {}});
     });
 
     const auto all = std::make_shared<bool>(false);

@@ -2,13 +2,10 @@
 #include <memory>
 #include <utility>
 
+#include "cli/deeds.hpp"
 #include "cli/document.hpp"
-#include "cli/live_service.hpp"
-#include "cli/system_user.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
-#include "disposal/store_locks.hpp"
-#include "pipeline/committer.hpp"
 #include "service/retention_requests.hpp"
 
 namespace openarchiver::cli {
@@ -25,16 +22,6 @@ std::string covers(const json::value& policy) {
         }
     }
     return text.empty() ? "everything" : text;
-}
-
-std::string approval_text(const json::value& document) {
-    const json::value& approval = member(document, "approval");
-    return truth_of(approval, "approved")
-               ? "Approved by " + text_of(approval, "approved_by") + ", " +
-                     time_of(approval, "approved_at") + ".\n"
-               : "Not approved in this form: nothing is disposed of. To approve it: openarchiver "
-                 "retention apply --approve " +
-                     text_of(approval, "code") + "\n";
 }
 
 /// The store's locks; nothing where it has none.
@@ -97,33 +84,6 @@ std::string list_text(const json::value& document) {
     return disposals.empty() ? text : text + "\n" + disposals.text();
 }
 
-std::string effect_text(const json::value& document) {
-    const bool done = truth_of(document, "disposed");
-    Table table({{"POLICY"},
-                 {"KEEP"},
-                 {"COVERED", Table::Align::right},
-                 {done ? "DISPOSED OF" : "DUE", Table::Align::right},
-                 {"SIZE", Table::Align::right},
-                 {"OLDEST"},
-                 {"NEWEST"},
-                 {"HELD", Table::Align::right},
-                 {"LOCKED", Table::Align::right}});
-    for (const json::value& policy : list_of(document, "policies")) {
-        const json::value& due = member(policy, "due");
-        table.row({text_of(policy, "id"), text_of(policy, "keep"),
-                   count_text(number_of(policy, "items")), count_text(number_of(due, "items")),
-                   size_text(number_of(due, "bytes")), time_of(due, "oldest", ""),
-                   time_of(due, "newest", ""), count_text(number_of(policy, "held_items")),
-                   count_text(number_of(policy, "locked_items"))});
-    }
-    if (table.empty()) {
-        return "The profile has no retention policies: everything is kept for ever.\n";
-    }
-    return table.text() + count_text(number_of(document, "uncovered_items")) +
-           " items are covered by no policy and kept for ever.\n" +
-           (done ? "" : approval_text(document));
-}
-
 Outcome show(Command& command, const std::string& document,
              std::string (*text)(const json::value&)) {
     if (command.json()) {
@@ -143,42 +103,10 @@ Outcome list(Command& command) {
 }
 
 Outcome simulate(Command& command) {
-    const auto& policies = command.profile().archive.retention;
-    OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(command.clock().now());
-    OPENARCHIVER_TRY(const auto effect,
-                     disposal::find_due(
-                         *catalog, policies, now,
-                         [](std::size_t, const disposal::DisposableItem&) { return sdk::Status(); },
-                         command.stop()));
-    OPENARCHIVER_TRY(const std::string document,
-                     service::effect_document(*catalog, policies, effect, false));
-    return show(command, document, effect_text);
-}
-
-/// In the service that has the catalog open, or here.
-Outcome dispose(Command& command, const std::string& approve) {
-    const disposal::ApplyRequest request{.approve = approve, .by = system_user()};
-    if (const auto service = command.running_service()) {
-        auto done = hand_over(command, *service, "retention", service::to_json(request));
-        return done.outcome.error ? std::move(done.outcome)
-                                  : show(command, done.document, effect_text);
-    }
-    const auto& policies = command.profile().archive.retention;
-    OPENARCHIVER_TRY(const auto writer, command.open_writer());
-    pipeline::Committer committer(*writer, command.clock(), command.log());
-    OPENARCHIVER_TRY(const auto effect,
-                     disposal::apply_retention(policies, request, *writer, committer,
-                                               command.clock(), command.stop()));
-    OPENARCHIVER_CHECK(disposal::keep_locks({.policies = policies,
-                                             .archive = *writer,
-                                             .committer = committer,
-                                             .clock = command.clock(),
-                                             .log = command.log()},
-                                            command.stop()));
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
     OPENARCHIVER_TRY(const std::string document,
-                     service::effect_document(*catalog, policies, effect, true));
+                     service::simulation_document(*catalog, command.profile().archive.retention,
+                                                  command.clock(), command.stop()));
     return show(command, document, effect_text);
 }
 
@@ -199,7 +127,9 @@ void register_retention(Verb& program) {
     applied.option("--approve", *approve, "CODE",
                    "approves the policies as they are: the code that `retention simulate` shows");
     applied.audited("retention_apply");
-    applied.action([approve](Command& command) { return dispose(command, approve->value_or("")); });
+    applied.action([approve](Command& command) {
+        return do_deed(command, disposal::ApplyRequest{.approve = approve->value_or(""), .by = {}});
+    });
 }
 
 }  // namespace openarchiver::cli

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
@@ -11,9 +13,12 @@
 #include "cli/live_service.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
+#include "disposal/hold.hpp"
+#include "pipeline/committer.hpp"
 #include "pipeline/sync.hpp"
 #include "service/documents.hpp"
 #include "service/estimate.hpp"
+#include "service/person.hpp"
 #include "service/source_check.hpp"
 #include "service/sync_request.hpp"
 
@@ -152,6 +157,35 @@ Outcome check(Command& command, const std::string& id, bool with_estimate) {
     return outcome;
 }
 
+/// In the service that has the catalog open, or here.
+Outcome pause(Command& command, const std::string& id, bool paused) {
+    const auto& sources = command.profile().sources;
+    const auto known = std::ranges::find(sources, id, &profile::Source::id);
+    if (known == sources.end()) {
+        return {Origin::profile, service::unknown_source(command.profile(), id)};
+    }
+    if (const auto service = command.running_service()) {
+        auto answer = hand_over(command, *service, "source",
+                                json::serialize(json::object{{"id", id}, {"paused", paused}}));
+        if (answer.outcome.error) {
+            return std::move(answer.outcome);
+        }
+    } else if (known->paused_by.has_value() != paused) {
+        OPENARCHIVER_TRY(const auto writer, command.open_writer());
+        pipeline::Committer committer(*writer, command.clock(), command.log());
+        OPENARCHIVER_CHECK(disposal::put_event(
+            catalog::SourcePaused{
+                .source = id, .paused = paused, .by = service::system_user(::geteuid()).by},
+            committer, command.clock(), command.stop()));
+    }
+    if (command.json()) {
+        command.document(json::serialize(json::object{{"id", id}, {"paused", paused}}));
+    } else {
+        command.print(id + (paused ? " is not read until it is resumed.\n" : " is read again.\n"));
+    }
+    return ExitCode::done;
+}
+
 }  // namespace
 
 void register_source(Verb& program) {
@@ -166,6 +200,16 @@ void register_source(Verb& program) {
                   "also what it probably holds, and what time and disk a first import takes");
     checking.action(
         [id, with_estimate](Command& command) { return check(command, *id, *with_estimate); });
+    for (const bool paused : {true, false}) {
+        Verb pausing = source.verb(paused ? "pause" : "resume",
+                                   paused ? "Does not read a source until it is resumed; a run "
+                                            "that goes on ends soon."
+                                          : "Reads a source again.");
+        pausing.argument("ID", *id, "the source");
+        pausing.audited(
+            [id, paused] { return AuditedAct{paused ? "source_pause" : "source_resume", *id}; });
+        pausing.action([id, paused](Command& command) { return pause(command, *id, paused); });
+    }
 }
 
 }  // namespace openarchiver::cli

@@ -1,5 +1,7 @@
 #include "cli/command.hpp"
 
+#include <unistd.h>
+
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -11,11 +13,11 @@
 #include "cli/logging.hpp"
 #include "cli/screen.hpp"
 #include "cli/signals.hpp"
-#include "cli/system_user.hpp"
 #include "plugin/host_services.hpp"
 #include "service/archive_has_log.hpp"
 #include "service/audit.hpp"
 #include "service/control_client.hpp"
+#include "service/person.hpp"
 
 namespace openarchiver::cli {
 
@@ -87,7 +89,7 @@ sdk::Status Command::audit(std::string action, std::string object) {
     }
     const auto& arguments = globals_.arguments;
     return service::AuditJournal(folder).append(
-        {.by = system_user(),
+        {.by = service::system_user(::geteuid()).by,
          .role = {},
          .action = std::move(action),
          .object = std::move(object),

@@ -39,6 +39,7 @@ void describe(Verb& program) {
     register_forget(program);
     register_hold(program);
     register_retention(program);
+    register_approval(program);
     register_status(program);
     register_failures(program);
     register_search(program);

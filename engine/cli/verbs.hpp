@@ -6,6 +6,7 @@
 namespace openarchiver::cli {
 
 void register_accounts(Verb& program);
+void register_approval(Verb& program);
 void register_audit(Verb& program);
 void register_completion(Verb& program);
 void register_copy(Verb& program);

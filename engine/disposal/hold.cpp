@@ -81,21 +81,26 @@ Result<std::string> place_hold(catalog::HoldPlaced request, const access::Archiv
     return request.id;
 }
 
+Result<catalog::HoldRecord> find_in_force(catalog::CatalogReader& catalog, const std::string& id) {
+    OPENARCHIVER_TRY(auto holds, catalog.holds());
+    const auto found = std::ranges::find_if(
+        holds, [&](const catalog::HoldRecord& record) { return record.hold.id == id; });
+    if (found == holds.end()) {
+        return Error{Errc::invalid_argument,
+                     "there is no hold \"" + id + "\"; `openarchiver hold list` lists them"};
+    }
+    if (!in_force(*found)) {
+        return Error{Errc::invalid_argument, "the hold " + id + " is released already"};
+    }
+    return std::move(*found);
+}
+
 Status release_hold(const catalog::HoldReleased& request, const access::ArchiveWriter& archive,
                     pipeline::Committer& committer, sdk::Clock& clock, std::stop_token stop) {
     OPENARCHIVER_CHECK(check_given(request.reason, "--reason", "why the hold ends"));
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));
-    OPENARCHIVER_TRY(const auto holds, catalog->holds());
-    const auto found = std::ranges::find_if(
-        holds, [&](const catalog::HoldRecord& record) { return record.hold.id == request.id; });
-    if (found == holds.end()) {
-        return Error{Errc::invalid_argument, "there is no hold \"" + request.id +
-                                                 "\"; `openarchiver hold list` lists them"};
-    }
-    if (!in_force(*found)) {
-        return Error{Errc::invalid_argument, "the hold " + request.id + " is released already"};
-    }
-    return put_event(catalog::HoldReleased{request.id, request.reason, request.by}, committer,
+    OPENARCHIVER_TRY(const auto found, find_in_force(*catalog, request.id));
+    return put_event(catalog::HoldReleased{found.hold.id, request.reason, request.by}, committer,
                      clock, stop);
 }
 

@@ -26,6 +26,10 @@ sdk::Result<std::string> place_hold(catalog::HoldPlaced request,
 sdk::Status release_hold(const catalog::HoldReleased& request, const access::ArchiveWriter& archive,
                          pipeline::Committer& committer, sdk::Clock& clock, std::stop_token stop);
 
+/// invalid_argument: there is no such hold, or it is released already.
+sdk::Result<catalog::HoldRecord> find_in_force(catalog::CatalogReader& catalog,
+                                               const std::string& id);
+
 /// The holds in force that cover the account or may cover what still comes of it: whatever else
 /// their scope says, it does not exclude this account.
 sdk::Result<std::vector<catalog::HoldRecord>> holds_over(catalog::CatalogReader& catalog,

@@ -50,35 +50,6 @@ Result<std::vector<bool>> soon_unlocked(catalog::CatalogReader& catalog, sdk::Ti
     return contents;
 }
 
-/// Approved already, or now.
-Status approve(const Policies& policies, const ApplyRequest& request,
-               catalog::CatalogReader& catalog, pipeline::Committer& committer, sdk::Clock& clock,
-               std::stop_token stop) {
-    const std::string definition = definition_of(policies);
-    const std::string code = approval_code(definition);
-    OPENARCHIVER_TRY(const auto approval, catalog.approval());
-    if (!request.approve.empty() && request.approve != code) {
-        return Error{Errc::invalid_argument,
-                     "\"" + request.approve +
-                         "\" is not the code of the retention policies as they are now: run "
-                         "`openarchiver retention simulate` and look at what they would do"};
-    }
-    if (approval && approval->definition == definition) {
-        return {};
-    }
-    if (request.approve.empty()) {
-        return Error{Errc::invalid_argument,
-                     std::string("the retention policies ") +
-                         (approval ? "have changed since they were approved"
-                                   : "have not been approved yet") +
-                         ", so nothing was disposed of: look at what they would do with "
-                         "`openarchiver retention simulate`, then approve them with the code that "
-                         "it shows"};
-    }
-    return put_event(catalog::RetentionApproved{definition, request.by}, committer, clock,
-                     std::move(stop));
-}
-
 }  // namespace
 
 std::string keep_text(const RetentionPolicy& policy) {
@@ -95,20 +66,55 @@ std::string keep_text(const RetentionPolicy& policy) {
 std::string definition_of(const Policies& policies) {
     json::array list;
     for (const auto& policy : policies) {
-        list.push_back(
-            {{"id", policy.id},
-             {"sources", texts(policy.sources)},
-             {"accounts", texts(policy.accounts)},
-             {"folders", texts(policy.folders)},
-             {"keep", keep_text(policy)},
-             {"counted_from",
-              policy.counted_from == RetentionPolicy::From::received ? "received" : "archived"}});
+        json::object value{
+            {"id", policy.id},
+            {"sources", texts(policy.sources)},
+            {"accounts", texts(policy.accounts)},
+            {"folders", texts(policy.folders)},
+            {"keep", keep_text(policy)},
+            {"counted_from",
+             policy.counted_from == RetentionPolicy::From::received ? "received" : "archived"}};
+        // What one person approved is not what two have to approve.
+        if (policy.second_person) {
+            value["second_person"] = true;
+        }
+        list.push_back(std::move(value));
     }
     return json::serialize(list);
 }
 
 std::string approval_code(std::string_view definition) {
     return archive::to_hex(archive::sha256(definition)).substr(0, 12);
+}
+
+Result<bool> would_approve(const Policies& policies, const ApplyRequest& request,
+                           catalog::CatalogReader& catalog) {
+    if (policies.empty()) {
+        return Error{Errc::invalid_argument,
+                     "the profile has no retention policies (archive.retention): everything is "
+                     "kept for ever"};
+    }
+    const std::string definition = definition_of(policies);
+    OPENARCHIVER_TRY(const auto approval, catalog.approval());
+    if (!request.approve.empty() && request.approve != approval_code(definition)) {
+        return Error{Errc::invalid_argument,
+                     "\"" + request.approve +
+                         "\" is not the code of the retention policies as they are now: run "
+                         "`openarchiver retention simulate` and look at what they would do"};
+    }
+    if (approval && approval->definition == definition) {
+        return false;
+    }
+    if (request.approve.empty()) {
+        return Error{Errc::invalid_argument,
+                     std::string("the retention policies ") +
+                         (approval ? "have changed since they were approved"
+                                   : "have not been approved yet") +
+                         ", so nothing was disposed of: look at what they would do with "
+                         "`openarchiver retention simulate`, then approve them with the code that "
+                         "it shows"};
+    }
+    return true;
 }
 
 Result<RetentionEffect> find_due(catalog::CatalogReader& catalog, const Policies& policies,
@@ -159,13 +165,13 @@ Result<RetentionEffect> apply_retention(const Policies& policies, const ApplyReq
                                         const access::ArchiveWriter& archive,
                                         pipeline::Committer& committer, sdk::Clock& clock,
                                         std::stop_token stop) {
-    if (policies.empty()) {
-        return Error{Errc::invalid_argument,
-                     "the profile has no retention policies (archive.retention): everything is "
-                     "kept for ever"};
-    }
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));
-    OPENARCHIVER_CHECK(approve(policies, request, *catalog, committer, clock, stop));
+    OPENARCHIVER_TRY(const bool approves, would_approve(policies, request, *catalog));
+    if (approves) {
+        OPENARCHIVER_CHECK(
+            put_event(catalog::RetentionApproved{definition_of(policies), request.by}, committer,
+                      clock, stop));
+    }
     std::deque<ItemDisposal> disposals;
     for (const auto& policy : policies) {
         disposals.emplace_back(

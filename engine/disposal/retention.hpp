@@ -55,9 +55,14 @@ struct ApplyRequest {
     std::string by;
 };
 
+/// Whether the request would approve the policies; false: they are approved as they are.
+/// invalid_argument: there are none, they are not approved in this form, or the code is another
+/// one's.
+sdk::Result<bool> would_approve(const Policies& policies, const ApplyRequest& request,
+                                catalog::CatalogReader& catalog);
+
 /// Disposes of all that is due. Durable on return; what can't be reached any more is out of the
-/// packs then, or when a sync finds it worth while. invalid_argument: there are no policies, they
-/// are not approved in this form, or the code is another one's.
+/// packs then, or when a sync finds it worth while. invalid_argument: as of would_approve().
 sdk::Result<RetentionEffect> apply_retention(const Policies& policies, const ApplyRequest& request,
                                              const access::ArchiveWriter& archive,
                                              pipeline::Committer& committer, sdk::Clock& clock,

@@ -248,6 +248,11 @@ private:
         if (const json::object* given = object_at(section, "evidence")) {
             evidence(*given);
         }
+        for (const std::string& deed : texts_of(section, "second_person")) {
+            archive.second_person.hold_release |= deed == "hold_release";
+            archive.second_person.disposal |= deed == "disposal";
+            archive.second_person.forget |= deed == "forget";
+        }
         if (const json::value* policies = section.if_contains("retention")) {
             for (const json::value& policy : policies->get_array()) {
                 retention(policy.get_object());
@@ -299,6 +304,7 @@ private:
         policy.accounts = texts_of(section, "accounts");
         policy.folders = texts_of(section, "folders");
         policy.keep = time_of(text_of(section.at("keep")));
+        policy.second_person = profile_.archive.second_person.disposal;
         if (const json::value* from = section.if_contains("counted_from")) {
             policy.counted_from = text_of(*from) == "archived" ? RetentionPolicy::From::archived
                                                                : RetentionPolicy::From::received;

@@ -77,6 +77,15 @@ struct RetentionPolicy {
     std::vector<std::string> folders;   ///< paths, with what is below
     std::optional<Time> keep;           ///< absent: for ever
     From counted_from = From::received;
+    /// Its approval needs a second person (SecondPerson::disposal).
+    bool second_person = false;
+};
+
+/// What one person asks for and another one has to approve.
+struct SecondPerson {
+    bool hold_release = false;
+    bool disposal = false;
+    bool forget = false;
 };
 
 /// What the search index gets.
@@ -91,6 +100,7 @@ struct Archive {
     Encryption encryption;
     Evidence evidence;
     std::vector<RetentionPolicy> retention;
+    SecondPerson second_person;
     Search search;
     /// Archiving stops before less than this is free.
     std::uint64_t free_space_floor = std::uint64_t{1} << 30;

@@ -1,15 +1,6 @@
 #include "search/extractor.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <csignal>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -37,19 +28,6 @@ constexpr std::size_t kMaxId = 998;
 
 }  // namespace
 
-Result<std::filesystem::path> extractor_program() {
-    std::error_code failure;
-    const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
-    const auto program = self.parent_path() / "openarchiver-extract";
-    if (failure || ::access(program.c_str(), X_OK) != 0) {
-        return Error{Errc::not_found,
-                     "the program that reads texts for the search index is not "
-                     "at " +
-                         program.string() + ": install it beside this one"};
-    }
-    return program;
-}
-
 /// What is there of a message, over all processes that tried.
 struct Extractor::Attempt {
     wire::Request request;
@@ -67,79 +45,26 @@ struct Extractor::Attempt {
     }
 };
 
-Extractor::~Extractor() {
-    end();
-}
-
 Status Extractor::start() {
-    if (process_ > 0 && messages_ >= kMessagesEach) {
-        end();
+    if (messages_ >= kMessagesEach) {
+        process_.end();
     }
-    if (process_ > 0) {
+    if (process_.running()) {
         return {};
     }
-    std::array<int, 2> sockets{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
-        return Error{Errc::resource_exhausted,
-                     std::string("no sockets for the extractor: ") + std::strerror(errno)};
-    }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, sockets[1], STDIN_FILENO);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t signals;
-    sigemptyset(&signals);
-    posix_spawnattr_setsigmask(&attributes, &signals);
-    sigfillset(&signals);
-    posix_spawnattr_setsigdefault(&attributes, &signals);
-    // A group of its own: an interrupt from the terminal is the engine's to handle.
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(
-        &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    std::string program = program_.string();
-    std::array<char*, 2> arguments{program.data(), nullptr};
-    // No environment: it may have secrets.
-    std::array<char*, 1> environment{nullptr};
-    const int failure = ::posix_spawn(&process_, program.c_str(), &actions, &attributes,
-                                      arguments.data(), environment.data());
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(sockets[1]);
-    if (failure != 0) {
-        ::close(sockets[0]);
-        process_ = -1;
-        return Error{Errc::unavailable, "can't start " + program + ": " + std::strerror(failure)};
-    }
-    socket_ = sockets[0];
-    channel_.emplace(socket_);
     messages_ = 0;
-    return {};
-}
-
-void Extractor::end() noexcept {
-    if (socket_ >= 0) {
-        ::close(std::exchange(socket_, -1));
-    }
-    if (process_ > 0) {
-        ::kill(process_, SIGKILL);
-        while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
-        }
-        process_ = -1;
-    }
+    return process_.start();
 }
 
 /// Errors of the process are unavailable, timed_out and corrupt; others are `part`'s.
 Status Extractor::run(const std::string& message, Attempt& attempt, const ReadPart& part) {
     Document& document = attempt.document;
     std::int64_t deadline = wire::now() + kTime;
-    OPENARCHIVER_CHECK(
-        channel_->put(wire::Kind::message, wire::encode(attempt.request), message, deadline));
-    OPENARCHIVER_CHECK(channel_->flush(deadline));
+    OPENARCHIVER_CHECK(process_.channel().put(wire::Kind::message, wire::encode(attempt.request),
+                                              message, deadline));
+    OPENARCHIVER_CHECK(process_.channel().flush(deadline));
     while (true) {
-        OPENARCHIVER_TRY(const wire::Record record, channel_->receive(deadline));
+        OPENARCHIVER_TRY(const wire::Record record, process_.channel().receive(deadline));
         const std::string_view bytes = record.bytes;
         switch (record.kind) {
             case wire::Kind::text: {
@@ -167,12 +92,13 @@ Status Extractor::run(const std::string& message, Attempt& attempt, const ReadPa
             case wire::Kind::need: {
                 auto content = part(wire::decode_number(bytes));
                 if (!content) {
-                    end();  // it waits for an answer
+                    process_.end();  // it waits for an answer
                     return content.error();
                 }
                 deadline = wire::now() + kTime;
-                OPENARCHIVER_CHECK(channel_->put(wire::Kind::part, "", *content, deadline));
-                OPENARCHIVER_CHECK(channel_->flush(deadline));
+                OPENARCHIVER_CHECK(
+                    process_.channel().put(wire::Kind::part, "", *content, deadline));
+                OPENARCHIVER_CHECK(process_.channel().flush(deadline));
                 break;
             }
             case wire::Kind::message_id:
@@ -210,14 +136,14 @@ Result<Document> Extractor::extract(const std::string& message, bool attachments
         const bool fresh = messages_++ == 0;
         Status ran;
         {
-            const std::stop_callback killer(stop, [this] { ::kill(process_, SIGKILL); });
+            const std::stop_callback killer(stop, [this] { process_.kill(); });
             ran = run(too_large ? beginning : message, attempt, part);
         }
         if (ran) {
             break;
         }
         const auto code = ran.error().code;
-        end();
+        process_.end();
         if (stop.stop_requested()) {
             return Error{Errc::cancelled, "stopped"};
         }

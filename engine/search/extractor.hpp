@@ -1,22 +1,16 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <openarchiver/sdk/result.hpp>
-#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "search/document.hpp"
-#include "search/extract/wire.hpp"
+#include "search/extractor_process.hpp"
 
 namespace openarchiver::search {
-
-/// The program beside this one that reads texts; not_found: it is not there.
-sdk::Result<std::filesystem::path> extractor_program();
 
 /// Reads the text of messages in a process of its own, which is killed when it takes too long, and
 /// started anew when it died: on what it read then there is a gap in the document. Used by one
@@ -26,11 +20,7 @@ public:
     /// Reads a part of the message that was marked (wire::part_mark).
     using ReadPart = std::function<sdk::Result<std::string>(std::uint32_t part)>;
 
-    explicit Extractor(std::filesystem::path program) : program_(std::move(program)) {}
-
-    ~Extractor();
-    Extractor(const Extractor&) = delete;
-    Extractor& operator=(const Extractor&) = delete;
+    explicit Extractor(std::filesystem::path program) : process_(std::move(program)) {}
 
     /// cancelled: `stop`; unavailable: the program can't be started; an error of `part`.
     sdk::Result<Document> extract(const std::string& message, bool attachments,
@@ -40,14 +30,10 @@ private:
     struct Attempt;
 
     sdk::Status start();
-    void end() noexcept;
     sdk::Status run(const std::string& message, Attempt& attempt, const ReadPart& part);
 
-    std::filesystem::path program_;
-    pid_t process_ = -1;
-    int socket_ = -1;
-    std::optional<wire::Channel> channel_;  ///< over socket_
-    int messages_ = 0;                      // that the process has read
+    ExtractorProcess process_;
+    int messages_ = 0;  // that the process has read
 };
 
 }  // namespace openarchiver::search

@@ -1,23 +1,19 @@
 #include "service/audit.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <unordered_set>
 #include <utility>
 
 #include "archive/digest.hpp"
 #include "archive/random.hpp"
-#include "plugin/file_descriptor.hpp"
 #include "service/documents.hpp"
+#include "service/shared_file.hpp"
 
 namespace openarchiver::service {
 
@@ -40,49 +36,13 @@ Error unwritten(const std::filesystem::path& file) {
                 "; whoever uses the archive needs write access to the catalog's folder"};
 }
 
-/// Created for the folder's owner, whoever comes first: the service often is another user than who
-/// types commands.
-int open_file(const std::filesystem::path& file, int flags) {
-    const int descriptor = ::open(file.c_str(), flags | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    struct stat folder{};
-    if (descriptor >= 0 && ::geteuid() == 0 && ::stat(file.parent_path().c_str(), &folder) == 0) {
-        (void)::fchown(descriptor, folder.st_uid, folder.st_gid);
-    }
-    return descriptor;
-}
-
-Status write_all(int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(descriptor, text.data(), text.size());
-        if (written < 0 && errno != EINTR) {
-            return Error{Errc::unavailable};
-        }
-        text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
-    }
-    return {};
-}
-
-/// One process at a time, while it lives.
-class Lock {
-public:
-    explicit Lock(const std::filesystem::path& file) : descriptor_(open_file(file, O_RDWR)) {
-        held_ = descriptor_.get() >= 0 && ::flock(descriptor_.get(), LOCK_EX) == 0;
-    }
-
-    [[nodiscard]] bool held() const { return held_; }
-
-private:
-    plugin::FileDescriptor descriptor_;
-    bool held_ = false;
-};
-
 Status append_lines(const std::filesystem::path& file, const std::filesystem::path& lock_file,
                     std::string_view lines) {
-    const Lock lock(lock_file);
+    const FileLock lock(lock_file);
     if (!lock.held()) {
         return unwritten(lock_file);
     }
-    const plugin::FileDescriptor journal(open_file(file, O_RDWR | O_APPEND));
+    const plugin::FileDescriptor journal(open_shared(file, O_RDWR | O_APPEND));
     if (journal.get() < 0) {
         return unwritten(file);
     }
@@ -97,11 +57,6 @@ Status append_lines(const std::filesystem::path& file, const std::filesystem::pa
         return unwritten(file);
     }
     return {};
-}
-
-std::string read_text(const std::filesystem::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 std::string line_of(const catalog::Event& event) {
@@ -185,7 +140,7 @@ Status AuditJournal::append(Act act, const sdk::Clock& clock) {
 }
 
 Result<std::vector<catalog::Event>> AuditJournal::waiting() const {
-    return events_of(read_text(file_));
+    return events_of(read_shared(file_));
 }
 
 bool AuditJournal::empty() const {
@@ -199,11 +154,11 @@ Status AuditJournal::move_into(pipeline::Committer& committer, std::stop_token s
     }
     std::string text;
     {
-        const Lock lock(lock_file_);
+        const FileLock lock(lock_file_);
         if (!lock.held()) {
             return unwritten(lock_file_);
         }
-        text = read_text(file_);
+        text = read_shared(file_);
     }
     auto events = events_of(text);
     for (std::size_t at = 0; at < events.size(); at += kTogether) {
@@ -213,17 +168,14 @@ Status AuditJournal::move_into(pipeline::Committer& committer, std::stop_token s
         }
         OPENARCHIVER_CHECK(committer.put_together(std::move(entries), stop));
     }
-    const Lock lock(lock_file_);
+    const FileLock lock(lock_file_);
     if (!lock.held()) {
         return unwritten(lock_file_);
     }
     // What came meanwhile stays. After a crash before this, the same entries are taken again, which
     // changes nothing: they have ids.
-    const std::string rest = read_text(file_).substr(text.size());
-    const auto fresh = std::filesystem::path(file_) += ".new";
-    const plugin::FileDescriptor journal(open_file(fresh, O_WRONLY | O_TRUNC));
-    if (journal.get() < 0 || !write_all(journal.get(), rest) || ::fdatasync(journal.get()) != 0 ||
-        ::rename(fresh.c_str(), file_.c_str()) != 0) {
+    const std::string rest = read_shared(file_).substr(text.size());
+    if (!replace_shared(file_, rest)) {
         return unwritten(file_);
     }
     return {};

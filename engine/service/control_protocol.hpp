@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "service/control_client.hpp"
+#include "service/person.hpp"
 
 /// The messages on the control socket (docs/cli.md, Control socket).
 namespace openarchiver::service {
@@ -17,6 +18,8 @@ struct ControlRequest {
     std::string verb;
     /// A JSON object.
     std::string options = "{}";
+    /// Who asks. Not part of the message: whoever takes it knows, the sender may say anything.
+    Person person = {};
 };
 
 struct ControlProgress {

@@ -117,9 +117,10 @@ void ControlServer::serve(MessageStream stream, std::stop_token stop) const {
     if (!message) {
         return;
     }
-    const auto request = decode_request(*message);
+    auto request = decode_request(*message);
     Answer answer;
     if (request) {
+        request->person = system_user(stream.peer());
         const Tell tell = [&](std::string_view json_text) {
             const auto told = stream.write(encode(ControlProgress{std::string(json_text)}), stop);
             // While the service stops, the answer that is about to come is what counts.

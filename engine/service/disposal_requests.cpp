@@ -32,6 +32,23 @@ Result<json::object> parse_object(std::string_view json_text) {
     return std::move(value.get_object());
 }
 
+json::array hold_values(const std::vector<catalog::HoldRecord>& records) {
+    json::array holds;
+    for (const auto& record : records) {
+        holds.push_back(hold_value(record));
+    }
+    return holds;
+}
+
+json::object plan_value(const disposal::ForgetPlan& plan) {
+    return {{"source", plan.account.source},   {"account", plan.account.id},
+            {"address", plan.account.address}, {"items", plan.items},
+            {"versions", plan.versions},       {"bytes", plan.bytes},
+            {"holds", hold_values(plan.holds)}};
+}
+
+}  // namespace
+
 json::object hold_value(const catalog::HoldRecord& record) {
     const auto& [hold, placed_at, released_at, released_by, release_reason] = record;
     const auto time = [](const std::optional<sdk::Timestamp>& at) {
@@ -55,33 +72,15 @@ json::object hold_value(const catalog::HoldRecord& record) {
               {"until", time(hold.scope.until)}}}};
 }
 
-json::array hold_values(const std::vector<catalog::HoldRecord>& records) {
-    json::array holds;
-    for (const auto& record : records) {
-        holds.push_back(hold_value(record));
-    }
-    return holds;
-}
-
-json::object plan_value(const disposal::ForgetPlan& plan) {
-    return {{"source", plan.account.source},   {"account", plan.account.id},
-            {"address", plan.account.address}, {"items", plan.items},
-            {"versions", plan.versions},       {"bytes", plan.bytes},
-            {"holds", hold_values(plan.holds)}};
-}
-
-}  // namespace
-
 std::string to_json(const HoldRequest& request) {
     if (const auto* release = std::get_if<catalog::HoldReleased>(&request)) {
-        return json::serialize(json::object{
-            {"release", {{"id", release->id}, {"reason", release->reason}, {"by", release->by}}}});
+        return json::serialize(
+            json::object{{"release", {{"id", release->id}, {"reason", release->reason}}}});
     }
     const auto& place = std::get<catalog::HoldPlaced>(request);
     return json::serialize(json::object{{"place",
                                          {{"matter", place.matter},
                                           {"reason", place.reason},
-                                          {"by", place.by},
                                           {"sources", texts(place.scope.sources)},
                                           {"accounts", texts(place.scope.accounts)},
                                           {"folders", texts(place.scope.folders)},
@@ -95,7 +94,7 @@ Result<HoldRequest> parse_hold_request(std::string_view json_text) {
     OPENARCHIVER_TRY(const json::object options, parse_object(json_text));
     if (const auto* release = options.if_contains("release"); release && release->is_object()) {
         const Members in(release->get_object());
-        return HoldRequest(catalog::HoldReleased{in.text("id"), in.text("reason"), in.text("by")});
+        return HoldRequest(catalog::HoldReleased{in.text("id"), in.text("reason"), {}});
     }
     const auto* place = options.if_contains("place");
     if (place == nullptr || !place->is_object()) {
@@ -112,15 +111,14 @@ Result<HoldRequest> parse_hold_request(std::string_view json_text) {
                                                      .since = in.time("since"),
                                                      .until = in.time("until")},
                                            .query = in.text("query"),
-                                           .by = in.text("by")});
+                                           .by = {}});
 }
 
 std::string to_json(const disposal::ForgetRequest& request) {
     return json::serialize(
         json::object{{"account", request.account},
                      {"source", request.source ? json::value(*request.source) : json::value()},
-                     {"reason", request.reason},
-                     {"by", request.by}});
+                     {"reason", request.reason}});
 }
 
 Result<disposal::ForgetRequest> parse_forget_request(std::string_view json_text) {
@@ -132,32 +130,18 @@ Result<disposal::ForgetRequest> parse_forget_request(std::string_view json_text)
         request.source = source;
     }
     request.reason = in.text("reason");
-    request.by = in.text("by");
     return request;
 }
 
 std::string to_json(const disposal::ForgetItemRequest& request) {
-    return json::serialize(
-        json::object{{"ref", request.ref}, {"reason", request.reason}, {"by", request.by}});
+    return json::serialize(json::object{{"ref", request.ref}, {"reason", request.reason}});
 }
 
 Result<disposal::ForgetItemRequest> parse_forget_item_request(std::string_view json_text) {
     OPENARCHIVER_TRY(const json::object options, parse_object(json_text));
     const Members in(options);
     return disposal::ForgetItemRequest{
-        .ref = in.text("ref"), .reason = in.text("reason"), .by = in.text("by")};
-}
-
-Result<std::string> change_holds(const HoldRequest& request, const access::ArchiveWriter& archive,
-                                 pipeline::Committer& committer, sdk::Clock& clock,
-                                 std::stop_token stop) {
-    if (const auto* release = std::get_if<catalog::HoldReleased>(&request)) {
-        OPENARCHIVER_CHECK(
-            disposal::release_hold(*release, archive, committer, clock, std::move(stop)));
-        return release->id;
-    }
-    return disposal::place_hold(std::get<catalog::HoldPlaced>(request), archive, committer, clock,
-                                std::move(stop));
+        .ref = in.text("ref"), .reason = in.text("reason"), .by = {}};
 }
 
 Result<std::string> holds_document(catalog::CatalogReader& catalog, bool released_too,

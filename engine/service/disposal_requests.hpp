@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <openarchiver/sdk/result.hpp>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "disposal/hold.hpp"
 
 /// Holds and forgetting as the control socket carries them, and as --json shows them (docs/cli.md).
+/// Who asks is not in a request: whoever takes it knows.
 namespace openarchiver::service {
 
 /// The id of a hold that is to be placed is empty.
@@ -23,12 +25,7 @@ using HoldRequest = std::variant<catalog::HoldPlaced, catalog::HoldReleased>;
 [[nodiscard]] sdk::Result<disposal::ForgetItemRequest> parse_forget_item_request(
     std::string_view json_text);
 
-/// Does what is asked for, durable on return: the hold's id.
-sdk::Result<std::string> change_holds(const HoldRequest& request,
-                                      const access::ArchiveWriter& archive,
-                                      pipeline::Committer& committer, sdk::Clock& clock,
-                                      std::stop_token stop);
-
+[[nodiscard]] boost::json::object hold_value(const catalog::HoldRecord& record);
 /// {"holds":[...]}, those in force or all.
 [[nodiscard]] sdk::Result<std::string> holds_document(catalog::CatalogReader& catalog,
                                                       bool released_too, std::stop_token stop);

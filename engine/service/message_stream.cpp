@@ -112,4 +112,11 @@ sdk::Status MessageStream::write(std::string_view message, const std::stop_token
     return {};
 }
 
+uid_t MessageStream::peer() const {
+    ucred credentials{.pid = 0, .uid = static_cast<uid_t>(-1), .gid = static_cast<gid_t>(-1)};
+    socklen_t size = sizeof credentials;
+    (void)::getsockopt(socket_, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
+    return credentials.uid;
+}
+
 }  // namespace openarchiver::service

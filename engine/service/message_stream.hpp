@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <openarchiver/sdk/result.hpp>
 #include <stop_token>
 #include <string>
@@ -23,6 +25,8 @@ public:
 
     /// The next message without its line break. unavailable: the other end has gone; cancelled.
     sdk::Result<std::string> read(const std::stop_token& stop);
+    /// Whose process is at the other end of a Unix socket (SO_PEERCRED): the user who connected.
+    [[nodiscard]] uid_t peer() const;
     /// `message` has no line break in it.
     sdk::Status write(std::string_view message, const std::stop_token& stop);
 

@@ -16,7 +16,9 @@ namespace {
 
 /// As it is approved.
 json::object policy_value(const profile::RetentionPolicy& policy) {
-    return json::parse(disposal::definition_of({policy})).as_array().at(0).as_object();
+    auto value = json::parse(disposal::definition_of({policy})).as_array().at(0).as_object();
+    value["second_person"] = policy.second_person;
+    return value;
 }
 
 Result<json::object> approval_value(catalog::CatalogReader& catalog,
@@ -68,7 +70,7 @@ Result<json::value> locks_value(catalog::CatalogReader& catalog, const sdk::Cloc
 }  // namespace
 
 std::string to_json(const disposal::ApplyRequest& request) {
-    return json::serialize(json::object{{"approve", request.approve}, {"by", request.by}});
+    return json::serialize(json::object{{"approve", request.approve}});
 }
 
 Result<disposal::ApplyRequest> parse_apply_request(std::string_view json_text) {
@@ -83,7 +85,7 @@ Result<disposal::ApplyRequest> parse_apply_request(std::string_view json_text) {
     if (object == nullptr) {
         return Error{Errc::invalid_argument, "the request's options are no JSON object"};
     }
-    return disposal::ApplyRequest{.approve = text("approve"), .by = text("by")};
+    return disposal::ApplyRequest{.approve = text("approve"), .by = {}};
 }
 
 Result<std::string> retention_document(catalog::CatalogReader& catalog,
@@ -113,6 +115,18 @@ Result<std::string> retention_document(catalog::CatalogReader& catalog,
                                         {"approval", std::move(approval)},
                                         {"locks", std::move(locks)},
                                         {"disposals", std::move(disposals)}});
+}
+
+Result<std::string> simulation_document(catalog::CatalogReader& catalog,
+                                        const disposal::Policies& policies, const sdk::Clock& clock,
+                                        std::stop_token stop) {
+    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+    OPENARCHIVER_TRY(const auto effect,
+                     disposal::find_due(
+                         catalog, policies, now,
+                         [](std::size_t, const disposal::DisposableItem&) { return sdk::Status(); },
+                         std::move(stop)));
+    return effect_document(catalog, policies, effect, false);
 }
 
 Result<std::string> effect_document(catalog::CatalogReader& catalog,

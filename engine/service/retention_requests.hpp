@@ -1,6 +1,7 @@
 #pragma once
 
 #include <openarchiver/sdk/result.hpp>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,11 @@ namespace openarchiver::service {
 [[nodiscard]] sdk::Result<std::string> retention_document(catalog::CatalogReader& catalog,
                                                           const disposal::Policies& policies,
                                                           const sdk::Clock& clock);
+/// What is due now, and would be disposed of.
+[[nodiscard]] sdk::Result<std::string> simulation_document(catalog::CatalogReader& catalog,
+                                                           const disposal::Policies& policies,
+                                                           const sdk::Clock& clock,
+                                                           std::stop_token stop);
 /// What the policies cover, and what of that is due, or was and is `disposed` of.
 [[nodiscard]] sdk::Result<std::string> effect_document(catalog::CatalogReader& catalog,
                                                        const disposal::Policies& policies,

@@ -13,12 +13,13 @@
 
 #include "disposal/store_locks.hpp"
 #include "service/accept_failures.hpp"
+#include "service/approvals.hpp"
 #include "service/disposal_requests.hpp"
 #include "service/head_witnesses.hpp"
 #include "service/index_filling.hpp"
+#include "service/members.hpp"
 #include "service/rebuild.hpp"
 #include "service/reload.hpp"
-#include "service/retention_requests.hpp"
 #include "service/status_notifications.hpp"
 #include "service/stop_deadline.hpp"
 
@@ -338,14 +339,14 @@ Answer Service::answer(const ControlRequest& request, const Tell& tell) {
     if (request.verb == "rebuild") {
         return answer_rebuild(tell);
     }
-    if (request.verb == "forget") {
-        return answer_forget(request);
+    if (request.verb == "forget" || request.verb == "forget_item" || request.verb == "retention") {
+        return answer_deed(request);
     }
-    if (request.verb == "forget_item") {
-        return answer_forget_item(request);
+    if (request.verb == "approval") {
+        return answer_approval(request);
     }
-    if (request.verb == "retention") {
-        return answer_retention(request);
+    if (request.verb == "source") {
+        return answer_source(request);
     }
     return failed(Origin::profile, {.code = Errc::invalid_argument,
                                     .message = "the running service does not know the verb \"" +
@@ -526,15 +527,30 @@ Answer Service::answer_accept(const ControlRequest& request) {
     return {.exit_code = ExitCode::done, .document = "{}", .error = {}};
 }
 
+Answer Service::answer_source(const ControlRequest& request) {
+    const json::value options = json::parse(request.options);
+    const Members in(options.get_object());
+    const Status done = pause_source(in.text("id"), in.flag("paused"), request.person.by);
+    if (!done) {
+        return failed(Origin::archive, done.error());
+    }
+    return {.exit_code = ExitCode::done, .document = "{}", .error = {}};
+}
+
 Answer Service::answer_hold(const ControlRequest& request) {
-    const auto wanted = parse_hold_request(request.options);
+    auto wanted = parse_hold_request(request.options);
     if (!wanted) {
         return failed(Origin::profile, wanted.error());
     }
+    auto* const hold = std::get_if<catalog::HoldPlaced>(&*wanted);
+    if (hold == nullptr) {
+        return answer_deed(request);
+    }
+    hold->by = request.person.by;
     const auto id = [&]() -> sdk::Result<std::string> {
         OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
         const std::lock_guard lock(disposal_mutex_);
-        return change_holds(*wanted, use.archive(), use.committer(), options_.clock, stop_);
+        return disposal::place_hold(*hold, use.archive(), use.committer(), options_.clock, stop_);
     }();
     if (!id) {
         return failed(Origin::archive, id.error());
@@ -597,58 +613,55 @@ Answer Service::answer_rebuild(const Tell& tell) {
     return {.exit_code = ExitCode::done, .document = std::move(document), .error = {}};
 }
 
-Answer Service::answer_forget(const ControlRequest& request) {
-    const auto wanted = parse_forget_request(request.options);
-    if (!wanted) {
-        return failed(Origin::profile, wanted.error());
+Answer Service::answer_deed(const ControlRequest& request) {
+    const auto deed = parse_deed(request.verb, request.options);
+    if (!deed) {
+        return failed(Origin::profile, deed.error());
+    }
+    auto document = Approvals(context().profile.archive, options_.clock)
+                        .carry_out_or_ask(
+                            *deed, request.person,
+                            [this](const Deed& wanted) { return carry_out(wanted); }, stop_);
+    if (!document) {
+        return failed(Origin::archive, document.error());
+    }
+    return {.exit_code = ExitCode::done, .document = std::move(*document), .error = {}};
+}
+
+Answer Service::answer_approval(const ControlRequest& request) {
+    const json::value options = json::parse(request.options);
+    const Members in(options.get_object());
+    Approvals approvals(context().profile.archive, options_.clock);
+    auto document = in.text("approve").empty()
+                        ? approvals.refuse(in.text("refuse"), in.text("reason"))
+                        : approvals.approve(
+                              in.text("approve"), request.person,
+                              [this](const Deed& deed) { return carry_out(deed); }, stop_);
+    if (!document) {
+        return failed(Origin::archive, document.error());
+    }
+    return {.exit_code = ExitCode::done, .document = std::move(*document), .error = {}};
+}
+
+sdk::Result<std::string> Service::carry_out(const Deed& deed) {
+    const auto* const account = std::get_if<disposal::ForgetRequest>(&deed);
+    if (account == nullptr) {
+        OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
+        const std::lock_guard lock(disposal_mutex_);
+        return service::carry_out(deed, context(), use.archive(), use.committer(), stop_);
     }
     std::string document;
     const Status status = reopen_paused(
         [&](std::stop_token stop) -> sdk::Result<std::unique_ptr<access::ArchiveWriter>> {
             OPENARCHIVER_TRY(const auto forgotten,
-                             disposal::forget(context(), *wanted, options_.announce, stop));
+                             disposal::forget(context(), *account, options_.announce, stop));
             document = document_of(forgotten);
             return access::ArchiveWriter::open(context(), options_.announce, std::move(stop));
         });
     if (document.empty()) {
-        return failed(Origin::archive, status.error());
+        return status.error();
     }
-    return {.exit_code = ExitCode::done, .document = std::move(document), .error = {}};
-}
-
-Answer Service::answer_forget_item(const ControlRequest& request) {
-    const auto wanted = parse_forget_item_request(request.options);
-    if (!wanted) {
-        return failed(Origin::profile, wanted.error());
-    }
-    const auto plan = [&]() -> sdk::Result<disposal::ForgetItemPlan> {
-        OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
-        const std::lock_guard lock(disposal_mutex_);
-        return disposal::forget_item(*wanted, use.archive(), use.committer(), options_.clock,
-                                     stop_);
-    }();
-    if (!plan) {
-        return failed(Origin::archive, plan.error());
-    }
-    return {.exit_code = ExitCode::done, .document = document_of(*plan, true), .error = {}};
-}
-
-Answer Service::answer_retention(const ControlRequest& request) {
-    const auto wanted = parse_apply_request(request.options);
-    if (!wanted) {
-        return failed(Origin::profile, wanted.error());
-    }
-    const auto document = [&]() -> sdk::Result<std::string> {
-        OPENARCHIVER_TRY(const auto effect, apply_retention(*wanted, stop_));
-        OPENARCHIVER_CHECK(keep_locks(stop_));
-        const auto& archive = context().profile.archive;
-        OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_path));
-        return effect_document(*catalog, archive.retention, effect, true);
-    }();
-    if (!document) {
-        return failed(Origin::archive, document.error());
-    }
-    return {.exit_code = ExitCode::done, .document = *document, .error = {}};
+    return document;
 }
 
 }  // namespace openarchiver::service

@@ -13,6 +13,7 @@
 #include "disposal/retention.hpp"
 #include "service/audit.hpp"
 #include "service/control_server.hpp"
+#include "service/deeds.hpp"
 #include "service/documents.hpp"
 #include "service/shared_writer.hpp"
 #include "service/source_runner.hpp"
@@ -120,10 +121,12 @@ private:
     Answer answer_sync(const ControlRequest& request, const Tell& tell);
     Answer answer_accept(const ControlRequest& request);
     Answer answer_hold(const ControlRequest& request);
+    Answer answer_source(const ControlRequest& request);
     Answer answer_rebuild(const Tell& tell);
-    Answer answer_forget(const ControlRequest& request);
-    Answer answer_forget_item(const ControlRequest& request);
-    Answer answer_retention(const ControlRequest& request);
+    /// What may need a second person, and that one's decision.
+    Answer answer_deed(const ControlRequest& request);
+    Answer answer_approval(const ControlRequest& request);
+    sdk::Result<std::string> carry_out(const Deed& deed);
     /// Reopens the archive by `open` while no source runs.
     sdk::Status reopen_paused(const SharedWriter::Open& open);
     sdk::Result<SyncResult> sync(const SyncRequest& request, const Tell& tell);

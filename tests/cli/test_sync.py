@@ -222,5 +222,41 @@ class Sync(WorkspaceTest):
                                  if line.startswith("accounts ")), 40)
 
 
+class Pausing(WorkspaceTest):
+    def status(self):
+        source = self.run_ok("source", "list", "--json").document["sources"][0]
+        return source["status"], source["paused_by"]
+
+    def pause_and_resume(self):
+        self.assertEqual(self.run_ok("source", "pause", "local", "--json").document,
+                         {"id": "local", "paused": True})
+        status, by = self.status()
+        self.assertEqual(status, "paused")
+        self.assertIn("@", by)
+        self.assertEqual(self.run_program("sync", "--source", "local").code, 2)
+        self.run_ok("source", "pause", "local")
+        self.assertEqual(self.status(), (status, by))
+        self.assertIn("is read again", self.run_ok("source", "resume", "local").out)
+        self.assertEqual(self.status(), ("active", None))
+        self.assert_error(self.run_program("source", "pause", "none", "--json"), 2,
+                          "invalid_argument", "none")
+
+    def test_a_source_is_paused_and_resumed_with_a_service_and_without(self):
+        self.write_profile(self.mailfiles_source())
+        self.add_mail("one")
+        self.sync()
+        self.pause_and_resume()
+        self.run_ok("source", "pause", "local")
+        service = self.serve()
+        self.assertEqual(self.status()[0], "paused")
+        self.run_ok("source", "resume", "local")
+        self.wait_for(lambda: self.status() == ("active", None), "it is read again", service)
+        self.pause_and_resume()
+        entries = self.run_ok("audit", "list", "--action", "source_resume",
+                              "--json").document["entries"]
+        self.assertEqual({e["object"] for e in entries}, {"local"})
+        self.assertEqual(len(entries), 3)
+
+
 if __name__ == "__main__":
     unittest.main()

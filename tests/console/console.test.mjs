@@ -3,7 +3,7 @@
 // OPENARCHIVER_SCREENSHOTS=FOLDER keeps pictures of what it saw.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, openSync, closeSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync, openSync, closeSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSocket } from "node:net";
 import { tmpdir } from "node:os";
@@ -105,6 +105,7 @@ before(async () => {
   }
   mkdirSync(join(folder, "old"));
   writeFileSync(join(folder, "old", "old.eml"), plainMail(0).replaceAll("Quarterly report 0", "Ancient news"));
+  utimesSync(join(folder, "old", "old.eml"), 1e9, 1e9);
   writeFileSync(join(folder, "mail", "evil.eml"), evilMail(`http://127.0.0.1:${tracker.address().port}`));
   simulator = spawn(SIMULATOR, ["--http", "0", "--die-with-parent", "--users", "3", "--mail", join(folder, "mail"),
     "--latency-ms", "40"], { stdio: ["ignore", "pipe", "inherit"] });
@@ -114,7 +115,9 @@ before(async () => {
   base = `http://127.0.0.1:${port}/`;
   writeFileSync(join(folder, "profile.json"), JSON.stringify({
     version: 1,
-    archive: { storage: { backend: "filesystem", config: { root: "./archive" } }, free_space_floor: "16MiB" },
+    archive: { storage: { backend: "filesystem", config: { root: "./archive" } }, free_space_floor: "16MiB",
+      retention: [{ id: "ancient", sources: ["old-files"], keep: "5y" }, { id: "all-mail", keep: "100y" }],
+      second_person: ["hold_release", "disposal", "forget"] },
     service: { listen: `127.0.0.1:${port}` },
   }));
   startService();
@@ -431,6 +434,115 @@ test("scripts in mail don't run, and nothing that it names is fetched", async ()
   assert.equal(await page.evaluate(() => window.owned), undefined);
   assert.deepEqual(tracked, []);
   await page.context().close();
+});
+
+test("a hold is placed by one, and released by two", async () => {
+  const ada = await open();
+  await signIn(ada, auditor);
+  await ada.getByRole("link", { name: "Legal Holds" }).click();
+  await ada.getByText("No hold is in force.").waitFor();
+  await ada.getByRole("button", { name: "Place a hold" }).click();
+  const dialog = ada.getByRole("dialog", { name: "Place a hold" });
+  await dialog.getByLabel("Matter").fill("Doe v. Roe");
+  await dialog.getByLabel("Reason").fill("court order");
+  await dialog.getByLabel("Accounts").fill("nobody@contoso.example");
+  await dialog.getByRole("button", { name: "Place the hold" }).click();
+  await ada.getByRole("alert").getByText(/no account has the id or address/).waitFor();
+  await dialog.getByLabel("Accounts").fill("");
+  await dialog.getByLabel("Found by").fill("wombat");
+  await dialog.getByLabel("Received from").fill("2020-01-01");
+  await well(ada);
+  await picture(ada, "place-a-hold");
+  await dialog.getByRole("button", { name: "Place the hold" }).click();
+  const row = ada.getByRole("row", { name: /Doe v. Roe/ });
+  await row.getByText("Found by: wombat").waitFor();
+  assert.match(await row.locator("td.number").innerText(), /^[1-9]\d*$/);
+  await row.getByText("api:Ada, auditor").waitFor();
+  await well(ada);
+  await picture(ada, "holds");
+
+  await row.getByRole("button", { name: "Release: Doe v. Roe" }).click();
+  const release = ada.getByRole("dialog", { name: "Release the hold for Doe v. Roe?" });
+  assert.ok(await release.getByRole("button", { name: "Release" }).isDisabled());
+  await release.getByLabel("Reason").fill("settled");
+  await well(ada);
+  await release.getByRole("button", { name: "Release" }).click();
+  await ada.getByText("Nothing is done yet").waitFor();
+  await row.waitFor();
+  await ada.getByRole("link", { name: "Approvals" }).click();
+  await ada.getByText("Yours: another person approves it.").waitFor();
+  assert.equal(await ada.getByRole("button", { name: /^Approve/ }).count(), 0);
+  await well(ada);
+
+  const root = await open();
+  await signIn(root, admin);
+  await root.getByRole("link", { name: "Approvals" }).click();
+  await root.getByRole("row", { name: /settled/ }).getByText("api:Ada, auditor").waitFor();
+  await well(root);
+  await picture(root, "approvals");
+  await root.getByRole("button", { name: /^Approve: Release of the hold/ }).click();
+  await root.getByRole("dialog").getByText("can't be taken back").waitFor();
+  await well(root);
+  await root.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+  await root.getByText("Nothing waits for a second person.").waitFor();
+  await root.getByRole("link", { name: "Legal Holds" }).click();
+  await root.getByText("No hold is in force.").waitFor();
+  assert.equal(await root.getByRole("button", { name: "Place a hold" }).count(), 0);
+  await root.getByLabel("Show those that were released, too").check();
+  await root.getByText(/Released by api:Ada, auditor, approved by api:root: settled/).waitFor();
+  await well(root);
+  await ada.context().close();
+  await root.context().close();
+});
+
+test("retention is simulated, approved by two and applied", async () => {
+  const root = await open();
+  await signIn(root, admin);
+  const ask = async () => {
+    await root.getByRole("link", { name: "Retention" }).click();
+    await root.getByText("not approved as they are now").waitFor();
+    assert.equal(await root.getByRole("button", { name: "Approve and dispose" }).count(), 0);
+    await root.getByRole("button", { name: "Simulate" }).click();
+    await root.getByRole("row", { name: /ancient/ }).getByRole("cell", { name: "1", exact: true }).first().waitFor();
+    await well(root);
+    await picture(root, "retention");
+    await root.getByRole("button", { name: "Approve and dispose" }).click();
+    const dialog = root.getByRole("dialog", { name: "Approve and dispose" });
+    await dialog.getByText("1 items are taken out of the archive, for good.").waitFor();
+    await well(root);
+    await dialog.getByRole("button", { name: "Approve and dispose" }).click();
+    await root.getByText("Nothing is done yet").waitFor();
+    await root.getByText("Nothing was disposed of yet.").waitFor();
+    await root.getByRole("link", { name: "Approvals" }).click();
+  };
+  await ask();
+  await root.getByRole("button", { name: /^Take back: Disposal by the retention policies ancient/ }).click();
+  await root.getByRole("dialog").getByLabel("Reason").fill("a slip");
+  await root.getByRole("dialog").getByRole("button", { name: "Take back" }).click();
+  await root.getByText("Nothing waits for a second person.").waitFor();
+  await ask();
+  const ada = await open({ viewport: { width: 360, height: 740 }, colorScheme: "dark" });
+  await signIn(ada, auditor);
+  await ada.goto(`${base}#/approvals`);
+  await ada.getByRole("button", { name: /^Refuse: Disposal/ }).waitFor();
+  await well(ada);
+  await picture(ada, "narrow-dark-approvals");
+  await ada.getByRole("button", { name: /^Approve: Disposal/ }).click();
+  await ada.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+  await ada.getByText("Nothing waits for a second person.").waitFor();
+  await ada.goto(`${base}#/retention`);
+  await ada.getByText("api:root, approved by api:Ada, auditor", { exact: true }).waitFor();
+  await ada.getByText(/^Approved by api:root/).waitFor();
+  await ada.getByRole("button", { name: "Simulate" }).click();
+  await ada.getByText("covered by no policy").waitFor();
+  assert.equal(await ada.getByRole("button", { name: "Dispose now" }).count(), 0);
+  await well(ada);
+  await picture(ada, "narrow-dark-retention");
+  await ada.goto(`${base}#/holds`);
+  await ada.getByText("No hold is in force.").waitFor();
+  await well(ada);
+  await ada.context().close();
+  await root.context().close();
 });
 
 test("the keyboard is enough", async () => {

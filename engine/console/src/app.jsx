@@ -1,11 +1,14 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { Access } from "./access.jsx";
 import { api, credential, onSignedOut } from "./api.js";
+import { Approvals } from "./approvals.jsx";
 import { Audit } from "./audit.jsx";
 import { Failures } from "./failures.jsx";
 import { Health } from "./health.jsx";
+import { Holds } from "./holds.jsx";
 import { Message } from "./message.jsx";
 import { may, Session } from "./parts.jsx";
+import { Retention } from "./retention.jsx";
 import { Search } from "./search.jsx";
 import { Setup, SignIn } from "./sign_in.jsx";
 import { Source } from "./source.jsx";
@@ -18,6 +21,9 @@ const PAGES = [
   { name: "sources", right: "observe", show: (rest) => <Sources key={rest} /> },
   { name: "search", right: "read_mail", show: (_, query) => <Search query={query} /> },
   { name: "failures", right: "observe", show: () => <Failures /> },
+  { name: "holds", right: "observe", show: () => <Holds /> },
+  { name: "retention", right: "observe", show: () => <Retention /> },
+  { name: "approvals", right: "observe", show: () => <Approvals /> },
   { name: "health", right: "observe", show: () => <Health /> },
   { name: "audit", right: "audit", show: () => <Audit /> },
   { name: "access", right: "administer", show: () => <Access /> },

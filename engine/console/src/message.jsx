@@ -70,24 +70,36 @@ function Proof({ item, version }) {
   );
 }
 
-function Attachments({ mail }) {
-  const list = mail.attachments.filter((one) => !(one.related && one.disposition !== "attachment" && one.contentId));
-  return list.length > 0 && (
-    <section aria-label={words.attachments}>
-      <h2>{words.attachments}</h2>
-      <ul class="attachments">
-        {list.map((one, index) => (
-          <li key={index}>
-            <span>{one.filename || one.mimeType}</span>{" "}
-            <span class="help">{one.mimeType}, {format.bytes(one.content.byteLength)}</span>{" "}
-            <button type="button" aria-label={`${words.download}: ${one.filename || one.mimeType}`}
-              onClick={() => save(one.content, one.filename || "attachment", "application/octet-stream")}>
-              {words.download}
-            </button>
-          </li>
-        ))}
-      </ul>
-    </section>
+/** Those that the text does not show. */
+function Attachments({ item, version }) {
+  const address = `/items/${part(item.ref)}/attachments`;
+  const loaded = useLoaded(() => api.get(withQuery(address, { version })), [item.ref, version]);
+  const [busy, run] = useAction();
+  const download = (one) => run(async () => save(
+    await api.bytes(withQuery(`${address}/${one.number}`, { version })), one.file_name, "application/octet-stream"));
+  return (
+    <Loaded of={loaded}>
+      {({ attachments, complete }) => {
+        const list = attachments.filter((one) => !(one.content_id && one.disposition !== "attachment"
+          && one.media_type.startsWith("image/")));
+        return list.length > 0 && (
+          <section aria-label={words.attachments}>
+            <h2>{words.attachments}</h2>
+            <ul class="attachments">
+              {list.map((one) => (
+                <li key={one.number}>
+                  <span>{one.name || one.file_name}</span>{" "}
+                  <span class="help">{one.media_type}, {format.bytes(one.size)}</span>{" "}
+                  <button type="button" disabled={busy} aria-label={`${words.download}: ${one.name || one.file_name}`}
+                    onClick={() => download(one)}>{words.download}</button>
+                </li>
+              ))}
+            </ul>
+            {!complete && <p class="help">{words.moreAttachments}</p>}
+          </section>
+        );
+      }}
+    </Loaded>
   );
 }
 
@@ -155,7 +167,7 @@ function Shown({ item, version, onVersion }) {
               {current === "history" && <History item={item} version={version} onVersion={onVersion} />}
               {current === "proof" && <Proof item={item} version={version} />}
             </div>
-            {mail && <Attachments mail={mail} />}
+            {mail && <Attachments item={item} version={version} />}
           </>
         );
       }}

@@ -4,47 +4,18 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <unordered_set>
 #include <utility>
 
+#include "search/extract/gmime_objects.hpp"
 #include "search/words.hpp"
 
 namespace openarchiver::search::extract {
 
 namespace {
 
-constexpr int kMaxDepth = 30;  // of parts within parts, and messages within messages
-constexpr int kMaxParts = 1000;
 constexpr int kMaxReferences = 50;
 constexpr std::size_t kMaxDecoded = std::size_t{64} << 20;
-
-struct Unref {
-    template <typename T>
-    void operator()(T* object) const {
-        g_object_unref(object);
-    }
-};
-
-template <typename T>
-using Object = std::unique_ptr<T, Unref>;
-
-struct GFree {
-    void operator()(char* text) const { g_free(text); }
-};
-
-using GText = std::unique_ptr<char, GFree>;
-
-std::string_view view(const char* text) {
-    return text == nullptr ? std::string_view() : std::string_view(text);
-}
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::ranges::transform(result, result.begin(),
-                           [](char c) { return static_cast<char>(g_ascii_tolower(c)); });
-    return result;
-}
 
 class Mail {
 public:
@@ -68,20 +39,6 @@ public:
     }
 
 private:
-    static Object<GMimeMessage> parsed(std::string bytes) {
-        // Some programs put blank lines before the headers, where the parser gives up.
-        bytes.erase(0, bytes.find_first_not_of(" \t\r\n"));
-        // The parser goes back to the bytes of each part: the stream keeps them.
-        GByteArray* array = g_byte_array_sized_new(static_cast<guint>(bytes.size()));
-        g_byte_array_append(array, reinterpret_cast<const guint8*>(bytes.data()),
-                            static_cast<guint>(bytes.size()));
-        bytes = {};
-        const Object<GMimeStream> stream(g_mime_stream_mem_new_with_byte_array(array));
-        const Object<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
-        g_mime_parser_set_persist_stream(parser.get(), TRUE);
-        return Object<GMimeMessage>(g_mime_parser_construct_message(parser.get(), nullptr));
-    }
-
     void line(Field field, std::string_view text) {
         if (!text.empty()) {
             sink_.text(field, text);
@@ -180,11 +137,6 @@ private:
         inner_ = outer;
     }
 
-    static bool is_type(GMimeObject* object, const char* type, const char* subtype) {
-        GMimeContentType* const content = g_mime_object_get_content_type(object);
-        return content != nullptr && g_mime_content_type_is_type(content, type, subtype) != FALSE;
-    }
-
     static std::string decoded(GMimePart& part) {
         GMimeDataWrapper* const content = g_mime_part_get_content(&part);
         if (content == nullptr) {
@@ -208,13 +160,12 @@ private:
 
     void leaf(GMimePart& part, int depth, Field field) {
         auto* const object = GMIME_OBJECT(&part);
-        const std::string name(view(g_mime_part_get_filename(&part)));
-        const auto disposition = lower(view(g_mime_object_get_disposition(object)));
-        const bool text = is_type(object, "text", "plain") || is_type(object, "text", "html");
-        if (disposition != "attachment" && text && name.empty()) {
+        if (is_body(part)) {
             body(part, field);
             return;
         }
+        const std::string name(view(g_mime_part_get_filename(&part)));
+        const auto disposition = lower(view(g_mime_object_get_disposition(object)));
         const bool shown =
             disposition == "inline" || !view(g_mime_part_get_content_id(&part)).empty();
         const bool image = is_type(object, "image", "*");

@@ -11,7 +11,9 @@
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <utility>
 
+#include "search/extract/attachments.hpp"
 #include "search/extract/mail.hpp"
 
 namespace openarchiver::search::extract {
@@ -126,9 +128,47 @@ private:
     bool has_attachment_ = false;
 };
 
+class AttachmentWire final : public AttachmentSink {
+public:
+    explicit AttachmentWire(wire::Channel& engine) : engine_(engine) {}
+
+    void entry(const wire::Entry& entry) override { put(wire::Kind::entry, wire::encode(entry)); }
+
+    void bytes(std::string_view some) override { put(wire::Kind::bytes, some); }
+
+    void cut() override { put(wire::Kind::cut, ""); }
+
+    void end() {
+        put(wire::Kind::end, "");
+        if (!engine_.flush()) {
+            ::_exit(0);
+        }
+    }
+
+private:
+    void put(wire::Kind kind, std::string_view bytes) {
+        if (!engine_.put(kind, "", bytes)) {
+            ::_exit(0);
+        }
+    }
+
+    wire::Channel& engine_;
+};
+
 int serve() {
     wire::Channel engine(STDIN_FILENO);
+    std::string pieces;
     while (auto record = engine.receive()) {
+        if (record->kind == wire::Kind::piece) {
+            pieces += record->bytes;
+            continue;
+        }
+        if (record->kind == wire::Kind::attachments) {
+            AttachmentWire sink(engine);
+            read_attachments(std::exchange(pieces, {}), wire::decode_number(record->bytes), sink);
+            sink.end();
+            continue;
+        }
         if (record->kind != wire::Kind::message || record->bytes.size() < wire::kRequestSize) {
             return 1;
         }

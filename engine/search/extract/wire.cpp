@@ -101,6 +101,34 @@ std::uint32_t decode_number(std::string_view bytes) {
     return number;
 }
 
+std::string encode(const Entry& entry) {
+    std::string bytes = encode(entry.number) + encode(entry.size);
+    for (const auto* const text :
+         {&entry.media_type, &entry.disposition, &entry.content_id, &entry.name}) {
+        bytes += encode(static_cast<std::uint32_t>(text->size())) + *text;
+    }
+    return bytes;
+}
+
+Entry decode_entry(std::string_view bytes) {
+    constexpr std::size_t kNumber = 4;
+    const auto number = [&] {
+        const std::uint32_t value = decode_number(bytes);
+        bytes.remove_prefix(std::min(kNumber, bytes.size()));
+        return value;
+    };
+    Entry entry;
+    entry.number = number();
+    entry.size = number();
+    for (auto* const text :
+         {&entry.media_type, &entry.disposition, &entry.content_id, &entry.name}) {
+        const std::uint32_t size = number();
+        *text = bytes.substr(0, size);
+        bytes.remove_prefix(text->size());
+    }
+    return entry;
+}
+
 std::string encode(const Request& request) {
     return (request.attachments ? '\1' : '\0') + encode(request.first_attachment);
 }

@@ -15,16 +15,31 @@ namespace openarchiver::search::wire {
 enum class Kind : std::uint8_t {
     // to the extractor
     message = 1,  ///< Request, then the message; large base64 parts replaced by part_mark()
-    part = 2,     ///< answers `need`
+    part,         ///< answers `need`
+    piece,        ///< some of the message that `attachments` is about
+    attachments,  ///< the number of the one that is wanted; 0: a list of all
     // from it
-    text = 3,        ///< a Field, then UTF-8 that goes on where the field ended
-    attachment = 4,  ///< number and name of the one that is read from now on
-    gap = 5,         ///< a GapReason, then the attachment's name
-    need = 6,        ///< the number of a part
-    message_id = 7,
-    reference = 8,
-    has_attachment = 9,
-    end = 10,
+    text,        ///< a Field, then UTF-8 that goes on where the field ended
+    attachment,  ///< number and name of the one that is read from now on
+    gap,         ///< a GapReason, then the attachment's name
+    need,        ///< the number of a part
+    message_id,
+    reference,
+    has_attachment,
+    entry,  ///< an Entry
+    bytes,  ///< some of the attachment that is wanted
+    cut,    ///< there are more attachments than are looked at
+    end,
+};
+
+/// An attachment, as the message describes it.
+struct Entry {
+    std::uint32_t number = 0;  ///< from 1 on
+    std::uint32_t size = 0;    ///< decoded
+    std::string media_type;
+    std::string disposition;
+    std::string content_id;
+    std::string name;
 };
 
 struct Request {
@@ -44,6 +59,8 @@ inline constexpr std::size_t kMaxRecord = std::size_t{64} << 20;
 
 [[nodiscard]] std::string encode(const Request& request);
 [[nodiscard]] Request decode_request(std::string_view bytes);
+[[nodiscard]] std::string encode(const Entry& entry);
+[[nodiscard]] Entry decode_entry(std::string_view bytes);
 [[nodiscard]] std::string encode(std::uint32_t number);
 [[nodiscard]] std::uint32_t decode_number(std::string_view bytes);
 
