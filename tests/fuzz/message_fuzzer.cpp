@@ -10,6 +10,7 @@
 #include "archive/digest.hpp"
 #include "input.hpp"
 #include "pipeline/message_headers.hpp"
+#include "search/extract/attachments.hpp"
 #include "search/snippet.hpp"
 #include "search/words.hpp"
 
@@ -68,6 +69,29 @@ void compose_anything(std::span<const std::byte> bytes) {
     }
 }
 
+class Attachments final : public search::extract::AttachmentSink {
+public:
+    void entry(const search::wire::Entry&) override { ++entries; }
+
+    void bytes(std::string_view some) override { size += some.size(); }
+
+    void cut() override {}
+
+    std::uint32_t entries = 0;
+    std::size_t size = 0;
+};
+
+void attachments_can_be_taken(const std::string& message) {
+    Attachments all;
+    search::extract::read_attachments(message, 0, all);
+    fuzz::expect(all.size == 0, "a list has no bytes");
+    if (all.entries > 0) {
+        Attachments one;
+        search::extract::read_attachments(message, all.entries, one);
+        fuzz::expect(one.entries == 1, "what was listed can be taken");
+    }
+}
+
 bool is_shown(const std::string& text) {
     for (const char c : text) {
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
@@ -93,8 +117,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::expect(
         is_shown(headers.subject) && is_shown(headers.from) && is_shown(headers.message_id),
         "headers are one line of UTF-8");
+    const std::string message(reinterpret_cast<const char*>(data), size);
+    attachments_can_be_taken(message);
     fuzz::Texts texts;
-    search::extract::read_mail(std::string(reinterpret_cast<const char*>(data), size), {}, texts);
+    search::extract::read_mail(message, {}, texts);
     const auto subject =
         search::words_of(texts.document[search::Field::subject], search::WordsOf::query);
     if (!subject.empty()) {
