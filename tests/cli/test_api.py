@@ -172,7 +172,7 @@ class Api(ApiTest):
     def test_an_account_holder_reads_the_named_accounts_alone(self):
         other = self.folder / "mail" / "bob"
         source = self.mailfiles_source()
-        source["config"] = {"paths": [str(self.mail), str(other)]}
+        source["config"]["paths"] = [str(self.mail), str(other)]
         self.write_profile(source)
         self.set_service({"listen": f"127.0.0.1:{self.port}"})
         self.add_mail("of-bob", folder=other)

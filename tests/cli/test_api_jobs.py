@@ -62,7 +62,7 @@ class Jobs(ApiTest):
         other = self.folder / "mail" / "bob"
         self.add_mail("of-bob", folder=other)
         source = self.mailfiles_source()
-        source["config"] = {"paths": [str(self.mail), str(other)]}
+        source["config"]["paths"] = [str(self.mail), str(other)]
         self.write_profile(source)
         self.set_service({"listen": f"127.0.0.1:{self.port}"})
         self.sync()

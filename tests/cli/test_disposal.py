@@ -11,7 +11,7 @@ class DisposalTest(WorkspaceTest):
         self.other = self.folder / "mail" / "bob"
         self.other.mkdir(parents=True)
         source = self.mailfiles_source()
-        source["config"] = {"paths": [str(self.mail), str(self.other)]}
+        source["config"]["paths"] = [str(self.mail), str(self.other)]
         self.write_profile(source)
         for number in range(3):
             self.add_mail(f"ada-{number}", text="sekrit ada")

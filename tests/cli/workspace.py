@@ -43,7 +43,7 @@ class WorkspaceTest(unittest.TestCase):
 
     def mailfiles_source(self, source_id="local", every="1h", path=None):
         return {"id": source_id, "name": "Local mail", "provider": "mailfiles",
-                "config": {"paths": [str(path or self.mail)]}, "schedule": {"every": every}}
+                "config": {"paths": [str(path or self.mail)], "settle_seconds": 0}, "schedule": {"every": every}}
 
     def troubled_source(self, source_id="troubled", every="1h", script=None):
         return {"id": source_id, "name": "Troubled", "provider": "troubled",

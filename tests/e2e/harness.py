@@ -77,6 +77,8 @@ class Archive:
     def __init__(self, folder, source_config, provider="microsoft365", **changes):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        if provider == "mailfiles":
+            source_config = {"settle_seconds": 0, **source_config}  # tests write whole files, and don't wait
         self.profile = {
             "version": 1,
             "archive": {
