@@ -15,7 +15,12 @@ using sdk::Errc;
 
 Poco::Data::Session open_session(const std::filesystem::path& file, Access access) {
     static std::once_flag registered;
-    std::call_once(registered, [] { sqlite::Connector::registerConnector(); });
+    std::call_once(registered, [] {
+        // Nobody asks how much memory SQLite has: counting that takes a lock of the whole process
+        // at each allocation. Refused once SQLite is in use, which is all the same.
+        (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+        sqlite::Connector::registerConnector();
+    });
     Poco::Data::Session session(sqlite::Connector::KEY, file.string());
     session << "PRAGMA busy_timeout=20000", now;
     if (access == Access::write) {
