@@ -15,6 +15,7 @@
 #include "api/metrics.hpp"
 #include "api/openapi.hpp"
 #include "api/problem.hpp"
+#include "api/request_rate.hpp"
 #include "api/sign_in_guard.hpp"
 #include "api/sources.hpp"
 #include "api/tasks.hpp"
@@ -131,6 +132,7 @@ struct Api::State {
     Credentials credentials;
     Jobs jobs;
     SignInGuard guard;
+    RequestRate rate;
     std::vector<Route> routes;
     std::mutex mutex;  // guards setup_secret
     std::string setup_secret;
@@ -718,6 +720,11 @@ struct Api::State {
             guard.failed(request.client, now);
             log->warn("OA-5003 api: wrong credential from {}", request.client);
             return unauthenticated("nobody has this credential");
+        }
+        if (!rate.admit((*caller)->name, now)) {
+            Response response = problem(429, "this credential asks too often");
+            response.fields.emplace_back("Retry-After", "1");
+            return response;
         }
         const bool setting_up = (*caller)->name.empty();
         const bool sets_up =

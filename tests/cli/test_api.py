@@ -278,6 +278,23 @@ class Api(ApiTest):
         self.assertEqual(json.loads(lines[1].removeprefix(b"data: "))["sources"][0]["id"], "local")
         self.assertEqual(lines[3], b"event: sources\n")
 
+    def test_who_asks_too_often_has_to_wait_and_others_have_not(self):
+        greedy, other = self.credential("operator"), self.credential("auditor")
+        service = self.serve()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        self.addCleanup(connection.close)
+        for _ in range(20_000):
+            connection.request("GET", "/api/v1/me", headers={"Authorization": f"Bearer {greedy}"})
+            refused = connection.getresponse()
+            refused.read()
+            if refused.status != 200:
+                break
+        self.assertEqual(refused.status, 429)
+        self.assertEqual(refused.headers["Content-Type"], "application/problem+json")
+        self.assertEqual(refused.headers["Retry-After"], "1")
+        self.get("/status", other)
+        self.wait_for(lambda: self.call("GET", "/api/v1/me", greedy).status == 200, "its turn", service)
+
     def test_bad_requests_harm_nobody(self):
         admin = self.credential("administrator")
         service = self.serve()
