@@ -2,13 +2,11 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import time
-import urllib.request
 
 from figures import mail_folder, row
-from harness import Archive, Simulator, graph_config, running, wait_until
+from harness import Archive, Simulator, api_answers, free_port, graph_config, running, wait_until
 
 CLIENTS = 64
 SECONDS = 15
@@ -41,9 +39,7 @@ def api(folder):
     if not shutil.which("wrk"):
         raise SystemExit("wrk is not installed: apt-get install wrk")
     mail = mail_folder(folder, 20_000)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     # Slower than it could be, so that it lasts.
     with Simulator("--users", 50, "--messages", 4000, "--latency-ms", 40, "--median-bytes", 20_000) as tenant:
         site = Archive(folder / "api", {"paths": [str(mail)]}, provider="mailfiles", service={"listen": f"127.0.0.1:{port}"})
@@ -58,7 +54,7 @@ def api(folder):
 
         def served(while_what):
             with running(site.start("serve", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)):
-                wait_until(lambda: answers(port), what="the API")
+                wait_until(lambda: api_answers(port), what="the API")
                 while_what()
 
         served(lambda: measure("idle"))
@@ -74,10 +70,3 @@ def api(folder):
                 f"{(len(tenant.requests('value')) - before) / (time.monotonic() - began):.0f}")
 
         served(while_importing)
-
-
-def answers(port):
-    try:
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).status == 200
-    except OSError:
-        return False

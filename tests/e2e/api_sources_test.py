@@ -2,18 +2,11 @@
 
 import json
 import signal
-import socket
 import subprocess
 import unittest
 import urllib.request
 
-from harness import Archive, ArchiverTest, SECRET, Simulator, graph_config, running, wait_until
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from harness import Archive, ArchiverTest, SECRET, Simulator, api_answers, free_port, graph_config, running, wait_until
 
 
 class ApiSources(ArchiverTest):
@@ -24,14 +17,8 @@ class ApiSources(ArchiverTest):
 
     def serve(self):
         service = self.site.start("serve", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(self.answers, what="the API")
+        wait_until(lambda: api_answers(self.port), what="the API")
         return running(service)
-
-    def answers(self):
-        try:
-            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5).status == 200
-        except OSError:
-            return False
 
     def call(self, method, path, body=None):
         request = urllib.request.Request(

@@ -3,19 +3,12 @@
 import contextlib
 import json
 import signal
-import socket
 import time
 import unittest
 import urllib.error
 import urllib.request
 
-from harness import Archive, ArchiverTest, Simulator, graph_config, running, wait_until
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from harness import Archive, ArchiverTest, Simulator, free_port, graph_config, running, wait_until
 
 
 class ChangeNotifications(ArchiverTest):

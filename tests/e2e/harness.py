@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -192,6 +193,19 @@ class ArchiverTest(unittest.TestCase):
             self.assertEqual(newest[key]["sha256"], message["sha256"], key)
             self.assertEqual(newest[key]["size"], message["size"], key)
         return entries
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def api_answers(port):
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).status == 200
+    except OSError:
+        return False
 
 
 def wait_until(condition, seconds=60, what="a condition"):
