@@ -55,7 +55,8 @@ std::uint32_t group(const std::byte* text) {
 }  // namespace
 
 std::size_t decode_base64(std::span<const std::byte> text, std::span<std::byte> target) {
-    const std::size_t blocks = decode_base64_blocks(text, target);
+    const auto fast = base64_blocks();
+    const std::size_t blocks = fast.empty() ? 0 : fast.front().decode(text, target);
     const std::byte* from = text.data() + blocks / 3 * 4;
     std::byte* to = target.data() + blocks;
     for (std::size_t left = std::min(text.size() / 4, target.size() / 3) - blocks / 3; left > 0;
@@ -100,7 +101,8 @@ void encode_base64(std::span<const std::byte> bytes, std::span<std::byte> target
     const auto at = [](const std::byte* from, std::size_t i) {
         return std::to_integer<std::uint32_t>(from[i]);
     };
-    const std::size_t blocks = encode_base64_blocks(bytes, target);
+    const auto fast = base64_blocks();
+    const std::size_t blocks = fast.empty() ? 0 : fast.front().encode(bytes, target);
     const std::byte* from = bytes.data() + blocks;
     std::byte* to = target.data() + blocks / 3 * 4;
     for (std::size_t left = (bytes.size() - blocks) / 3; left > 0; --left) {

@@ -138,6 +138,8 @@ private:
     sdk::Status part() {
         Sha256 digest;
         std::uint64_t size = 0;
+        // Most of what is left is likely to be parts.
+        result_.part_bytes.expect(filled_ + (window_.view().size() - at_) / 4 * 3);
         const auto take = [&]() -> sdk::Status {
             digest.update(decoded());
             size += filled_;

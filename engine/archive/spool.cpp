@@ -28,8 +28,8 @@ sdk::Error spool_error(std::string_view what, const std::filesystem::path& folde
 }
 
 // What spools may have in memory beyond their thresholds, all together; of one spool, so much.
-constexpr std::int64_t kSharedMemory = 16 << 20;
-constexpr std::uint64_t kMaxGrant = 4U << 20;
+constexpr std::int64_t kSharedMemory = 48 << 20;
+constexpr std::uint64_t kMaxGrant = 16U << 20;
 std::atomic<std::int64_t> shared_memory_left = kSharedMemory;
 
 // A file without a name: whatever happens to the process, nothing is left of it.
@@ -119,7 +119,7 @@ bool Spool::stays_in_memory(std::uint64_t size) {
         return false;
     }
     // Twice as much each time, as the memory grows.
-    const auto wanted = std::min(kMaxGrant, std::max(2 * granted_, memory_threshold_));
+    const auto wanted = std::min(kMaxGrant, std::max(2 * granted_, 3 * memory_threshold_));
     const std::uint64_t more = std::max(wanted, size - memory_threshold_) - granted_;
     if (shared_memory_left.fetch_sub(static_cast<std::int64_t>(more)) <
         static_cast<std::int64_t>(more)) {
@@ -133,6 +133,12 @@ bool Spool::stays_in_memory(std::uint64_t size) {
 void Spool::release_memory() {
     std::vector<std::byte>().swap(memory_);  // an assignment would keep the memory
     shared_memory_left += static_cast<std::int64_t>(std::exchange(granted_, 0));
+}
+
+void Spool::expect(std::uint64_t bytes) {
+    if (file_ < 0 && stays_in_memory(size_ + bytes)) {
+        memory_.reserve(size_ + bytes);
+    }
 }
 
 // Counts bytes only once all of them are written, so that a failed write can be repeated.
@@ -151,7 +157,7 @@ sdk::Status Spool::write(std::span<const std::byte> bytes) {
     } else {
         const std::uint64_t needed = size_ + bytes.size();
         if (needed > memory_.capacity()) {
-            memory_.reserve(std::max(needed, std::min(2 * needed, memory_threshold_ + granted_)));
+            memory_.reserve(std::max(needed, std::min(4 * needed, memory_threshold_ + granted_)));
         }
         memory_.insert(memory_.end(), bytes.begin(), bytes.end());
     }

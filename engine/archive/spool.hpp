@@ -23,6 +23,9 @@ public:
 
     sdk::Status write(std::span<const std::byte> bytes) override;
 
+    /// So many will be written, or fewer: makes room for them at once.
+    void expect(std::uint64_t bytes);
+
     [[nodiscard]] std::uint64_t size() const override { return size_; }
 
     sdk::Result<std::size_t> read(std::span<std::byte> buffer) override;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/base64_blocks.hpp"
 #include "support.hpp"
 
 using namespace openarchiver;
@@ -75,6 +76,29 @@ TEST_CASE("Decoding ends before the first character that is none, wherever it is
             } else {
                 REQUIRE(encoded(back) == changed);
             }
+        }
+    }
+}
+
+TEST_CASE("Every way that this processor has to do it agrees with the others") {
+    for (const auto& blocks : archive::base64_blocks()) {
+        INFO(blocks.name);
+        for (std::size_t size = 0; size < 300; ++size) {
+            const std::string bytes = test::noise(size, static_cast<std::uint32_t>(size));
+            const std::string text = encoded(bytes);
+            std::vector<std::byte> room(text.size() + 4);
+            const std::size_t taken =
+                blocks.encode(std::as_bytes(std::span(bytes)), std::span(room).first(text.size()));
+            REQUIRE(taken % 3 == 0);
+            REQUIRE(taken + 16 > size);
+            REQUIRE(std::string(reinterpret_cast<const char*>(room.data()), taken / 3 * 4) ==
+                    text.substr(0, taken / 3 * 4));
+            const std::size_t made =
+                blocks.decode(std::as_bytes(std::span(text)).first(size / 3 * 4), room);
+            REQUIRE(made % 3 == 0);
+            REQUIRE(made + 18 > size);
+            REQUIRE(std::string(reinterpret_cast<const char*>(room.data()), made) ==
+                    bytes.substr(0, made));
         }
     }
 }
