@@ -8,7 +8,10 @@ namespace openarchiver::archive {
 
 namespace {
 
-constexpr int kLevel = 3;
+// Attachments are compressed already, most of them: level 3 would save 0.9% of theirs for 40% more
+// time.
+constexpr int kFarLevel = 3;
+constexpr int kNearLevel = 2;
 
 }  // namespace
 
@@ -19,7 +22,6 @@ struct Compressor::Context {
         if (handle == nullptr) {
             throw std::bad_alloc();
         }
-        ZSTD_CCtx_setParameter(handle, ZSTD_c_compressionLevel, kLevel);
         // Authentication and SHA-256 say more than its checksum would.
         ZSTD_CCtx_setParameter(handle, ZSTD_c_checksumFlag, 0);
     }
@@ -38,9 +40,10 @@ Compressor::~Compressor() = default;
 
 std::optional<std::size_t> Compressor::compress(std::span<const std::byte> raw,
                                                 std::span<std::byte> target, Reach reach) {
+    const bool far = reach == Reach::far;
+    ZSTD_CCtx_setParameter(context_->handle, ZSTD_c_compressionLevel, far ? kFarLevel : kNearLevel);
     // Frames are larger than what level 3 looks back on by itself.
-    ZSTD_CCtx_setParameter(context_->handle, ZSTD_c_enableLongDistanceMatching,
-                           reach == Reach::far ? 1 : 0);
+    ZSTD_CCtx_setParameter(context_->handle, ZSTD_c_enableLongDistanceMatching, far ? 1 : 0);
     const std::size_t size =
         ZSTD_compress2(context_->handle, target.data(), target.size(), raw.data(), raw.size());
     if (ZSTD_isError(size) != 0) {

@@ -11,7 +11,7 @@ namespace openarchiver::archive {
 
 /// Bytes on their way: in memory up to a threshold, beyond it in an unlinked file, so that a large
 /// message costs disk and not memory, and nothing is left behind by a crash. Beyond the threshold
-/// memory is still used while all spools together take no more than 16 MiB of that. Written once,
+/// memory is still used while all spools together take no more than 48 MiB of that. Written once,
 /// then read any number of times. Used by one thread at a time.
 class Spool final : public sdk::ByteSource, public sdk::ByteSink {
 public:

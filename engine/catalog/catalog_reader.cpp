@@ -197,6 +197,27 @@ struct CatalogReader::State {
         session, (std::string(kVersionColumns) + " WHERE v.item=? AND v.version=?").c_str()};
     Query<std::tuple<>> begin{session, "BEGIN"};
     Query<std::tuple<>> commit{session, "COMMIT"};
+
+    /// What is read while it lives is of one moment.
+    class OneMoment {
+    public:
+        explicit OneMoment(State& state) : commit_(state.commit) { state.begin(); }
+
+        OneMoment(const OneMoment&) = delete;
+        OneMoment& operator=(const OneMoment&) = delete;
+
+        ~OneMoment() {
+            try {
+                commit_();
+            } catch (const Poco::Exception&) {
+                // A snapshot is let go with its connection, too.
+            }
+        }
+
+    private:
+        Query<std::tuple<>>& commit_;
+    };
+
     Query<std::tuple<Integer, Integer, Integer>, Blob> find_pack{
         session, "SELECT replaced, locked_until, held FROM packs WHERE id=?"};
     Query<std::tuple<Blob, Integer, Integer, Integer>, Integer, Integer> frame{
@@ -292,6 +313,11 @@ struct CatalogReader::State {
             },
             r.key, r.id, r.name, r.provider, imported, started, ended, good, r.error_code,
             r.error_message, r.run_report, has, format, value);
+    }
+
+    std::vector<std::int64_t> folders_of(Integer item) {
+        auto keys = folders(folders_with, item);
+        return keys.empty() ? folders(last_folder, item) : keys;
     }
 
     std::vector<FolderRecord> folders_of_account(Integer account_key) {
@@ -789,12 +815,20 @@ Result<std::vector<HistoryRecord>> CatalogReader::history(std::int64_t item_key)
 }
 
 Result<std::vector<std::int64_t>> CatalogReader::folders_of(std::int64_t item_key) {
-    return state_->read([&]() -> Result<std::vector<std::int64_t>> {
-        auto keys = state_->folders(state_->folders_with, item_key);
-        if (keys.empty()) {
-            keys = state_->folders(state_->last_folder, item_key);
+    return state_->read(
+        [&]() -> Result<std::vector<std::int64_t>> { return state_->folders_of(item_key); });
+}
+
+Result<std::vector<std::vector<std::int64_t>>> CatalogReader::folders_of(
+    const std::vector<std::int64_t>& item_keys) {
+    return state_->read([&]() -> Result<std::vector<std::vector<std::int64_t>>> {
+        const State::OneMoment moment(*state_);
+        std::vector<std::vector<std::int64_t>> folders;
+        folders.reserve(item_keys.size());
+        for (const auto key : item_keys) {
+            folders.push_back(state_->folders_of(key));
         }
-        return keys;
+        return folders;
     });
 }
 
@@ -806,20 +840,7 @@ Result<archive::StoredContent> CatalogReader::stored(std::int64_t content_key) {
 Result<std::vector<archive::StoredContent>> CatalogReader::stored(
     const std::vector<std::int64_t>& content_keys) {
     return state_->read([&]() -> Result<std::vector<archive::StoredContent>> {
-        // One moment for all of it: packs are replaced while we read.
-        state_->begin();
-        struct End {
-            Query<std::tuple<>>& commit;
-
-            ~End() {
-                try {
-                    commit();
-                } catch (const Poco::Exception&) {
-                    // A snapshot is let go with its connection, too.
-                }
-            }
-        } const end{state_->commit};
-
+        const State::OneMoment moment(*state_);  // packs are replaced while we read
         std::vector<archive::StoredContent> contents;
         contents.reserve(content_keys.size());
         for (const auto key : content_keys) {

@@ -86,6 +86,9 @@ public:
     sdk::Result<std::vector<HistoryRecord>> history(std::int64_t item_key);
     /// The folders that hold the item; once it has left, the one that it was in last.
     sdk::Result<std::vector<std::int64_t>> folders_of(std::int64_t item_key);
+    /// ... of several, in their order, which is cheaper than one after another.
+    sdk::Result<std::vector<std::vector<std::int64_t>>> folders_of(
+        const std::vector<std::int64_t>& item_keys);
 
     /// Where a version's content is now: packs may be replaced by others.
     sdk::Result<archive::StoredContent> stored(std::int64_t content_key);

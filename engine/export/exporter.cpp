@@ -100,7 +100,8 @@ private:
         if (stop_.stop_requested()) {
             return Error{.code = Errc::cancelled};
         }
-        OPENARCHIVER_TRY(const auto places, tree_.places(version));
+        OPENARCHIVER_TRY(const auto in, ahead_.folders_of_first());
+        OPENARCHIVER_TRY(const auto places, tree_.places(version, in));
         const std::string path = layout_.path_of(version, places.front());
         OPENARCHIVER_CHECK(output_.announce(path));
         OPENARCHIVER_TRY(const bool there, layout_.has(version, path));

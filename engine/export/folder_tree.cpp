@@ -63,11 +63,11 @@ Result<std::string> FolderTree::account_name(const catalog::VersionRecord& versi
                                                     : version.address;
 }
 
-Result<std::vector<Place>> FolderTree::places(const catalog::VersionRecord& version) {
+Result<std::vector<Place>> FolderTree::places(const catalog::VersionRecord& version,
+                                              const std::vector<std::int64_t>& in) {
     OPENARCHIVER_TRY(const std::string account, account_name(version));
-    OPENARCHIVER_TRY(const auto keys, catalog_.folders_of(version.item_key));
     std::vector<Place> places;
-    for (const std::int64_t key : keys) {
+    for (const std::int64_t key : in) {
         OPENARCHIVER_TRY(const Folders* known, folders(version.account_key, key));
         if (const auto folder = known->find(key); folder != known->end()) {
             places.push_back(

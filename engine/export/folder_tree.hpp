@@ -26,8 +26,9 @@ class FolderTree {
 public:
     explicit FolderTree(catalog::CatalogReader& catalog) : catalog_(catalog) {}
 
-    /// The places of a version's item, the first one first; never empty.
-    sdk::Result<std::vector<Place>> places(const catalog::VersionRecord& version);
+    /// The places of a version whose item is in these folders, the first one first; never empty.
+    sdk::Result<std::vector<Place>> places(const catalog::VersionRecord& version,
+                                           const std::vector<std::int64_t>& in);
 
 private:
     struct Folder {

@@ -86,12 +86,16 @@ std::string iso_time(sdk::Timestamp time) {
 std::string manifest_line(const catalog::VersionRecord& version,
                           const std::vector<std::vector<std::string>>& folders,
                           std::string_view path) {
-    json::array folder_paths;
+    // One line of many: its memory is taken and given back at once.
+    std::array<unsigned char, 8192> memory;
+    json::monotonic_resource resource(memory.data(), memory.size());
+    json::array folder_paths(&resource);
     for (const auto& folder : folders) {
         folder_paths.emplace_back(texts(folder));
     }
     const bool in_mailbox = version.left_at == sdk::Timestamp{};
-    json::object line;
+    json::object line(&resource);
+    line.reserve(19);
     line["ref"] = text(version.ref);
     line["version"] = version.version;
     line["source"] = text(version.source);

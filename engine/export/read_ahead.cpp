@@ -91,13 +91,24 @@ bool ReadAhead::half_full() const {
     return line_.size() >= kMaxEntries / 2 || memory_ >= kMaxMemory / 2;
 }
 
-Status ReadAhead::read_first(sdk::ByteSink& sink) {
+ReadAhead::Entry& ReadAhead::settled_first() {
     Entry& entry = *line_.front();
-    {
-        std::unique_lock lock(mutex_);
-        done_.wait(lock, [&] { return entry.state != State::reading; });
-        no_longer_wanted(entry);  // no thread came to it yet
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return entry.state != State::reading; });
+    no_longer_wanted(entry);  // no thread came to it yet
+    return entry;
+}
+
+sdk::Result<std::vector<std::int64_t>> ReadAhead::folders_of_first() {
+    Entry& entry = settled_first();
+    if (entry.folders) {
+        return *std::move(entry.folders);
     }
+    return catalog_.folders_of(entry.version.item_key);
+}
+
+Status ReadAhead::read_first(sdk::ByteSink& sink) {
+    Entry& entry = settled_first();
     if (entry.state == State::idle) {
         return reader_.read(catalog_, entry.version, sink, stop_);
     }
@@ -106,11 +117,9 @@ Status ReadAhead::read_first(sdk::ByteSink& sink) {
 }
 
 void ReadAhead::drop_first() {
-    Entry& entry = *line_.front();
+    Entry& entry = settled_first();
     {
-        std::unique_lock lock(mutex_);
-        no_longer_wanted(entry);
-        done_.wait(lock, [&] { return entry.state != State::reading; });
+        const std::lock_guard lock(mutex_);
         if (spare_size_ + entry.bytes.capacity() <= kMaxSpare) {
             entry.bytes.clear();
             spare_size_ += entry.bytes.capacity();
@@ -150,14 +159,20 @@ std::vector<ReadAhead::Entry*> ReadAhead::take_run() {
 }
 
 void ReadAhead::read_run(const std::vector<Entry*>& run) {
-    std::vector<std::int64_t> keys;
+    std::vector<std::int64_t> contents;
+    std::vector<std::int64_t> items;
     for (const Entry* entry : run) {
-        keys.push_back(entry->version.content_key);
+        contents.push_back(entry->version.content_key);
+        items.push_back(entry->version.item_key);
     }
     // One that can't be found must not take the others with it: then each is looked up by itself.
-    const auto stored = catalog_.stored(keys);
+    const auto stored = catalog_.stored(contents);
+    auto folders = catalog_.folders_of(items);
     for (std::size_t i = 0; i < run.size(); ++i) {
         Entry& entry = *run[i];
+        if (folders) {
+            entry.folders = std::move((*folders)[i]);
+        }
         Status status = sdk::without_exceptions("reading a content", [&] {
             entry.bytes.reserve(static_cast<std::size_t>(entry.version.size));
             MemorySink sink(entry.bytes);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <openarchiver/sdk/bytes.hpp>
 #include <openarchiver/sdk/result.hpp>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -41,6 +42,8 @@ public:
 
     [[nodiscard]] const catalog::VersionRecord& first() const { return line_.front()->version; }
 
+    /// The folders of the first one's item, as CatalogReader::folders_of() has them.
+    sdk::Result<std::vector<std::int64_t>> folders_of_first();
     /// The first one's content.
     sdk::Status read_first(sdk::ByteSink& sink);
     void drop_first();
@@ -53,10 +56,13 @@ private:
         State state = State::idle;
         std::uint64_t memory = 0;  // that it counts for
         std::vector<std::byte> bytes;
+        std::optional<std::vector<std::int64_t>> folders;
         sdk::Status status;
     };
 
     void work(const std::stop_token& ended);
+    /// Once no thread reads it.
+    Entry& settled_first();
     // With mutex_ held:
     [[nodiscard]] bool whole_run_wanted() const;
     void no_longer_wanted(Entry& entry);

@@ -47,7 +47,13 @@ std::string valid_utf8(std::string_view text) {
     std::string result;
     result.reserve(text.size());
     while (!text.empty()) {
+        const auto ascii = std::ranges::find_if(text, [](char c) { return (c & 0x80) != 0; });
+        result.append(text.begin(), ascii);
+        text.remove_prefix(static_cast<std::size_t>(ascii - text.begin()));
         const std::size_t length = utf8_length(text);
+        if (text.empty()) {
+            break;
+        }
         result += length == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, length);
         text.remove_prefix(std::max<std::size_t>(length, 1));
     }

@@ -26,7 +26,7 @@ std::string read_all(archive::Spool& spool) {
 
 TEST_CASE("A spool gives back what was written, in memory or beyond the threshold") {
     const test::TemporaryFolder folder;
-    const std::size_t size = GENERATE(0U, 1U, 4096U, 4097U, 300'000U, 5'000'000U);
+    const std::size_t size = GENERATE(0U, 1U, 4096U, 4097U, 300'000U, 5'000'000U, 17'000'000U);
     const std::string bytes = test::noise(size, 7);
     archive::Spool spool(folder.path / "made at need", 4096);
     for (std::size_t at = 0; at < size; at += 1234) {
@@ -41,7 +41,7 @@ TEST_CASE("A spool gives back what was written, in memory or beyond the threshol
     archive::Spool moved = std::move(spool);
     REQUIRE(moved.rewind());
     CHECK(read_all(moved) == bytes);
-    if (size > 4'500'000) {
+    if (size > 16'800'000) {
         CHECK(moved.memory() == 0);
         CHECK(moved.in_memory().empty());
         CHECK(std::filesystem::is_empty(folder.path / "made at need"));
@@ -65,8 +65,8 @@ TEST_CASE("Spools together take a bounded amount of memory beyond their threshol
         return memory;
     };
     const std::uint64_t memory = fill();
-    CHECK(memory > 3'000'000);
-    CHECK(memory < (16U << 20) + 20 * 100'000);
+    CHECK(memory > 30'000'000);
+    CHECK(memory < (48U << 20) + 20 * 100'000);
     for (auto& spool : spools) {
         CHECK(read_all(spool) == bytes);
     }
@@ -76,7 +76,7 @@ TEST_CASE("Spools together take a bounded amount of memory beyond their threshol
 
 TEST_CASE("A spool without a usable folder says which one") {
     archive::Spool spool("/proc/no-such-folder", 10);
-    const std::string bytes = test::noise(5'000'000, 1);
+    const std::string bytes = test::noise(17'000'000, 1);
     const auto written = spool.write(std::as_bytes(std::span(bytes)));
     REQUIRE_FALSE(written);
     CHECK(written.error().message.find("/proc/no-such-folder") != std::string::npos);
