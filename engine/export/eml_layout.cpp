@@ -37,6 +37,8 @@ public:
         return file_holds(output_.folder() / path, version.size, version.content);
     }
 
+    [[nodiscard]] bool stores_files() const override { return true; }
+
     Stored store(const catalog::VersionRecord&, const std::string& path,
                  const Read& read) override {
         return store_file(output_, path, read);
@@ -64,8 +66,9 @@ sdk::Timestamp time_of(const catalog::VersionRecord& version) {
 Layout::Stored store_file(const OutputFolder& output, const std::string& path,
                           const Layout::Read& read) {
     const auto target = output.folder() / path;
+    const auto temporary = output.temporary(path);
     {
-        auto file = File::open(output.temporary(), File::Mode::create);
+        auto file = File::open(temporary, File::Mode::create);
         if (!file) {
             return {.failure = file.error()};
         }
@@ -74,13 +77,14 @@ Layout::Stored store_file(const OutputFolder& output, const std::string& path,
             return sink.failure() ? Layout::Stored{.failure = sink.failure()}
                                   : Layout::Stored{.damage = done.error()};
         }
+        file->begin_to_sync();
     }
-    auto renamed = rename_file(output.temporary(), target);
+    auto renamed = rename_file(temporary, target);
     if (!renamed && renamed.error().code == sdk::Errc::not_found) {
         if (auto made = make_folders(target.parent_path()); !made) {
             return {.failure = made.error()};
         }
-        renamed = rename_file(output.temporary(), target);
+        renamed = rename_file(temporary, target);
     }
     return renamed ? Layout::Stored{} : Layout::Stored{.failure = renamed.error()};
 }

@@ -1,9 +1,13 @@
 #include "export/exporter.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <future>
+#include <memory>
 #include <utility>
 
 #include "archive/archive.hpp"
+#include "export/file_writers.hpp"
 #include "export/layout.hpp"
 #include "export/manifest.hpp"
 #include "export/read_ahead.hpp"
@@ -16,6 +20,10 @@ using sdk::Result;
 using sdk::Status;
 
 namespace {
+
+// Versions whose files are being stored, at most.
+constexpr std::size_t kMaxStoring = 64;
+constexpr std::uint64_t kMaxStoringMemory = 8U << 20;
 
 /// Whether an error of reading is this one version's own.
 bool is_damage(Errc code) {
@@ -56,6 +64,9 @@ public:
         while (!ahead_.empty()) {
             OPENARCHIVER_CHECK(export_first());
         }
+        while (!storing_.empty()) {
+            OPENARCHIVER_CHECK(settle_first());
+        }
         OPENARCHIVER_CHECK(layout_.finish());
         return std::move(summary_);
     }
@@ -90,28 +101,64 @@ private:
         return {};
     }
 
-    Status export_first() {
-        OPENARCHIVER_CHECK(export_version(ahead_.first()));
-        ahead_.drop_first();
-        return {};
-    }
+    /// A version whose file is being stored, or is.
+    struct Storing {
+        std::shared_ptr<ReadAhead::Taken> taken;
+        std::string path;
+        std::vector<Place> places;
+        bool kept = false;
+        std::future<Layout::Stored> stored = {};
+    };
 
-    Status export_version(const catalog::VersionRecord& version) {
+    Status export_first() {
         if (stop_.stop_requested()) {
             return Error{.code = Errc::cancelled};
         }
-        OPENARCHIVER_TRY(const auto in, ahead_.folders_of_first());
-        OPENARCHIVER_TRY(const auto places, tree_.places(version, in));
-        const std::string path = layout_.path_of(version, places.front());
-        OPENARCHIVER_CHECK(output_.announce(path));
-        OPENARCHIVER_TRY(const bool there, layout_.has(version, path));
+        Storing storing{.taken = std::make_shared<ReadAhead::Taken>(ahead_.take_first()),
+                        .path = {},
+                        .places = {}};
+        const auto& version = storing.taken->version();
+        OPENARCHIVER_TRY(const auto in, storing.taken->folders());
+        OPENARCHIVER_TRY(storing.places, tree_.places(version, in));
+        storing.path = layout_.path_of(version, storing.places.front());
+        OPENARCHIVER_CHECK(output_.announce(storing.path));
+        OPENARCHIVER_TRY(storing.kept, layout_.has(version, storing.path));
         // Of an earlier run's export nothing has to be read up to where it ended.
-        resuming_ = there;
-        if (there) {
+        resuming_ = storing.kept;
+        if (!storing.kept) {
+            storing.stored = store(storing);
+        }
+        storing_memory_ += storing.taken->memory();
+        storing_.push_back(std::move(storing));
+        while (!storing_.empty() && (!layout_.stores_files() || storing_.size() >= kMaxStoring ||
+                                     storing_memory_ >= kMaxStoringMemory)) {
+            OPENARCHIVER_CHECK(settle_first());
+        }
+        return {};
+    }
+
+    std::future<Layout::Stored> store(const Storing& storing) {
+        FileWriters::Store task([this, taken = storing.taken, path = storing.path] {
+            return layout_.store(taken->version(), path,
+                                 [&](sdk::ByteSink& sink) { return taken->read(sink); });
+        });
+        if (layout_.stores_files()) {
+            return writers_.put(std::move(task));
+        }
+        task();
+        return task.get_future();
+    }
+
+    /// What came of the version that is stored longest: the manifest has them in their order.
+    Status settle_first() {
+        Storing storing = std::move(storing_.front());
+        storing_.pop_front();
+        storing_memory_ -= storing.taken->memory();
+        const auto& version = storing.taken->version();
+        if (storing.kept) {
             ++summary_.kept;
         } else {
-            auto stored = layout_.store(
-                version, path, [&](sdk::ByteSink& sink) { return ahead_.read_first(sink); });
+            auto stored = storing.stored.get();
             if (stored.failure) {
                 return std::move(*stored.failure);
             }
@@ -120,12 +167,13 @@ private:
             }
         }
         std::vector<std::vector<std::string>> folders;
-        for (const auto& place : places) {
+        for (auto& place : storing.places) {
             if (!place.folder.empty()) {
-                folders.push_back(place.folder);
+                folders.push_back(std::move(place.folder));
             }
         }
-        OPENARCHIVER_CHECK(output_.add(manifest_line(version, folders, path), path));
+        OPENARCHIVER_CHECK(
+            output_.add(manifest_line(version, folders, storing.path), storing.path));
         if (std::exchange(exported_item_, version.item_key) != version.item_key) {
             ++summary_.items;
         }
@@ -165,6 +213,9 @@ private:
     bool complete_ = false;
     bool resuming_ = false;
     ReadAhead ahead_;
+    std::deque<Storing> storing_;
+    std::uint64_t storing_memory_ = 0;
+    FileWriters writers_;
 };
 
 std::unique_ptr<Layout> make_layout(Format format, const OutputFolder& output) {

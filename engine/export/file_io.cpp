@@ -20,6 +20,7 @@ using sdk::Status;
 namespace {
 
 constexpr std::size_t kBufferSize = 256U << 10;
+constexpr std::uint64_t kSend = 8U << 20;
 
 int flags_of(File::Mode mode) {
     switch (mode) {
@@ -101,6 +102,7 @@ Error File::failed(const char* doing) const {
 }
 
 Status File::write(std::string_view bytes) {
+    unsent_ += bytes.size();
     while (!bytes.empty()) {
         const auto written = ::write(descriptor_, bytes.data(), bytes.size());
         if (written < 0) {
@@ -111,7 +113,16 @@ Status File::write(std::string_view bytes) {
         }
         bytes.remove_prefix(static_cast<std::size_t>(written));
     }
+    if (unsent_ >= kSend) {
+        begin_to_sync();
+    }
     return {};
+}
+
+void File::begin_to_sync() {
+    // Of a file system that can't there is nothing to be told: sync_volume() tells what goes wrong.
+    (void)::sync_file_range(descriptor_, 0, 0, SYNC_FILE_RANGE_WRITE);
+    unsent_ = 0;
 }
 
 Result<std::size_t> File::read_at(std::span<std::byte> buffer, std::uint64_t offset) {

@@ -35,6 +35,9 @@ public:
     sdk::Result<std::uint64_t> size();
     sdk::Status truncate(std::uint64_t size);
     sdk::Status seek(std::uint64_t offset);
+    /// Has the system write to the disk what is in the file, and doesn't wait: sync_volume() then
+    /// has less to wait for. Files of many megabytes do it by themselves.
+    void begin_to_sync();
     /// Makes everything that was written to the file's volume durable.
     sdk::Status sync_volume();
     /// Holds the file for this process alone; false: another process has it.
@@ -45,6 +48,7 @@ private:
     [[nodiscard]] sdk::Error failed(const char* doing) const;
 
     int descriptor_ = -1;
+    std::uint64_t unsent_ = 0;  // bytes since begin_to_sync()
     std::filesystem::path path_;
 };
 

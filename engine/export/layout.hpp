@@ -36,6 +36,10 @@ public:
         std::optional<sdk::Error> failure = {};
     };
 
+    /// Whether each version is a file of its own: then several threads may store at once, versions
+    /// in any order.
+    [[nodiscard]] virtual bool stores_files() const { return false; }
+
     virtual Stored store(const catalog::VersionRecord& version, const std::string& path,
                          const Read& read) = 0;
 

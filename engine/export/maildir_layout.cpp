@@ -1,3 +1,4 @@
+#include <mutex>
 #include <string_view>
 
 #include "export/layout.hpp"
@@ -22,6 +23,8 @@ public:
     sdk::Result<bool> has(const catalog::VersionRecord& version, const std::string& path) override {
         return file_holds(output_.folder() / path, version.size, version.content);
     }
+
+    [[nodiscard]] bool stores_files() const override { return true; }
 
     Stored store(const catalog::VersionRecord& version, const std::string& path,
                  const Read& read) override {
@@ -51,6 +54,7 @@ private:
     }
 
     sdk::Status make_maildir(const std::filesystem::path& maildir) {
+        const std::lock_guard lock(mutex_);
         if (maildir == last_made_) {
             return {};
         }
@@ -66,6 +70,7 @@ private:
     }
 
     const OutputFolder& output_;
+    std::mutex mutex_;
     std::filesystem::path last_made_;
 };
 

@@ -126,6 +126,10 @@ Result<OutputFolder> OutputFolder::open(const fs::path& folder, std::string_view
     return OutputFolder(folder, std::move(lock), std::move(announced), std::move(manifest));
 }
 
+fs::path OutputFolder::temporary(std::string_view path) const {
+    return marker_ / ("file-" + std::to_string(hash_of(path)));
+}
+
 Status OutputFolder::announce(std::string_view path) {
     if (path == last_announced_) {
         return {};

@@ -21,8 +21,9 @@ public:
 
     [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 
-    /// Where a file is written before it gets its name.
-    [[nodiscard]] std::filesystem::path temporary() const { return marker_ / "current"; }
+    /// Where a file is written before it gets its name: one place for each, and the same when a
+    /// later run writes it anew.
+    [[nodiscard]] std::filesystem::path temporary(std::string_view path) const;
 
     /// Announces a file before it is made, so that a later run can find what this one left behind.
     sdk::Status announce(std::string_view path);

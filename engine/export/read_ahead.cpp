@@ -91,43 +91,47 @@ bool ReadAhead::half_full() const {
     return line_.size() >= kMaxEntries / 2 || memory_ >= kMaxMemory / 2;
 }
 
-ReadAhead::Entry& ReadAhead::settled_first() {
+ReadAhead::Taken ReadAhead::take_first() {
     Entry& entry = *line_.front();
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return entry.state != State::reading; });
-    no_longer_wanted(entry);  // no thread came to it yet
-    return entry;
-}
-
-sdk::Result<std::vector<std::int64_t>> ReadAhead::folders_of_first() {
-    Entry& entry = settled_first();
-    if (entry.folders) {
-        return *std::move(entry.folders);
-    }
-    return catalog_.folders_of(entry.version.item_key);
-}
-
-Status ReadAhead::read_first(sdk::ByteSink& sink) {
-    Entry& entry = settled_first();
-    if (entry.state == State::idle) {
-        return reader_.read(catalog_, entry.version, sink, stop_);
-    }
-    OPENARCHIVER_CHECK(entry.status);
-    return sink.write(entry.bytes);
-}
-
-void ReadAhead::drop_first() {
-    Entry& entry = settled_first();
     {
-        const std::lock_guard lock(mutex_);
-        if (spare_size_ + entry.bytes.capacity() <= kMaxSpare) {
-            entry.bytes.clear();
-            spare_size_ += entry.bytes.capacity();
-            spare_.push_back(std::move(entry.bytes));
-        }
+        std::unique_lock lock(mutex_);
+        done_.wait(lock, [&] { return entry.state != State::reading; });
+        no_longer_wanted(entry);  // no thread came to it yet
     }
     memory_ -= entry.memory;
+    Taken taken(*this, std::move(line_.front()));
     line_.pop_front();
+    return taken;
+}
+
+ReadAhead::Taken::~Taken() {
+    if (entry_) {
+        from_->give_back(std::move(entry_->bytes));
+    }
+}
+
+sdk::Result<std::vector<std::int64_t>> ReadAhead::Taken::folders() {
+    if (entry_->folders) {
+        return *entry_->folders;
+    }
+    return from_->catalog_.folders_of(entry_->version.item_key);
+}
+
+Status ReadAhead::Taken::read(sdk::ByteSink& sink) {
+    if (entry_->state == State::idle) {
+        return from_->reader_.read(from_->catalog_, entry_->version, sink, from_->stop_);
+    }
+    OPENARCHIVER_CHECK(entry_->status);
+    return sink.write(entry_->bytes);
+}
+
+void ReadAhead::give_back(std::vector<std::byte> bytes) {
+    const std::lock_guard lock(mutex_);
+    if (spare_size_ + bytes.capacity() <= kMaxSpare) {
+        bytes.clear();
+        spare_size_ += bytes.capacity();
+        spare_.push_back(std::move(bytes));
+    }
 }
 
 void ReadAhead::work(const std::stop_token& ended) {

@@ -40,14 +40,6 @@ public:
 
     [[nodiscard]] bool empty() const { return line_.empty(); }
 
-    [[nodiscard]] const catalog::VersionRecord& first() const { return line_.front()->version; }
-
-    /// The folders of the first one's item, as CatalogReader::folders_of() has them.
-    sdk::Result<std::vector<std::int64_t>> folders_of_first();
-    /// The first one's content.
-    sdk::Status read_first(sdk::ByteSink& sink);
-    void drop_first();
-
 private:
     enum class State : std::uint8_t { idle, wanted, reading, read };
 
@@ -60,9 +52,39 @@ private:
         sdk::Status status;
     };
 
+public:
+    /// One that was taken out of the line. Used by one thread at a time, which may be any.
+    class Taken {
+    public:
+        ~Taken();
+        Taken(Taken&& other) noexcept = default;
+        Taken& operator=(Taken&&) = delete;
+
+        [[nodiscard]] const catalog::VersionRecord& version() const { return entry_->version; }
+
+        /// Of its content, that is in memory.
+        [[nodiscard]] std::uint64_t memory() const { return entry_->memory; }
+
+        /// The folders of its item, as CatalogReader::folders_of() has them.
+        sdk::Result<std::vector<std::int64_t>> folders();
+        sdk::Status read(sdk::ByteSink& sink);
+
+    private:
+        friend class ReadAhead;
+
+        Taken(ReadAhead& from, std::unique_ptr<Entry> entry)
+            : from_(&from), entry_(std::move(entry)) {}
+
+        ReadAhead* from_;
+        std::unique_ptr<Entry> entry_;
+    };
+
+    /// The first one, once no thread reads it. It must not outlive this.
+    Taken take_first();
+
+private:
     void work(const std::stop_token& ended);
-    /// Once no thread reads it.
-    Entry& settled_first();
+    void give_back(std::vector<std::byte> bytes);
     // With mutex_ held:
     [[nodiscard]] bool whole_run_wanted() const;
     void no_longer_wanted(Entry& entry);
