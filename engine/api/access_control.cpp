@@ -1,10 +1,6 @@
 #include "api/access_control.hpp"
 
-#include <fcntl.h>
 #include <openssl/crypto.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
@@ -16,6 +12,7 @@
 
 #include "archive/digest.hpp"
 #include "archive/random.hpp"
+#include "files/shared_file.hpp"
 
 namespace openarchiver::api {
 
@@ -103,7 +100,6 @@ Result<std::vector<Entry>> read(const std::filesystem::path& file) {
     return entries;
 }
 
-/// Beside, then in place: a reader finds the old file or the new one.
 Status write(const std::filesystem::path& file, const std::vector<Entry>& entries) {
     json::array document;
     for (const auto& [credential, digest] : entries) {
@@ -114,41 +110,20 @@ Status write(const std::filesystem::path& file, const std::vector<Entry>& entrie
              {"sha256", archive::to_hex(digest)},
              {"created_at", credential.created_at.time_since_epoch().count()}});
     }
-    const std::string text = json::serialize(document) + "\n";
-    const auto fresh = std::filesystem::path(file) += ".new";
-    const int descriptor = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (descriptor < 0) {
-        return failed(fresh, "writing");
-    }
-    const bool written =
-        ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-        ::fsync(descriptor) == 0;
-    const Status status = written ? Status() : Status(failed(fresh, "writing"));
-    ::close(descriptor);
-    OPENARCHIVER_CHECK(status);
-    return ::rename(fresh.c_str(), file.c_str()) == 0 ? Status()
-                                                      : Status(failed(file, "replacing"));
+    return files::replace_file(file, json::serialize(document) + "\n");
 }
 
 /// Changes of several processes come one after another.
 template <typename Change>
 Status change(const std::filesystem::path& file, Change&& apply) {
     const auto lock_file = std::filesystem::path(file) += ".lock";
-    const int lock = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock < 0 || ::flock(lock, LOCK_EX) != 0) {
-        const Error error = failed(lock_file, "locking");
-        if (lock >= 0) {
-            ::close(lock);
-        }
-        return error;
+    const files::FileLock lock(lock_file);
+    if (!lock.held()) {
+        return failed(lock_file, "locking");
     }
-    Status status = [&]() -> Status {
-        OPENARCHIVER_TRY(auto entries, read(file));
-        OPENARCHIVER_CHECK(apply(entries));
-        return write(file, entries);
-    }();
-    ::close(lock);
-    return status;
+    OPENARCHIVER_TRY(auto entries, read(file));
+    OPENARCHIVER_CHECK(apply(entries));
+    return write(file, entries);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@
 #include <system_error>
 #include <utility>
 
-#include "plugin/file_descriptor.hpp"
+#include "files/file_descriptor.hpp"
 
 namespace openarchiver::notify {
 
@@ -219,7 +219,7 @@ public:
     void operator()() const { (void)::shutdown(descriptor_.get(), SHUT_RDWR); }
 
 private:
-    plugin::FileDescriptor descriptor_;
+    files::FileDescriptor descriptor_;
 };
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <iterator>
 #include <utility>
 
-#include "catalog/replace_file.hpp"
+#include "files/shared_file.hpp"
 #include "notify/delivery.hpp"
 
 namespace openarchiver::notify {
@@ -125,7 +125,8 @@ void Notifier::save() {
     if (text == saved_) {
         return;
     }
-    const sdk::Status written = catalog::replace_file(ledger_file(options_.catalog_folder), text);
+    const sdk::Status written =
+        files::replace_file(ledger_file(options_.catalog_folder), text, files::Readers::everyone);
     if (!written && !save_failed_) {
         options_.log->warn(
             "OA-6003 what was notified is not kept: {}; after a restart it is told again",

@@ -1,7 +1,6 @@
 #include "plugin/secrets.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -9,8 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "files/shared_file.hpp"
 #include "plugin/digest.hpp"
-#include "plugin/file_descriptor.hpp"
 
 namespace openarchiver::plugin {
 
@@ -46,46 +45,6 @@ sdk::Result<std::string> read_file(const fs::path& file) {
                                                   " is larger than 64 KiB, so it holds no secret"};
     }
     return bytes;
-}
-
-sdk::Error system_failed(const std::string& what, const fs::path& path) {
-    const int code = errno;
-    return {code == ENOSPC ? sdk::Errc::resource_exhausted : sdk::Errc::unavailable,
-            what + " " + path.string() + " failed: " + std::generic_category().message(code)};
-}
-
-/// Complete or not at all, and durable.
-sdk::Status replace_file(const fs::path& file, std::string_view bytes) {
-    const fs::path temporary = file.string() + ".new";
-    {
-        const FileDescriptor target(
-            ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (target.get() < 0) {
-            return system_failed("creating", temporary);
-        }
-        while (!bytes.empty()) {
-            const ssize_t written = ::write(target.get(), bytes.data(), bytes.size());
-            if (written < 0 && errno == EINTR) {
-                continue;
-            }
-            if (written < 0) {
-                return system_failed("writing", temporary);
-            }
-            bytes.remove_prefix(static_cast<std::size_t>(written));
-        }
-        if (::fsync(target.get()) != 0) {
-            return system_failed("writing", temporary);
-        }
-    }
-    if (::rename(temporary.c_str(), file.c_str()) != 0) {
-        return system_failed("replacing", file);
-    }
-    const FileDescriptor folder(
-        ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
-        return system_failed("writing", file.parent_path());
-    }
-    return {};
 }
 
 /// A name as a file name: what is not plain is written as %XX.
@@ -219,7 +178,7 @@ sdk::Status FileSecretVault::store(std::string_view name, std::string_view bytes
         return sdk::Error{sdk::Errc::permission_denied,
                           "protecting " + folder_.string() + " failed: " + error.message()};
     }
-    return replace_file(folder_ / escaped, sealed);
+    return files::replace_file(folder_ / escaped, sealed);
 }
 
 sdk::Result<std::string> FileSecretVault::seal(std::string_view bytes) {

@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "archive/digest.hpp"
+#include "files/shared_file.hpp"
 #include "service/audit.hpp"
 #include "service/documents.hpp"
 #include "service/members.hpp"
-#include "service/shared_file.hpp"
 
 namespace openarchiver::service {
 
@@ -96,7 +96,7 @@ Error Approvals::unwritten() const {
 
 Result<Approvals::Requests> Approvals::read() const {
     Requests requests;
-    const std::string contents = read_shared(file_);
+    const std::string contents = files::read_shared(file_);
     if (contents.empty()) {
         return requests;
     }
@@ -120,7 +120,7 @@ Result<Approvals::Requests> Approvals::read() const {
 
 Status Approvals::write(const Requests& requests) const {
     const json::array all(requests.begin(), requests.end());
-    return replace_shared(file_, json::serialize(all) + "\n") ? Status() : Status(unwritten());
+    return files::replace_file(file_, json::serialize(all) + "\n") ? Status() : Status(unwritten());
 }
 
 Result<bool> Approvals::needed(const Deed& deed) const {
@@ -206,7 +206,7 @@ Result<std::string> Approvals::ask(const Deed& deed, const Person& person, std::
         {"verb", verb_of(pinned)},
         {"options", options}};
     request["id"] = id_of(request);
-    const FileLock lock(lock_file_);
+    const files::FileLock lock(lock_file_);
     if (!lock.held()) {
         return unwritten();
     }
@@ -245,7 +245,8 @@ Result<std::string> Approvals::document() const {
 
 Result<std::string> Approvals::approve(const std::string& id, const Person& person,
                                        const CarryOut& carry_out, std::stop_token stop) {
-    const FileLock lock(lock_file_);  // held until it is done: nobody decides otherwise meanwhile
+    const files::FileLock lock(
+        lock_file_);  // held until it is done: nobody decides otherwise meanwhile
     if (!lock.held()) {
         return unwritten();
     }
@@ -286,7 +287,7 @@ Result<std::string> Approvals::approve(const std::string& id, const Person& pers
 
 Result<std::string> Approvals::refuse(const std::string& id, const std::string& reason) {
     OPENARCHIVER_CHECK(disposal::check_given(reason, "--reason", "why it is refused"));
-    const FileLock lock(lock_file_);
+    const files::FileLock lock(lock_file_);
     if (!lock.held()) {
         return unwritten();
     }

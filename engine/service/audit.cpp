@@ -12,8 +12,8 @@
 
 #include "archive/digest.hpp"
 #include "archive/random.hpp"
+#include "files/shared_file.hpp"
 #include "service/documents.hpp"
-#include "service/shared_file.hpp"
 
 namespace openarchiver::service {
 
@@ -38,11 +38,11 @@ Error unwritten(const std::filesystem::path& file) {
 
 Status append_lines(const std::filesystem::path& file, const std::filesystem::path& lock_file,
                     std::string_view lines) {
-    const FileLock lock(lock_file);
+    const files::FileLock lock(lock_file);
     if (!lock.held()) {
         return unwritten(lock_file);
     }
-    const plugin::FileDescriptor journal(open_shared(file, O_RDWR | O_APPEND));
+    const files::FileDescriptor journal(files::open_shared(file, O_RDWR | O_APPEND));
     if (journal.get() < 0) {
         return unwritten(file);
     }
@@ -52,8 +52,8 @@ Status append_lines(const std::filesystem::path& file, const std::filesystem::pa
     if (end > 0 && ::pread(journal.get(), &last, 1, end - 1) != 1) {
         return unwritten(file);
     }
-    if ((last != '\n' && !write_all(journal.get(), "\n")) || !write_all(journal.get(), lines) ||
-        ::fdatasync(journal.get()) != 0) {
+    if ((last != '\n' && !files::write_all(journal.get(), "\n")) ||
+        !files::write_all(journal.get(), lines) || ::fdatasync(journal.get()) != 0) {
         return unwritten(file);
     }
     return {};
@@ -140,7 +140,7 @@ Status AuditJournal::append(Act act, const sdk::Clock& clock) {
 }
 
 Result<std::vector<catalog::Event>> AuditJournal::waiting() const {
-    return events_of(read_shared(file_));
+    return events_of(files::read_shared(file_));
 }
 
 bool AuditJournal::empty() const {
@@ -154,11 +154,11 @@ Status AuditJournal::move_into(pipeline::Committer& committer, std::stop_token s
     }
     std::string text;
     {
-        const FileLock lock(lock_file_);
+        const files::FileLock lock(lock_file_);
         if (!lock.held()) {
             return unwritten(lock_file_);
         }
-        text = read_shared(file_);
+        text = files::read_shared(file_);
     }
     auto events = events_of(text);
     for (std::size_t at = 0; at < events.size(); at += kTogether) {
@@ -168,14 +168,14 @@ Status AuditJournal::move_into(pipeline::Committer& committer, std::stop_token s
         }
         OPENARCHIVER_CHECK(committer.put_together(std::move(entries), stop));
     }
-    const FileLock lock(lock_file_);
+    const files::FileLock lock(lock_file_);
     if (!lock.held()) {
         return unwritten(lock_file_);
     }
     // What came meanwhile stays. After a crash before this, the same entries are taken again, which
     // changes nothing: they have ids.
-    const std::string rest = read_shared(file_).substr(text.size());
-    if (!replace_shared(file_, rest)) {
+    const std::string rest = files::read_shared(file_).substr(text.size());
+    if (!files::replace_file(file_, rest)) {
         return unwritten(file_);
     }
     return {};

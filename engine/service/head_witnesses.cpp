@@ -10,11 +10,11 @@
 
 #include "archive/object_io.hpp"
 #include "catalog/catalog_reader.hpp"
-#include "catalog/replace_file.hpp"
 #include "evidence/head.hpp"
 #include "evidence/object_keys.hpp"
 #include "evidence/text.hpp"
 #include "evidence/timestamp.hpp"
+#include "files/shared_file.hpp"
 
 namespace openarchiver::service {
 
@@ -169,7 +169,8 @@ void HeadWitnesses::save(const WitnessStates& states) {
     const json::object document{{"timestamp", value_of(states.timestamp)},
                                 {"publication", value_of(states.publication)}};
     if (const auto saved =
-            catalog::replace_file(state_file(context_.profile), json::serialize(document) + "\n");
+            files::replace_file(state_file(context_.profile), json::serialize(document) + "\n",
+                                files::Readers::everyone);
         !saved) {
         context_.log->warn("OA-3012 how it goes with the head's witnesses is not kept: {}",
                            saved.error().message);
@@ -271,8 +272,8 @@ Status HeadWitnesses::publish(archive::Archive& archive, WitnessState& state,
     }
     const fs::path key_file = folder / "public-key.pem";
     if (!fs::exists(key_file, error)) {
-        OPENARCHIVER_CHECK(
-            catalog::replace_file(key_file, archive::to_pem(archive.marker().public_key)));
+        OPENARCHIVER_CHECK(files::replace_file(
+            key_file, archive::to_pem(archive.marker().public_key), files::Readers::everyone));
     }
     const std::uint64_t there = newest_in(folder);
     // With the newest one that is there: it is compared, too.
@@ -293,7 +294,7 @@ Status HeadWitnesses::publish(archive::Archive& archive, WitnessState& state,
                                               evidence::kMaxHeadSize, stop));
         const fs::path file = folder / file_name(number);
         if (number > there) {
-            OPENARCHIVER_CHECK(catalog::replace_file(file, note));
+            OPENARCHIVER_CHECK(files::replace_file(file, note, files::Readers::everyone));
         } else {
             std::ifstream stream(file, std::ios::binary);
             if (std::string{std::istreambuf_iterator<char>(stream), {}} != note) {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "catalog/iso_time.hpp"
-#include "catalog/replace_file.hpp"
+#include "files/shared_file.hpp"
 
 namespace openarchiver::verify {
 
@@ -72,9 +72,10 @@ sdk::Status record_outcome(const Options& options, const sdk::Result<Report>& ou
             damage = nullptr;
         }
     }
-    return catalog::replace_file(
+    return files::replace_file(
         outcome_file(options.catalog_folder),
-        json::serialize(json::object{{"last", last}, {"damage", std::move(damage)}}) + "\n");
+        json::serialize(json::object{{"last", last}, {"damage", std::move(damage)}}) + "\n",
+        files::Readers::everyone);
 }
 
 json::value read_outcome(const std::filesystem::path& catalog_folder) {

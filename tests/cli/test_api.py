@@ -102,6 +102,13 @@ class ApiTest(WorkspaceTest):
 
 
 class Api(ApiTest):
+    def test_a_credential_that_root_adds_is_known_to_a_service_of_another_user(self):
+        self.services.append(self.as_nobody("serve", start=True))
+        self.wait_for(lambda: self.run_program("status", "--json").document.get("service"),
+                      "the service starts")
+        secret = self.credential("administrator")
+        self.assertEqual(self.call("GET", "/api/v1/status", secret).status, 200)
+
     def test_every_documented_reading_address_answers_as_described(self):
         admin, auditor = self.credential("administrator"), self.credential("auditor")
         self.serve()

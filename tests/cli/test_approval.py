@@ -2,14 +2,11 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import time
 import unittest
 
 import test_api
-from workspace import Result
 
-NOBODY = 65534
 YEAR = 366 * 86400
 
 
@@ -63,20 +60,6 @@ class ApprovalTest(test_api.ApiTest):
         entries = self.run_ok("audit", "list", "--limit", "1000", "--json",
                               *arguments).document["entries"]
         return [(e["action"], e["by"], e["object"]) for e in reversed(entries)]
-
-    def as_nobody(self, *arguments, start=False):
-        """The program as another user of the system, who may do everything here."""
-        if os.geteuid() != 0:
-            self.skipTest("only root can be two users of the system")
-        for path in [self.folder, *self.folder.rglob("*")]:
-            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-        if start:
-            return subprocess.Popen(self.command(*arguments), cwd=self.folder, user=NOBODY,
-                                    group=NOBODY, extra_groups=[], stdout=subprocess.DEVNULL,
-                                    stderr=subprocess.DEVNULL)
-        return Result(subprocess.run(self.command(*arguments), cwd=self.folder, user=NOBODY,
-                                     group=NOBODY, extra_groups=[], text=True, timeout=120,
-                                     capture_output=True, check=False))
 
 
 class Approval(ApprovalTest):

@@ -12,6 +12,7 @@ import unittest
 
 PROGRAM = os.environ["OPENARCHIVER_PROGRAM"]
 PLUGINS = os.environ["OPENARCHIVER_TEST_PLUGINS"]
+NOBODY = 65534  # a user of every system
 
 
 class Result:
@@ -88,6 +89,20 @@ class WorkspaceTest(unittest.TestCase):
         values.update(environment or {})
         return Result(subprocess.run(command, cwd=cwd or self.folder, env=values, text=True,
                                      capture_output=True, timeout=120, check=False))
+
+    def as_nobody(self, *arguments, start=False):
+        """The program as another user of the system, who may do everything here."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can be two users of the system")
+        for path in [self.folder, *self.folder.rglob("*")]:
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+        if start:
+            return subprocess.Popen(self.command(*arguments), cwd=self.folder, user=NOBODY,
+                                    group=NOBODY, extra_groups=[], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL)
+        return Result(subprocess.run(self.command(*arguments), cwd=self.folder, user=NOBODY,
+                                     group=NOBODY, extra_groups=[], text=True, timeout=120,
+                                     capture_output=True, check=False))
 
     def run_ok(self, *arguments):
         result = self.run_program(*arguments)

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-namespace openarchiver::plugin {
+namespace openarchiver::files {
 
 /// Closes what it holds, if that is a descriptor.
 class FileDescriptor {
@@ -24,4 +24,4 @@ private:
     int value_;
 };
 
-}  // namespace openarchiver::plugin
+}  // namespace openarchiver::files
