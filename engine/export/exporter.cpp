@@ -103,7 +103,7 @@ private:
 
     /// A version whose file is being stored, or is.
     struct Storing {
-        std::shared_ptr<ReadAhead::Taken> taken;
+        std::shared_ptr<const ReadAhead::Taken> taken;
         std::string path;
         std::vector<Place> places;
         bool kept = false;

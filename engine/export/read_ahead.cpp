@@ -1,6 +1,7 @@
 #include "export/read_ahead.hpp"
 
 #include <openarchiver/sdk/exceptions.hpp>
+#include <optional>
 #include <utility>
 
 namespace openarchiver::exporter {
@@ -33,7 +34,18 @@ private:
     std::vector<std::byte>& target_;
 };
 
+enum class State : std::uint8_t { idle, wanted, reading, read };
+
 }  // namespace
+
+struct ReadAhead::Entry {
+    catalog::VersionRecord version;
+    State state = State::idle;
+    std::uint64_t memory = 0;  // that it counts for
+    std::vector<std::byte> bytes;
+    std::optional<std::vector<std::int64_t>> folders;
+    Status status;
+};
 
 ReadAhead::ReadAhead(access::ArchiveReader& reader, catalog::CatalogReader& catalog,
                      std::stop_token stop)
@@ -104,22 +116,35 @@ ReadAhead::Taken ReadAhead::take_first() {
     return taken;
 }
 
+ReadAhead::Taken::Taken(ReadAhead& from, std::unique_ptr<Entry> entry)
+    : from_(from), entry_(std::move(entry)) {}
+
+ReadAhead::Taken::Taken(Taken&& other) noexcept = default;
+
 ReadAhead::Taken::~Taken() {
     if (entry_) {
-        from_->give_back(std::move(entry_->bytes));
+        from_.give_back(std::move(entry_->bytes));
     }
 }
 
-sdk::Result<std::vector<std::int64_t>> ReadAhead::Taken::folders() {
+const catalog::VersionRecord& ReadAhead::Taken::version() const {
+    return entry_->version;
+}
+
+std::uint64_t ReadAhead::Taken::memory() const {
+    return entry_->memory;
+}
+
+sdk::Result<std::vector<std::int64_t>> ReadAhead::Taken::folders() const {
     if (entry_->folders) {
         return *entry_->folders;
     }
-    return from_->catalog_.folders_of(entry_->version.item_key);
+    return from_.catalog_.folders_of(entry_->version.item_key);
 }
 
-Status ReadAhead::Taken::read(sdk::ByteSink& sink) {
+Status ReadAhead::Taken::read(sdk::ByteSink& sink) const {
     if (entry_->state == State::idle) {
-        return from_->reader_.read(from_->catalog_, entry_->version, sink, from_->stop_);
+        return from_.reader_.read(from_.catalog_, entry_->version, sink, from_.stop_);
     }
     OPENARCHIVER_CHECK(entry_->status);
     return sink.write(entry_->bytes);

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <openarchiver/sdk/bytes.hpp>
 #include <openarchiver/sdk/result.hpp>
-#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -19,9 +18,11 @@
 namespace openarchiver::exporter {
 
 /// Versions in the order in which they are written out. A few threads read the contents of the next
-/// ones into memory while one thread, that which calls, writes. Each thread takes a run of
-/// neighbours: they lie in the same frames, which are opened by one thread then.
+/// ones into memory while others write. Each thread takes a run of neighbours: they lie in the same
+/// frames, which are opened by one thread then. Used by one thread, but for what was taken.
 class ReadAhead {
+    struct Entry;
+
 public:
     /// Both outlive it. `stop` ends what is being read.
     ReadAhead(access::ArchiveReader& reader, catalog::CatalogReader& catalog, std::stop_token stop);
@@ -40,42 +41,25 @@ public:
 
     [[nodiscard]] bool empty() const { return line_.empty(); }
 
-private:
-    enum class State : std::uint8_t { idle, wanted, reading, read };
-
-    struct Entry {
-        catalog::VersionRecord version;
-        State state = State::idle;
-        std::uint64_t memory = 0;  // that it counts for
-        std::vector<std::byte> bytes;
-        std::optional<std::vector<std::int64_t>> folders;
-        sdk::Status status;
-    };
-
-public:
-    /// One that was taken out of the line. Used by one thread at a time, which may be any.
+    /// A version that left the line; used by one thread at a time, which may be any.
     class Taken {
     public:
         ~Taken();
-        Taken(Taken&& other) noexcept = default;
+        Taken(Taken&& other) noexcept;
         Taken& operator=(Taken&&) = delete;
 
-        [[nodiscard]] const catalog::VersionRecord& version() const { return entry_->version; }
-
+        [[nodiscard]] const catalog::VersionRecord& version() const;
         /// Of its content, that is in memory.
-        [[nodiscard]] std::uint64_t memory() const { return entry_->memory; }
-
+        [[nodiscard]] std::uint64_t memory() const;
         /// The folders of its item, as CatalogReader::folders_of() has them.
-        sdk::Result<std::vector<std::int64_t>> folders();
-        sdk::Status read(sdk::ByteSink& sink);
+        [[nodiscard]] sdk::Result<std::vector<std::int64_t>> folders() const;
+        sdk::Status read(sdk::ByteSink& sink) const;
 
     private:
         friend class ReadAhead;
+        Taken(ReadAhead& from, std::unique_ptr<Entry> entry);
 
-        Taken(ReadAhead& from, std::unique_ptr<Entry> entry)
-            : from_(&from), entry_(std::move(entry)) {}
-
-        ReadAhead* from_;
+        ReadAhead& from_;
         std::unique_ptr<Entry> entry_;
     };
 

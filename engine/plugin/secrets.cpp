@@ -1,8 +1,5 @@
 #include "plugin/secrets.hpp"
 
-#include <fcntl.h>
-
-#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <system_error>
