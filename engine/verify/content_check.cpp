@@ -181,6 +181,15 @@ struct ContentCheck::State {
         });
     }
 
+    /// What only damage asks for.
+    Status make_indexes() {
+        return translated("indexing the replayed catalog", [&]() -> Status {
+            session << "CREATE INDEX versions_by_content ON versions(content)", now;
+            session << "CREATE INDEX contents_by_part ON content_parts(part)", now;
+            return {};
+        });
+    }
+
     struct Problem {
         Finding finding;
         Items items;
@@ -334,8 +343,6 @@ Result<std::unique_ptr<ContentCheck>> ContentCheck::open(archive::Archive& archi
                 std::make_unique<State>(archive, inventory, std::move(replaced), report,
                                         catalog::open_session(file, catalog::Access::write));
             state->session << "PRAGMA temp_store=FILE", now;
-            state->session << "CREATE INDEX versions_by_content ON versions(content)", now;
-            state->session << "CREATE INDEX contents_by_part ON content_parts(part)", now;
             OPENARCHIVER_TRY(state->catalog, catalog::CatalogReader::open(catalog.folder()));
             OPENARCHIVER_TRY(state->check, PackCheck::open(archive, catalog, inventory));
             const auto threads = std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads);
@@ -396,6 +403,9 @@ Status ContentCheck::State::read_all(const std::function<void()>& progress,
 Status ContentCheck::run(const std::function<void()>& progress, std::stop_token stop) {
     auto& state = *state_;
     OPENARCHIVER_CHECK(state.read_all(progress, stop));
+    if (!state.results.empty()) {
+        OPENARCHIVER_CHECK(state.make_indexes());
+    }
     // What was found is judged in the order of the packs, whichever thread read them.
     const auto each_unclean = [&](const std::function<Status(const archive::PackInfo&)>& judge) {
         if (state.results.empty()) {
