@@ -48,6 +48,20 @@ private:
     const OutputFolder& output_;
 };
 
+Layout::Stored write_file(const std::filesystem::path& path, const Layout::Read& read) {
+    auto file = File::open(path, File::Mode::create);
+    if (!file) {
+        return {.failure = file.error()};
+    }
+    FileSink sink(*file);
+    if (auto done = read(sink); !done) {
+        return sink.failure() ? Layout::Stored{.failure = sink.failure()}
+                              : Layout::Stored{.damage = done.error()};
+    }
+    file->begin_to_sync();
+    return {};
+}
+
 }  // namespace
 
 std::optional<sdk::Error> unless_mail(const catalog::VersionRecord& version) {
@@ -67,26 +81,24 @@ Layout::Stored store_file(const OutputFolder& output, const std::string& path,
                           const Layout::Read& read) {
     const auto target = output.folder() / path;
     const auto temporary = output.temporary(path);
-    {
-        auto file = File::open(temporary, File::Mode::create);
-        if (!file) {
-            return {.failure = file.error()};
+    Layout::Stored stored = write_file(temporary, read);
+    if (!stored.damage && !stored.failure) {
+        auto renamed = rename_file(temporary, target);
+        if (!renamed && renamed.error().code == sdk::Errc::not_found) {
+            renamed = make_folders(target.parent_path());
+            if (renamed) {
+                renamed = rename_file(temporary, target);
+            }
         }
-        FileSink sink(*file);
-        if (auto done = read(sink); !done) {
-            return sink.failure() ? Layout::Stored{.failure = sink.failure()}
-                                  : Layout::Stored{.damage = done.error()};
+        if (!renamed) {
+            stored.failure = std::move(renamed.error());
         }
-        file->begin_to_sync();
     }
-    auto renamed = rename_file(temporary, target);
-    if (!renamed && renamed.error().code == sdk::Errc::not_found) {
-        if (auto made = make_folders(target.parent_path()); !made) {
-            return {.failure = made.error()};
-        }
-        renamed = rename_file(temporary, target);
+    if (stored.damage || stored.failure) {
+        std::error_code ignored;
+        std::filesystem::remove(temporary, ignored);
     }
-    return renamed ? Layout::Stored{} : Layout::Stored{.failure = renamed.error()};
+    return stored;
 }
 
 std::unique_ptr<Layout> make_eml_layout(const OutputFolder& output) {

@@ -24,6 +24,13 @@ sdk::Error not_written(const std::filesystem::path& file) {
             "can't write " + file.string() + ": " + std::generic_category().message(code)};
 }
 
+/// What is renamed is in place, whatever comes of this: only what may lose it counts.
+bool sync_folder(const std::filesystem::path& path) {
+    const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return (folder.get() >= 0 && ::fsync(folder.get()) == 0) ||
+           (errno != EIO && errno != ENOSPC && errno != EDQUOT);
+}
+
 }  // namespace
 
 int open_shared(const std::filesystem::path& file, int flags, Readers readers) {
@@ -55,18 +62,15 @@ std::string read_shared(const std::filesystem::path& file) {
 sdk::Status replace_file(const std::filesystem::path& file, std::string_view text,
                          Readers readers) {
     const auto fresh = std::filesystem::path(file) += ".new";
-    const FileDescriptor target(open_shared(fresh, O_WRONLY | O_TRUNC, readers));
+    ::unlink(fresh.c_str());  // another user may have left it behind
+    const FileDescriptor target(open_shared(fresh, O_WRONLY | O_EXCL, readers));
     if (target.get() < 0 || !write_all(target.get(), text) || ::fsync(target.get()) != 0) {
         return not_written(fresh);
     }
     if (::rename(fresh.c_str(), file.c_str()) != 0) {
         return not_written(file);
     }
-    const FileDescriptor folder(
-        ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return folder.get() >= 0 && ::fsync(folder.get()) == 0
-               ? sdk::Status()
-               : sdk::Status(not_written(file.parent_path()));
+    return sync_folder(file.parent_path()) ? sdk::Status() : sdk::Status(not_written(file));
 }
 
 FileLock::FileLock(const std::filesystem::path& file) : descriptor_(open_shared(file, O_RDWR)) {

@@ -175,7 +175,11 @@ sdk::Status FileSecretVault::store(std::string_view name, std::string_view bytes
         return sdk::Error{sdk::Errc::permission_denied,
                           "protecting " + folder_.string() + " failed: " + error.message()};
     }
-    return files::replace_file(folder_ / escaped, sealed);
+    sdk::Status stored = files::replace_file(folder_ / escaped, sealed);
+    if (!stored && stored.error().code == sdk::Errc::permission_denied) {
+        stored.error().code = sdk::Errc::unavailable;  // it is not the service that refuses
+    }
+    return stored;
 }
 
 sdk::Result<std::string> FileSecretVault::seal(std::string_view bytes) {

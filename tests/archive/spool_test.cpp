@@ -74,6 +74,18 @@ TEST_CASE("Spools together take a bounded amount of memory beyond their threshol
     CHECK(fill() == memory);
 }
 
+TEST_CASE("What a spool expects need not come, and more may") {
+    const test::TemporaryFolder folder;
+    const std::string bytes = test::noise(50'000, 7);
+    for (const std::uint64_t expected : {0U, 40'000U, 60'000U, 100'000'000U}) {
+        archive::Spool spool(folder.path, 100'000);
+        spool.expect(expected);
+        REQUIRE(spool.write(std::as_bytes(std::span(bytes))));
+        CHECK(read_all(spool) == bytes);
+        CHECK(spool.memory() <= 100'000);
+    }
+}
+
 TEST_CASE("A spool without a usable folder says which one") {
     archive::Spool spool("/proc/no-such-folder", 10);
     const std::string bytes = test::noise(17'000'000, 1);
