@@ -258,7 +258,7 @@ class Rotation(WorkspaceTest):
             if path.is_file():
                 self.assertRegex(str(path.relative_to(root)), "|".join(shapes))
                 data = path.read_bytes()
-                for word in (b"example.org", b"Subject", b"ada", b"one@", b"local"):
+                for word in (b"example.org", b"Subject", b"ada@", b"one@", b"local"):
                     self.assertNotIn(word, data, path)
 
 
