@@ -4,6 +4,8 @@
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/SecureStreamSocket.h>
 #include <Poco/Net/StreamSocket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <signal.h>
@@ -91,6 +93,14 @@ Readiness wait_for(int descriptor, short events, SteadyTime deadline, const std:
             return Readiness::timed_out;
         }
     }
+}
+
+/// Acknowledges what has come, now: Linux waits 40 ms for something to send with it, and a server
+/// that leaves Nagle's algorithm on (Ceph's gateway does) holds back the rest of its answer as
+/// long.
+void acknowledge(int descriptor) {
+    const int on = 1;
+    (void)::setsockopt(descriptor, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 std::string reason(const Poco::Exception& exception) {
@@ -375,6 +385,7 @@ sdk::Result<std::size_t> Connection::read_some(std::span<std::byte> buffer, mill
             if (answer >= 0) {
                 return static_cast<std::size_t>(answer);
             }
+            acknowledge(socket_->descriptor());
             OPENARCHIVER_CHECK(socket_->wait(
                 socket_->secure ? Socket::wanted(answer, POLLIN) : static_cast<short>(POLLIN),
                 deadline, stop, "answer"));
