@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <string_view>
 
 #include "archive/base64_blocks.hpp"
 
@@ -12,8 +11,6 @@ namespace openarchiver::archive {
 
 namespace {
 
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::uint32_t kInvalid = 1U << 24;
 constexpr std::byte kPadding{'='};
 
@@ -24,8 +21,8 @@ constexpr Values make_values() {
     Values values{};
     for (std::size_t place = 0; place < 4; ++place) {
         values[place].fill(kInvalid);
-        for (std::uint32_t i = 0; i < kAlphabet.size(); ++i) {
-            values[place][static_cast<unsigned char>(kAlphabet[i])] = i << (18 - 6 * place);
+        for (std::uint32_t i = 0; i < kBase64Alphabet.size(); ++i) {
+            values[place][static_cast<unsigned char>(kBase64Alphabet[i])] = i << (18 - 6 * place);
         }
     }
     return values;
@@ -37,7 +34,7 @@ using Pairs = std::array<std::array<char, 2>, 4096>;
 constexpr Pairs make_pairs() {
     Pairs pairs{};
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-        pairs[i] = {kAlphabet[i >> 6U], kAlphabet[i & 63U]};
+        pairs[i] = {kBase64Alphabet[i >> 6U], kBase64Alphabet[i & 63U]};
     }
     return pairs;
 }

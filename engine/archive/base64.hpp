@@ -2,10 +2,14 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 /// The base64 of RFC 4648 section 4, in its one canonical form, so that decoding and encoding again
 /// gives the same characters.
 namespace openarchiver::archive {
+
+inline constexpr std::string_view kBase64Alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Decodes groups of four characters from the front of `text` until one is no full group of three
 /// bytes, or `target` has no room for three more. Returns the bytes written: each three stand for

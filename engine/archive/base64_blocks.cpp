@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "archive/base64.hpp"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -108,13 +110,11 @@ struct Tables {
 };
 
 constexpr Tables kTables = [] {
-    constexpr std::string_view kAlphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     Tables tables;
     tables.values.fill(-128);
     for (std::size_t i = 0; i < kText; ++i) {
-        tables.characters[i] = static_cast<std::int8_t>(kAlphabet[i]);
-        tables.values[static_cast<std::size_t>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+        tables.characters[i] = static_cast<std::int8_t>(kBase64Alphabet[i]);
+        tables.values[static_cast<std::size_t>(kBase64Alphabet[i])] = static_cast<std::int8_t>(i);
         constexpr std::array<std::size_t, 4> kFrom = {1, 0, 2, 1};
         tables.spread[i] = static_cast<std::int8_t>(i / 4 * 3 + kFrom[i % 4]);
         tables.gather[i] = static_cast<std::int8_t>(i < kBytes ? i / 3 * 4 + 2 - i % 3 : 0);

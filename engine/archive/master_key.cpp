@@ -9,36 +9,17 @@
 #include <span>
 #include <system_error>
 
+#include "archive/base64.hpp"
 #include "archive/digest.hpp"
 #include "archive/random.hpp"
 #include "archive/seal.hpp"
+#include "files/shared_file.hpp"
 
 namespace openarchiver::archive {
 
 namespace {
 
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::size_t kTextSize = 44;
-
-class File {
-public:
-    explicit File(int descriptor) : descriptor_(descriptor) {}
-
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-
-    ~File() {
-        if (descriptor_ >= 0) {
-            ::close(descriptor_);
-        }
-    }
-
-    [[nodiscard]] int get() const { return descriptor_; }
-
-private:
-    int descriptor_;
-};
 
 sdk::Error file_error(std::string_view what, const std::filesystem::path& file, int number) {
     sdk::Errc code = sdk::Errc::unavailable;
@@ -68,20 +49,6 @@ void wipe_text(std::string& text) {
     wipe(std::as_writable_bytes(std::span(text)));
 }
 
-bool write_all(int file, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(file, text.data(), text.size());
-        if (written < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return false;
-        }
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return true;
-}
-
 }  // namespace
 
 sdk::Result<SecretKey> parse_master_key(std::string_view text) {
@@ -102,7 +69,7 @@ sdk::Result<SecretKey> parse_master_key(std::string_view text) {
     unsigned count = 0;
     std::size_t at = 0;
     for (const char c : text.substr(0, kTextSize - 1)) {
-        const auto value = kAlphabet.find(c);
+        const auto value = kBase64Alphabet.find(c);
         if (value == std::string_view::npos) {
             wipe(key);
             return bad_key("has a character that is not base64");
@@ -131,16 +98,16 @@ std::string format_master_key(const SecretKey& key) {
         count += 8;
         while (count >= 6) {
             count -= 6;
-            text += kAlphabet[(bits >> count) & 0x3FU];
+            text += kBase64Alphabet[(bits >> count) & 0x3FU];
         }
     }
-    text += kAlphabet[(bits << (6 - count)) & 0x3FU];
+    text += kBase64Alphabet[(bits << (6 - count)) & 0x3FU];
     text += '=';
     return text;
 }
 
 sdk::Result<SecretKey> load_master_key(const std::filesystem::path& file, std::string* warning) {
-    const File opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const files::FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (opened.get() < 0) {
         return file_error("can't open", file, errno);
     }
@@ -194,14 +161,16 @@ sdk::Result<SecretKey> create_master_key(const std::filesystem::path& file) {
         number = done ? 0 : errno;
         return done;
     };
-    const File created(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    bool made = succeeds(created.get() >= 0) && succeeds(write_all(created.get(), text)) &&
+    const files::FileDescriptor created(
+        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    bool made = succeeds(created.get() >= 0) && succeeds(files::write_all(created.get(), text)) &&
                 succeeds(::fsync(created.get()) == 0) &&
                 succeeds(::link(fresh.c_str(), file.c_str()) == 0);
     wipe_text(text);
     ::unlink(fresh.c_str());
     if (made) {
-        const File directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        const files::FileDescriptor directory(
+            ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         made = succeeds(directory.get() >= 0) && succeeds(::fsync(directory.get()) == 0);
         if (!made) {
             ::unlink(file.c_str());

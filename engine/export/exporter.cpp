@@ -4,6 +4,7 @@
 #include <deque>
 #include <future>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "archive/archive.hpp"
@@ -44,7 +45,11 @@ public:
           progress_(progress),
           stop_(std::move(stop)),
           tree_(catalog),
-          ahead_(reader, catalog, stop_) {}
+          ahead_(reader, catalog, stop_) {
+        if (layout.stores_files()) {
+            writers_.emplace();
+        }
+    }
 
     Result<Summary> everything() {
         const auto visited = catalog_.visit_versions(
@@ -130,7 +135,7 @@ private:
         }
         storing_memory_ += storing.taken->memory();
         storing_.push_back(std::move(storing));
-        while (!storing_.empty() && (!layout_.stores_files() || storing_.size() >= kMaxStoring ||
+        while (!storing_.empty() && (!writers_ || storing_.size() >= kMaxStoring ||
                                      storing_memory_ >= kMaxStoringMemory)) {
             OPENARCHIVER_CHECK(settle_first());
         }
@@ -142,8 +147,8 @@ private:
             return layout_.store(taken->version(), path,
                                  [&](sdk::ByteSink& sink) { return taken->read(sink); });
         });
-        if (layout_.stores_files()) {
-            return writers_.put(std::move(task));
+        if (writers_) {
+            return writers_->put(std::move(task));
         }
         task();
         return task.get_future();
@@ -215,7 +220,7 @@ private:
     ReadAhead ahead_;
     std::deque<Storing> storing_;
     std::uint64_t storing_memory_ = 0;
-    FileWriters writers_;
+    std::optional<FileWriters> writers_;  // where the layout stores files
 };
 
 std::unique_ptr<Layout> make_layout(Format format, const OutputFolder& output) {
