@@ -16,7 +16,9 @@ using sdk::Error;
 
 /// "OAOB": says in the file's header that these are an archive's objects.
 constexpr std::int64_t kApplicationId = 0x4f414f42;
-constexpr std::int64_t kFormat = 1;
+/// 1, of versions before the first release, had pieces without row ids, which can't be read in
+/// part.
+constexpr std::int64_t kFormat = 2;
 
 /// Set before the first table is made; later they change nothing.
 constexpr const char* kCreation = "PRAGMA page_size=32768; PRAGMA auto_vacuum=INCREMENTAL";
@@ -27,8 +29,7 @@ constexpr const char* kSettings =
 constexpr const char* kTables =
     "CREATE TABLE objects(object INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
     " size INTEGER NOT NULL, modified_at INTEGER NOT NULL);"
-    "CREATE TABLE pieces(object INTEGER NOT NULL, piece INTEGER NOT NULL, bytes BLOB NOT NULL,"
-    " PRIMARY KEY(object, piece)) WITHOUT ROWID;";
+    "CREATE TABLE pieces(piece INTEGER PRIMARY KEY, bytes BLOB NOT NULL);";
 
 struct Classification {
     Errc code;
@@ -122,7 +123,8 @@ sdk::Status Connection::prepare_archive() {
     if (format != kFormat) {
         return Error{Errc::unsupported, file_ + " has the format " + std::to_string(format) +
                                             ", this version of the plugin knows only " +
-                                            std::to_string(kFormat) + "; use a newer one"};
+                                            std::to_string(kFormat) + "; use " +
+                                            (format > kFormat ? "a newer" : "the older") + " one"};
     }
     // Lasts in the file. Fails at once, without a wait, while other processes do the same.
     for (const auto begin = std::chrono::steady_clock::now();;) {
@@ -215,10 +217,26 @@ std::string_view Statement::text(int column) const {
             static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 
-std::span<const std::byte> Statement::bytes(int column) const {
-    const void* const bytes = sqlite3_column_blob(statement_.get(), column);
-    return {static_cast<const std::byte*>(bytes),
-            static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+Blob::~Blob() {
+    sqlite3_blob_close(blob_);
+}
+
+sdk::Result<bool> Blob::open(std::int64_t row) {
+    const int result = blob_ == nullptr ? sqlite3_blob_open(connection_->handle(), "main", table_,
+                                                            column_, row, 0, &blob_)
+                                        : sqlite3_blob_reopen(blob_, row);
+    if (result == SQLITE_ERROR) {
+        return false;
+    }
+    return result == SQLITE_OK ? sdk::Result<bool>(true) : connection_->error(action_);
+}
+
+sdk::Status Blob::read(std::size_t offset, std::span<std::byte> target) {
+    if (sqlite3_blob_read(blob_, target.data(), static_cast<int>(target.size()),
+                          static_cast<int>(offset)) != SQLITE_OK) {
+        return connection_->error(action_);
+    }
+    return {};
 }
 
 sdk::Result<Transaction> Transaction::begin(Connection& connection, Kind kind,

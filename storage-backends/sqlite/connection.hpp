@@ -85,7 +85,6 @@ public:
 
     /// Valid until the next step().
     [[nodiscard]] std::string_view text(int column) const;
-    [[nodiscard]] std::span<const std::byte> bytes(int column) const;
 
 private:
     struct Finalize {
@@ -98,6 +97,36 @@ private:
     Connection* connection_;
     std::string_view action_;
     std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+/// The bytes of a column, read in part: a statement would read the whole row. Goes before the
+/// transaction that it is used in.
+class Blob {
+public:
+    /// The names must outlive it.
+    Blob(Connection& connection, const char* table, const char* column, std::string_view action)
+        : connection_(&connection), table_(table), column_(column), action_(action) {}
+
+    Blob(const Blob&) = delete;
+    Blob& operator=(const Blob&) = delete;
+    ~Blob();
+
+    /// Goes to a row; false where there is none.
+    sdk::Result<bool> open(std::int64_t row);
+
+    [[nodiscard]] std::size_t size() const {
+        return static_cast<std::size_t>(sqlite3_blob_bytes(blob_));
+    }
+
+    /// Fills `target` from `offset` on, within size().
+    sdk::Status read(std::size_t offset, std::span<std::byte> target);
+
+private:
+    Connection* connection_;
+    const char* table_;
+    const char* column_;
+    std::string_view action_;
+    sqlite3_blob* blob_ = nullptr;
 };
 
 /// A transaction that is rolled back unless it was committed.

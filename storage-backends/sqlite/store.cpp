@@ -14,6 +14,10 @@ using sdk::Errc;
 using sdk::Error;
 
 constexpr std::size_t kPiece = 1024 * 1024;
+/// The pieces of an object have the row ids from `object * kPiecesOfObject` on.
+constexpr std::int64_t kPiecesOfObject = 1024 * 1024;
+constexpr std::uint64_t kMaxObjectBytes = std::uint64_t{kPiece} * kPiecesOfObject;
+constexpr std::size_t kReadAtATime = 256 * 1024;
 constexpr std::size_t kIdleConnections = 8;
 constexpr std::int64_t kKeysAtATime = 512;
 
@@ -51,14 +55,18 @@ sdk::Result<ObjectRow> find(Connection& connection, std::string_view key, std::s
 }
 
 sdk::Status remove_rows(Connection& connection, std::int64_t object) {
-    for (const char* sql :
-         {"DELETE FROM pieces WHERE object=?", "DELETE FROM objects WHERE object=?"}) {
-        OPENARCHIVER_TRY(Statement statement,
-                         Statement::prepare(connection, sql, "remove an object from"));
-        statement.bind(1, object);
-        OPENARCHIVER_CHECK(statement.run());
-    }
-    return {};
+    constexpr std::string_view kRemoving = "remove an object from";
+    OPENARCHIVER_TRY(
+        Statement pieces,
+        Statement::prepare(connection, "DELETE FROM pieces WHERE piece>=? AND piece<?", kRemoving));
+    pieces.bind(1, object * kPiecesOfObject);
+    pieces.bind(2, (object + 1) * kPiecesOfObject);
+    OPENARCHIVER_CHECK(pieces.run());
+    OPENARCHIVER_TRY(
+        Statement row,
+        Statement::prepare(connection, "DELETE FROM objects WHERE object=?", kRemoving));
+    row.bind(1, object);
+    return row.run();
 }
 
 /// Fills the buffer unless the source ends before.
@@ -114,7 +122,7 @@ sdk::Result<Store::Lent> Store::lend(std::stop_token stop) {
 }
 
 sdk::StorageCapabilities Store::capabilities() const {
-    return {.put_if_absent = true, .max_object_bytes = std::uint64_t{1} << 40U, .parallelism = 4};
+    return {.put_if_absent = true, .max_object_bytes = kMaxObjectBytes, .parallelism = 4};
 }
 
 sdk::Status Store::put(std::string_view key, sdk::ByteSource& source, sdk::PutMode mode,
@@ -142,6 +150,10 @@ sdk::Status Store::put_rows(Connection& connection, std::string_view key, sdk::B
         return present.error();
     }
     const std::uint64_t size = source.size();
+    if (size > kMaxObjectBytes) {
+        return Error{Errc::invalid_argument, "an object may have no more than " +
+                                                 std::to_string(kMaxObjectBytes) + " bytes"};
+    }
     OPENARCHIVER_TRY(
         Statement object,
         Statement::prepare(connection, "INSERT INTO objects(key, size, modified_at) VALUES(?,?,?)",
@@ -152,23 +164,22 @@ sdk::Status Store::put_rows(Connection& connection, std::string_view key, sdk::B
                        .time_since_epoch()
                        .count());
     OPENARCHIVER_CHECK(object.run());
+    std::int64_t piece = sqlite3_last_insert_rowid(connection.handle()) * kPiecesOfObject;
 
     OPENARCHIVER_TRY(
         Statement insert,
-        Statement::prepare(connection, "INSERT INTO pieces(object, piece, bytes) VALUES(?,?,?)",
-                           kStoring));
-    insert.bind(1, sqlite3_last_insert_rowid(connection.handle()));
+        Statement::prepare(connection, "INSERT INTO pieces(piece, bytes) VALUES(?,?)", kStoring));
     std::vector<std::byte> buffer(
         static_cast<std::size_t>(std::clamp<std::uint64_t>(size, 1, kPiece)));
     std::uint64_t stored = 0;
-    for (std::int64_t piece = 0;; ++piece) {
+    for (;; ++piece) {
         OPENARCHIVER_TRY(const std::size_t count, fill(source, buffer, stop));
         stored += count;
         if (count == 0 || stored > size) {
             break;
         }
-        insert.bind(2, piece);
-        insert.bind(3, std::span<const std::byte>(buffer).first(count));
+        insert.bind(1, piece);
+        insert.bind(2, std::span<const std::byte>(buffer).first(count));
         OPENARCHIVER_CHECK(insert.run());
     }
     if (stored != size) {
@@ -196,30 +207,29 @@ sdk::Status Store::get(std::string_view key, const sdk::Range& range, sdk::ByteS
                                                      std::to_string(object.size) + " bytes"};
         }
         std::uint64_t remaining = range.length.value_or(object.size - range.offset);
-        std::uint64_t skip = range.offset % kPiece;
-        OPENARCHIVER_TRY(Statement select,
-                         Statement::prepare(*connection,
-                                            "SELECT bytes FROM pieces WHERE object=? AND piece>=?"
-                                            " ORDER BY piece",
-                                            kReading));
-        select.bind(1, object.object);
-        select.bind(2, static_cast<std::int64_t>(range.offset / kPiece));
-        while (remaining > 0) {
-            if (stop.stop_requested()) {
-                return cancelled();
-            }
-            OPENARCHIVER_TRY(const bool found, select.step());
-            const auto piece = found ? select.bytes(0) : std::span<const std::byte>();
-            if (piece.size() <= skip) {
+        std::vector<std::byte> buffer(std::min<std::uint64_t>(remaining, kReadAtATime));
+        Blob piece(*connection, "pieces", "bytes", kReading);
+        std::uint64_t number = range.offset / kPiece;
+        std::uint64_t within = range.offset % kPiece;
+        for (; remaining > 0; ++number, within = 0) {
+            const auto row = object.object * kPiecesOfObject + static_cast<std::int64_t>(number);
+            OPENARCHIVER_TRY(const bool found, piece.open(row));
+            const auto size = std::min<std::uint64_t>(kPiece, object.size - number * kPiece);
+            if (!found || piece.size() != size) {
                 return Error{Errc::corrupt, "object " + std::string(key) + " lacks bytes in " +
                                                 file_ + "; bring the file back from a copy"};
             }
-            const auto wanted =
-                std::min<std::uint64_t>(remaining, static_cast<std::uint64_t>(piece.size()) - skip);
-            OPENARCHIVER_CHECK(sink.write(
-                piece.subspan(static_cast<std::size_t>(skip), static_cast<std::size_t>(wanted))));
-            remaining -= wanted;
-            skip = 0;
+            while (remaining > 0 && within < size) {
+                if (stop.stop_requested()) {
+                    return cancelled();
+                }
+                const auto part = std::span(buffer).first(
+                    std::min({remaining, size - within, std::uint64_t{buffer.size()}}));
+                OPENARCHIVER_CHECK(piece.read(within, part));
+                OPENARCHIVER_CHECK(sink.write(part));
+                within += part.size();
+                remaining -= part.size();
+            }
         }
         return {};
     });

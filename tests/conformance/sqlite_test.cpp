@@ -72,6 +72,44 @@ TEST_CASE("The sqlite backend's schema is sound", "[conformance][sqlite]") {
         tests::built_plugin("sqlite").storage_backend()->config_schema(), {}));
 }
 
+TEST_CASE("Any part of an object is read, whichever rows it is in", "[conformance][sqlite]") {
+    constexpr std::size_t kRow = 1024 * 1024;
+    Archive archive;
+    const auto store = archive.open();
+    REQUIRE(store);
+    testkit::Bytes bytes(2 * kRow + 12'345);
+    std::uint32_t state = 1;
+    for (std::byte& byte : bytes) {
+        byte = static_cast<std::byte>((state = state * 1664525 + 1013904223) >> 24U);
+    }
+    REQUIRE(put(**store, "before", some(3 * kRow)));
+    REQUIRE(put(**store, "packs/a", bytes));
+    REQUIRE(put(**store, "after", some(3 * kRow)));
+    for (const std::size_t offset :
+         {std::size_t{0}, std::size_t{1}, std::size_t{300'000}, kRow - 1, kRow, kRow + 1,
+          2 * kRow - 7, 2 * kRow, bytes.size() - 1, bytes.size()}) {
+        for (const std::size_t length : {std::size_t{0}, std::size_t{1}, std::size_t{7},
+                                         std::size_t{262'144}, kRow, 2 * kRow, bytes.size()}) {
+            CAPTURE(offset, length);
+            const bool within = length <= bytes.size() - offset;
+            testkit::CollectingSink sink;
+            const auto read =
+                (*store)->get("packs/a", {.offset = offset, .length = length}, sink, {});
+            REQUIRE(read.has_value() == within);
+            if (within) {
+                const auto part = std::span(bytes).subspan(offset, length);
+                CHECK(std::ranges::equal(sink.bytes(), part));
+            }
+        }
+    }
+    REQUIRE((*store)->remove("packs/a", {}));
+    for (const char* neighbour : {"before", "after"}) {
+        testkit::CollectingSink sink;
+        REQUIRE((*store)->get(neighbour, {}, sink, {}));
+        CHECK(sink.bytes() == some(3 * kRow));
+    }
+}
+
 TEST_CASE("Of several openers of one file exactly one creates an object", "[conformance][sqlite]") {
     Archive archive;
     std::atomic<int> created = 0;
@@ -149,8 +187,17 @@ TEST_CASE("What is no archive, or a newer one, is left alone", "[conformance][sq
     }
     SECTION("a newer format") {
         REQUIRE(archive.open());
-        Database(archive.file).run("PRAGMA user_version=2");
-        CHECK(testkit::failed_with(archive.open(), sdk::Errc::unsupported));
+        Database(archive.file).run("PRAGMA user_version=3");
+        const auto refused = archive.open();
+        CHECK(testkit::failed_with(refused, sdk::Errc::unsupported));
+        CHECK_THAT(refused.error().message, Catch::Matchers::EndsWith("use a newer one"));
+    }
+    SECTION("one of before the first release") {
+        REQUIRE(archive.open());
+        Database(archive.file).run("PRAGMA user_version=1");
+        const auto refused = archive.open();
+        CHECK(testkit::failed_with(refused, sdk::Errc::unsupported));
+        CHECK_THAT(refused.error().message, Catch::Matchers::EndsWith("use the older one"));
     }
 }
 
@@ -168,7 +215,10 @@ TEST_CASE("A damaged file is reported as such", "[conformance][sqlite]") {
         file.write(junk.data(), static_cast<std::streamsize>(junk.size()));
     }
     SECTION("a piece removed by somebody") {
-        Database(archive.file).run("DELETE FROM pieces WHERE piece=1");
+        Database(archive.file).run("DELETE FROM pieces WHERE piece % 1048576 = 1");
+    }
+    SECTION("a piece shortened by somebody") {
+        Database(archive.file).run("UPDATE pieces SET bytes = x'07' WHERE piece % 1048576 = 1");
     }
     const auto store = archive.open();
     testkit::CollectingSink sink;

@@ -55,8 +55,8 @@ class SqliteObjects:
     def get(self, key):
         with self.database() as database:
             return b"".join(piece for piece, in database.execute(
-                "SELECT bytes FROM pieces JOIN objects USING(object) WHERE key=? ORDER BY piece",
-                (key,)))
+                "SELECT bytes FROM pieces JOIN objects ON object = piece >> 20 WHERE key=?"
+                " ORDER BY piece", (key,)))
 
     def put(self, key, content):
         self.remove(key)
@@ -65,12 +65,12 @@ class SqliteObjects:
                 "INSERT INTO objects(key, size, modified_at) VALUES(?,?,0)",
                 (key, len(content))).lastrowid
             for piece, at in enumerate(range(0, len(content), 1 << 20)):
-                database.execute("INSERT INTO pieces(object, piece, bytes) VALUES(?,?,?)",
-                                 (row, piece, content[at:at + (1 << 20)]))
+                database.execute("INSERT INTO pieces(piece, bytes) VALUES(?,?)",
+                                 ((row << 20) + piece, content[at:at + (1 << 20)]))
 
     def remove(self, key):
         with self.database() as database:
-            database.execute("DELETE FROM pieces WHERE object IN"
+            database.execute("DELETE FROM pieces WHERE piece >> 20 IN"
                              " (SELECT object FROM objects WHERE key=?)", (key,))
             database.execute("DELETE FROM objects WHERE key=?", (key,))
 
