@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <openarchiver/sdk/exceptions.hpp>
+#include <set>
+#include <thread>
 #include <tuple>
 
 #include "access/master_key.hpp"
@@ -25,8 +28,17 @@ namespace {
 using profile::EncryptionMode;
 using profile::KeyReference;
 
-sdk::Timestamp now_of(const Context& context) {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(context.clock.now());
+constexpr const char* kUnfinishedCatalog = "catalog.rebuild.db";
+
+void remove_file(std::filesystem::path file, const char* suffix) {
+    std::error_code ignored;
+    std::filesystem::remove(file += suffix, ignored);
+}
+
+void remove_database(const std::filesystem::path& file) {
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+        remove_file(file, suffix);
+    }
 }
 
 Status make_folder(const std::filesystem::path& folder) {
@@ -93,6 +105,35 @@ Status ArchiveReader::read(catalog::CatalogReader& catalog, const catalog::Versi
 
 namespace {
 
+/// An empty store beside a catalog is one that is not mounted, or a wrong address: not the place
+/// for a new archive. Nor is a catalog given up for that of another archive.
+Status check_is_of_catalog(const std::filesystem::path& folder,
+                           const Result<Archive::Marker>& marker) {
+    const auto reader = catalog::CatalogReader::open(folder);
+    if (!reader) {
+        return {};  // there is none, or it can't tell
+    }
+    OPENARCHIVER_TRY(const std::string known, (*reader)->archive_id());
+    if (marker && marker->archive_id == known) {
+        return {};
+    }
+    return Error{Errc::invalid_config,
+                 "the catalog in " + folder.string() + " is that of archive " + known +
+                     ", but the store holds " +
+                     (marker ? "the archive " + marker->archive_id : "no archive") +
+                     ": is it mounted, and is it the right one? Correct archive.storage or "
+                     "archive.catalog.path; to begin anew there, move the catalog's folder away"};
+}
+
+Error older_keyring(const std::string& how) {
+    return {
+        Errc::corrupt,
+        "the archive's keyring is an older one: it " + how +
+            "; bring the newest keyring back from a copy of the archive. If it is lost for "
+            "good, `openarchiver rebuild --accept-lost-keys` goes on without the mail that only "
+            "its keys open"};
+}
+
 /// A run of segments by one writer, up to `last`.
 struct Turn {
     std::string writer;
@@ -145,6 +186,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
     writer->spool_folder_ = writer->catalog_folder_ / "spool";
     OPENARCHIVER_CHECK(make_folder(writer->spool_folder_));
     OPENARCHIVER_TRY(writer->lock_, CatalogLock::acquire(writer->catalog_folder_));
+    remove_database(writer->catalog_folder_ / kUnfinishedCatalog);  // of a rebuild that was killed
 
     OPENARCHIVER_TRY(auto open, open_store(context, Purpose::writing, stop));
     writer->services_ = std::move(open.services);
@@ -152,6 +194,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
     if (!marker && (marker.error().code != Errc::not_found || !create)) {
         return marker.error();
     }
+    OPENARCHIVER_CHECK(check_is_of_catalog(writer->catalog_folder_, marker));
     std::optional<archive::SecretKey> key;
     std::optional<archive::Scrypt> scrypt;
     if (marker) {
@@ -163,15 +206,25 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
             scrypt = made->scrypt;
         }
     }
+    const auto keyring_file = writer->catalog_folder_ / "keyring";
     // Leased before it is made or changed; the store lives on inside the archive.
     sdk::ObjectStore& store = *open.store;
     OPENARCHIVER_TRY(auto lease, archive::Lease::acquire(store, context.clock, stop));
     if (marker) {
+        OPENARCHIVER_TRY(const bool brought_back,
+                         Archive::match_keyring(store, *marker, key, keyring_file, stop));
+        if (brought_back) {
+            context.log->warn(
+                "OA-3013 the store held an older keyring than this engine had saved: it was "
+                "replaced by the newest, from {}",
+                keyring_file.string());
+        }
         OPENARCHIVER_TRY(writer->archive_, Archive::open(std::move(open.store), key, stop));
     } else {
         OPENARCHIVER_TRY(writer->archive_, Archive::create(std::move(open.store), key, scrypt,
-                                                           now_of(context), stop));
+                                                           sdk::timestamp_of(context.clock), stop));
     }
+    writer->archive_->keep_keyring_in(keyring_file);
     writer->lease_ = std::move(lease);
     writer->head_every_ = context.profile.archive.evidence.head_every;
     writer->vault_ = std::make_unique<plugin::FileSecretVault>(
@@ -182,9 +235,12 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
 
 /// Applies what the log has and the catalog has not. Writers took turns (the lease sees to that),
 /// so their segments are applied in the order in which they were made.
-Status ArchiveWriter::replay(catalog::CatalogWriter& catalog,
+Status ArchiveWriter::replay(catalog::CatalogWriter& catalog, LostKeys lost_keys,
                              const std::function<void(const archive::LogPosition&)>& progress,
-                             std::uint64_t& beyond_gap, std::stop_token stop) {
+                             std::stop_token stop) {
+    beyond_gap_ = 0;
+    std::set<archive::KeyId> missing;
+    std::set<archive::KeyId> forgotten;
     auto& log = archive_->log();
     OPENARCHIVER_TRY(const auto writers, log.writers(stop));
     const bool alone = writers.size() == 1;
@@ -192,32 +248,75 @@ Status ArchiveWriter::replay(catalog::CatalogWriter& catalog,
     if (alone) {
         turns.push_back({writers.front(), {}, std::numeric_limits<std::uint64_t>::max()});
     } else {
-        OPENARCHIVER_TRY(turns, turns_of(log, catalog, writers, beyond_gap, stop));
+        OPENARCHIVER_TRY(turns, turns_of(log, catalog, writers, beyond_gap_, stop));
     }
     for (const auto& turn : turns) {
         OPENARCHIVER_TRY(const auto from, catalog.position(turn.writer));
         bool ended = false;
+        Status applied;
+        std::jthread applying;  // one segment, while the next one is read
         const auto apply = [&](const archive::Segment& segment,
                                const archive::LogPosition& position) -> Status {
             std::vector<catalog::EventGroup> groups;
             for (const auto& block : segment.blocks) {
-                if (!block.forgotten) {
-                    OPENARCHIVER_TRY(auto group, catalog::decode(block.events));
-                    groups.push_back(std::move(group));
+                if (block.forgotten) {
+                    missing.insert(block.key.id);
+                    continue;
                 }
+                OPENARCHIVER_TRY(auto group, catalog::decode(block.events));
+                for (const auto& event : group.events) {
+                    if (const auto* body = std::get_if<catalog::AccountForgotten>(&event.body)) {
+                        forgotten.insert(body->key);
+                    }
+                }
+                groups.push_back(std::move(group));
             }
-            OPENARCHIVER_CHECK(catalog.apply(turn.writer, position, groups));
-            progress(position);
+            if (applying.joinable()) {
+                applying.join();
+                OPENARCHIVER_CHECK(applied);
+            }
+            applying = std::jthread([&, position, groups = std::move(groups)] {
+                applied = sdk::without_exceptions("applying the log", [&]() -> Status {
+                    OPENARCHIVER_CHECK(catalog.apply(turn.writer, position, groups));
+                    progress(position);
+                    return {};
+                });
+            });
             ended = position.sequence == turn.last;
             return ended ? Status(Error{Errc::cancelled, "the next writer's turn"}) : Status();
         };
-        if (const auto end =
-                log.replay(turn.writer, from, apply, stop, alone ? &beyond_gap : nullptr);
-            !end && !ended) {
+        const auto end = log.replay(turn.writer, from, apply, stop, alone ? &beyond_gap_ : nullptr);
+        if (applying.joinable()) {
+            applying.join();
+        }
+        OPENARCHIVER_CHECK(applied);
+        if (!end && !ended) {
             return end.error();
         }
     }
+    std::erase_if(missing, [&](const archive::KeyId& key) { return forgotten.contains(key); });
+    // The gap may have the forgetting.
+    if (!missing.empty() && beyond_gap_ == 0 && lost_keys == LostKeys::refuse) {
+        return older_keyring("lacks " + std::to_string(missing.size()) +
+                             " keys of accounts that nobody had forgotten");
+    }
     return {};
+}
+
+/// The keyring must be as new as the archive: what an older one lacks would be made anew, and mail
+/// sealed with keys that are gone would count as archived.
+Status ArchiveWriter::check_keyring(LostKeys lost_keys, std::stop_token stop) {
+    auto& keyring = archive_->keyring();
+    OPENARCHIVER_TRY(const std::uint64_t known, heads_->keyring_generation());
+    if (known <= keyring.generation()) {
+        return {};
+    }
+    if (lost_keys == LostKeys::refuse) {
+        return older_keyring("has the generation " + std::to_string(keyring.generation()) +
+                             ", the archive's newest head knows " + std::to_string(known));
+    }
+    keyring.succeed(known);
+    return archive_->save_keyring(std::move(stop));
 }
 
 /// What the catalog applied must still be in the log: an archive that was put back to an earlier
@@ -242,6 +341,16 @@ Status ArchiveWriter::check_log_holds_catalog(std::stop_token stop) {
     return {};
 }
 
+Status ArchiveWriter::follow_other_writers(std::stop_token stop) {
+    OPENARCHIVER_TRY(const auto positions, catalog_->positions());
+    for (const auto& [writer, position] : positions) {
+        if (writer != catalog_->writer_id() && position.sequence > 0) {
+            OPENARCHIVER_CHECK(archive_->log().follow(writer, position, stop));
+        }
+    }
+    return {};
+}
+
 Status ArchiveWriter::drop_forgotten_keys(std::stop_token stop) {
     OPENARCHIVER_TRY(const auto reader, catalog::CatalogReader::open(catalog_folder_));
     OPENARCHIVER_TRY(const auto forgotten, reader->forgotten());
@@ -252,10 +361,28 @@ Status ArchiveWriter::drop_forgotten_keys(std::stop_token stop) {
     return dropped ? archive_->save_keyring(std::move(stop)) : Status();
 }
 
-Result<std::uint64_t> ArchiveWriter::catch_up(std::stop_token stop) {
-    std::uint64_t beyond_gap = 0;
-    OPENARCHIVER_CHECK(replay(*catalog_, [](const auto&) {}, beyond_gap, std::move(stop)));
-    return beyond_gap;
+Status ArchiveWriter::catch_up(std::stop_token stop) {
+    return replay(*catalog_, LostKeys::refuse, [](const auto&) {}, std::move(stop));
+}
+
+/// So that the status tells it until it is mended, not only a line in a log.
+Status ArchiveWriter::note_history(const Context& context) {
+    std::string problem;
+    if (!history_is_whole()) {
+        problem = std::string(beyond_gap_ > 0 ? "the archive's log has a gap"
+                                              : "the archive's heads and its log contradict each "
+                                                "other, so that no further head is written") +
+                  ": run `openarchiver verify`, bring back what it names from a copy of the "
+                  "archive, then run `openarchiver rebuild`; until then nothing is disposed of";
+    }
+    OPENARCHIVER_TRY(const auto reader, catalog::CatalogReader::open(catalog_folder_));
+    OPENARCHIVER_TRY(const std::string known, reader->history_problem());
+    if (known == problem) {
+        return {};
+    }
+    const catalog::Note note{sdk::timestamp_of(context.clock),
+                             catalog::HistoryChecked{std::move(problem)}};
+    return catalog_->apply(std::span(&note, 1));
 }
 
 Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
@@ -278,49 +405,49 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
                                                   writer->archive_->marker().archive_id));
     OPENARCHIVER_CHECK(writer->check_log_holds_catalog(stop));
     OPENARCHIVER_CHECK(writer->catch_up(stop));
+    OPENARCHIVER_CHECK(writer->follow_other_writers(stop));
     writer->heads_ = std::make_unique<Heads>(*writer->archive_, *writer->catalog_, context.log);
     OPENARCHIVER_CHECK(writer->heads_->catch_up(stop));
+    OPENARCHIVER_CHECK(writer->note_history(context));
+    OPENARCHIVER_CHECK(writer->check_keyring(LostKeys::refuse, stop));
     OPENARCHIVER_CHECK(writer->drop_forgotten_keys(stop));
     return writer;
 }
 
 Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
-    const Context& context, const std::function<void(const archive::LogPosition&)>& progress,
-    std::stop_token stop) {
+    const Context& context, LostKeys lost_keys,
+    const std::function<void(const archive::LogPosition&)>& progress, std::stop_token stop) {
     OPENARCHIVER_TRY(auto writer, open_archive(context, false, [](std::string_view) {}, stop));
     const auto file = catalog::catalog_file(writer->catalog_folder_);
-    const auto fresh = writer->catalog_folder_ / "catalog.rebuild.db";
-    const auto with = [](std::filesystem::path path, const char* suffix) { return path += suffix; };
-    std::error_code code;
-    for (const char* suffix : {"", "-wal", "-shm"}) {
-        std::filesystem::remove(with(fresh, suffix), code);
-    }
+    const auto fresh = writer->catalog_folder_ / kUnfinishedCatalog;
     {
         OPENARCHIVER_TRY(auto catalog, catalog::CatalogWriter::fill_file(
                                            fresh, writer->archive_->marker().archive_id));
-        std::uint64_t beyond_gap = 0;
-        OPENARCHIVER_CHECK(writer->replay(*catalog, progress, beyond_gap, stop));
+        OPENARCHIVER_CHECK(writer->replay(*catalog, lost_keys, progress, stop));
         OPENARCHIVER_CHECK(Heads(*writer->archive_, *catalog, context.log).catch_up(stop));
-        if (beyond_gap != 0) {
+        if (writer->beyond_gap_ != 0) {
             context.log->error(
                 "OA-3004 the archive's log has a gap: {} segments beyond it can't be applied, and "
                 "what "
                 "they say is missing from the new catalog; `openarchiver verify` names the missing "
                 "object: bring it back from a copy of the archive and run `openarchiver rebuild` "
                 "again",
-                beyond_gap);
+                writer->beyond_gap_);
         }
         OPENARCHIVER_CHECK(catalog->finish());
     }
     for (const char* suffix : {"-wal", "-shm"}) {
-        std::filesystem::remove(with(file, suffix), code);
+        remove_file(file, suffix);
     }
     OPENARCHIVER_CHECK(catalog::put_in_place(fresh, file));
     OPENARCHIVER_TRY(writer->catalog_,
                      catalog::CatalogWriter::open(writer->catalog_folder_,
                                                   writer->archive_->marker().archive_id));
+    OPENARCHIVER_CHECK(writer->follow_other_writers(stop));
     writer->heads_ = std::make_unique<Heads>(*writer->archive_, *writer->catalog_, context.log);
     OPENARCHIVER_CHECK(writer->heads_->catch_up(stop));
+    OPENARCHIVER_CHECK(writer->note_history(context));
+    OPENARCHIVER_CHECK(writer->check_keyring(lost_keys, stop));
     OPENARCHIVER_CHECK(writer->drop_forgotten_keys(stop));
     return writer;
 }

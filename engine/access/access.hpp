@@ -54,6 +54,13 @@ private:
     std::unique_ptr<archive::Archive> archive_;
 };
 
+/// What to do where keys are gone that no account's forgetting explains: with an older keyring that
+/// was put back, say.
+enum class LostKeys : std::uint8_t {
+    refuse,
+    accept,  ///< go on without what was sealed with them, for good
+};
+
 /// An archive opened by its one writer: the catalog is locked, the lease is held, and the catalog
 /// knows everything that the log says.
 class ArchiveWriter {
@@ -67,8 +74,8 @@ public:
     /// Makes the catalog anew from the archive alone, beside an old one that it then replaces.
     /// `progress` is told of each segment. Nothing is made where there is no archive.
     static sdk::Result<std::unique_ptr<ArchiveWriter>> rebuild(
-        const Context& context, const std::function<void(const archive::LogPosition&)>& progress,
-        std::stop_token stop);
+        const Context& context, LostKeys lost_keys,
+        const std::function<void(const archive::LogPosition&)>& progress, std::stop_token stop);
     /// Everything but the catalog: for what changes only the archive. not_found: there is no
     /// archive, and `create` is false.
     static sdk::Result<std::unique_ptr<ArchiveWriter>> open_archive(
@@ -77,8 +84,12 @@ public:
     ~ArchiveWriter();
 
     /// Applies to the catalog what the log has and the catalog has not: after a commit that failed
-    /// half-way. The number of segments beyond a gap, which are not applied.
-    sdk::Result<std::uint64_t> catch_up(std::stop_token stop);
+    /// half-way.
+    sdk::Status catch_up(std::stop_token stop);
+
+    /// False while the log has a gap or its heads contradict it: then nothing may go on the word of
+    /// the log, since a hold may be among what is missing.
+    [[nodiscard]] bool history_is_whole() const { return beyond_gap_ == 0 && !heads_->broken(); }
 
     [[nodiscard]] archive::Archive& archive() { return *archive_; }
 
@@ -106,9 +117,12 @@ public:
 private:
     ArchiveWriter() = default;
     sdk::Status check_log_holds_catalog(std::stop_token stop);
-    sdk::Status replay(catalog::CatalogWriter& catalog,
+    sdk::Status follow_other_writers(std::stop_token stop);
+    sdk::Status note_history(const Context& context);
+    sdk::Status check_keyring(LostKeys lost_keys, std::stop_token stop);
+    sdk::Status replay(catalog::CatalogWriter& catalog, LostKeys lost_keys,
                        const std::function<void(const archive::LogPosition&)>& progress,
-                       std::uint64_t& beyond_gap, std::stop_token stop);
+                       std::stop_token stop);
 
     // In the order in which they depend on each other.
     std::unique_ptr<CatalogLock> lock_;
@@ -118,6 +132,7 @@ private:
     std::unique_ptr<archive::Lease> lease_;
     std::unique_ptr<catalog::CatalogWriter> catalog_;
     std::unique_ptr<Heads> heads_;
+    std::uint64_t beyond_gap_ = 0;  // segments that can't be applied
     std::chrono::seconds head_every_{};
     std::filesystem::path catalog_folder_;
     std::filesystem::path spool_folder_;

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,20 @@ Result<Head> Heads::last() {
     return head;
 }
 
+/// What a head says of logs has to be there: also segments that add nothing to the tree.
+Status Heads::check_in_log(const std::string& key, const evidence::Positions& positions) {
+    OPENARCHIVER_TRY(const auto known, catalog_.positions());
+    for (const auto& [writer, position] : positions) {
+        const auto here = std::ranges::find(known, writer, &evidence::Positions::value_type::first);
+        if (here == known.end() || here->second.sequence < position.sequence) {
+            return Error{Errc::corrupt, "object " + key + " covers " +
+                                            archive::segment_key(writer, position.sequence) +
+                                            ", which the log has not"};
+        }
+    }
+    return {};
+}
+
 Status Heads::take(std::uint64_t number, const std::stop_token& stop) {
     const std::string key = evidence::head_key(number);
     OPENARCHIVER_TRY(const std::string note,
@@ -52,6 +67,7 @@ Status Heads::take(std::uint64_t number, const std::stop_token& stop) {
         number != before.number + 1 || head.previous != before.previous) {
         return Error{Errc::corrupt, "object " + key + " does not follow the head before it"};
     }
+    OPENARCHIVER_CHECK(check_in_log(key, head.positions));
     return catalog_.add_head(
         head.positions,
         [&](std::uint64_t size, const archive::Digest& root) -> Result<std::string> {
@@ -83,6 +99,11 @@ Status Heads::catch_up(const std::stop_token& stop) {
         OPENARCHIVER_CHECK(taken);
     }
     return {};
+}
+
+Result<std::uint64_t> Heads::keyring_generation() {
+    OPENARCHIVER_TRY(const Head known, last());
+    return known.keyring_generation;
 }
 
 Result<bool> Heads::wanted() {

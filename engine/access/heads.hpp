@@ -26,10 +26,17 @@ public:
     sdk::Status catch_up(const std::stop_token& stop);
     /// Signs how the archive stands now; nothing to do where the last head says the same.
     sdk::Status write(sdk::Timestamp now, const std::stop_token& stop);
+
+    /// Whether they contradict the log, as far as catch_up() has come.
+    [[nodiscard]] bool broken() const { return broken_; }
+
+    /// The generation of the keyring that the last head knows.
+    sdk::Result<std::uint64_t> keyring_generation();
     /// Whether the log says more than the last head covers.
     sdk::Result<bool> wanted();
 
 private:
+    sdk::Status check_in_log(const std::string& key, const evidence::Positions& positions);
     sdk::Status take(std::uint64_t number, const std::stop_token& stop);
     sdk::Result<std::string> put(const evidence::Head& head, std::stop_token stop);
     sdk::Result<evidence::Head> last();

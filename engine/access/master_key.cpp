@@ -88,6 +88,11 @@ Result<std::optional<archive::SecretKey>> key_of_archive(const profile::Profile&
     if (encryption.mode == profile::EncryptionMode::none) {
         return std::optional<archive::SecretKey>();
     }
+    if (!keyring.encrypted) {
+        return Error{Errc::invalid_config,
+                     "the archive was created without encryption, and the profile gives it a key: "
+                     "set archive.encryption to {\"mode\": \"none\"}"};
+    }
     const auto key = read_key(encryption.key, keyring.scrypt);
     if (!key) {
         if (key.error().code != Errc::not_found) {
@@ -100,7 +105,7 @@ Result<std::optional<archive::SecretKey>> key_of_archive(const profile::Profile&
                          where_else(encryption.key, keyring)};
     }
     const std::string given = archive::key_check_value(key->key);
-    if (keyring.encrypted && given != keyring.key_check) {
+    if (given != keyring.key_check) {
         return Error{Errc::unauthenticated,
                      "the archive wants the master key " + keyring.key_check + ", " +
                          to_text(encryption.key) + " gives " + given + " (check values)" +

@@ -527,8 +527,7 @@ struct Api::State {
         Credential credential{.name = body->text("name"),
                               .role = *role,
                               .accounts = body->texts("accounts"),
-                              .created_at = std::chrono::time_point_cast<std::chrono::milliseconds>(
-                                  service.context().clock.now())};
+                              .created_at = sdk::timestamp_of(service.context().clock)};
         auto secret = credentials.add(credential);
         if (!secret) {
             return problem(secret.error());

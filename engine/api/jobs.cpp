@@ -48,10 +48,6 @@ struct Jobs::Job {
 
 namespace {
 
-sdk::Timestamp now_of(const sdk::Clock& clock) {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
-}
-
 void remove_files(const std::filesystem::path& folder) {
     std::error_code ignored;  // what stays goes when the service starts next
     std::filesystem::remove_all(folder, ignored);
@@ -97,7 +93,7 @@ Result<std::string> Jobs::start(std::string_view kind, const Credential& caller,
     job->id = archive::to_hex(archive::random_bytes<8>());
     job->kind = kind;
     job->by = "api:" + caller.name;
-    job->started_at = now_of(clock_);
+    job->started_at = sdk::timestamp_of(clock_);
     // The job outlives its thread: it is joined before it goes.
     job->thread =
         std::jthread([this, &job = *job, work = std::move(work)](const std::stop_token& stop) {
@@ -109,7 +105,7 @@ Result<std::string> Jobs::start(std::string_view kind, const Credential& caller,
                 },
                 stop);
             const std::lock_guard ended(mutex_);
-            job.ended_at = now_of(clock_);
+            job.ended_at = sdk::timestamp_of(clock_);
             job.result = std::move(result);
         });
     jobs_.push_back(job);

@@ -7,6 +7,7 @@
 #include "archive/object_io.hpp"
 #include "archive/random.hpp"
 #include "archive/seal.hpp"
+#include "files/shared_file.hpp"
 
 namespace openarchiver::archive {
 
@@ -199,7 +200,10 @@ sdk::Result<Archive::Marker> Archive::read_marker(sdk::ObjectStore& store, std::
                               "): they are not mixed; use an empty place, or bring the "
                               "object `archive` back"};
     }
-    return sdk::Error{.code = sdk::Errc::not_found, .message = "the store holds no archive"};
+    return sdk::Error{.code = sdk::Errc::not_found,
+                      .message =
+                          "the store holds no archive: the first `openarchiver sync` makes "
+                          "one; if there was one, check archive.storage"};
 }
 
 sdk::Result<std::unique_ptr<Archive>> Archive::create(std::unique_ptr<sdk::ObjectStore>&& store,
@@ -288,8 +292,7 @@ sdk::Status Archive::change_master_key(const SecretKey& master, const std::optio
     keyring_.set_scrypt(scrypt);
     auto object = keyring_.seal(master);
     const sdk::Status put =
-        object ? put_object(*store_, kKeyringKey, *object, sdk::PutMode::replace, std::move(stop))
-               : sdk::Status(object.error());
+        object ? put_keyring(*object, std::move(stop)) : sdk::Status(object.error());
     if (!put) {
         keyring_.set_scrypt(before);
         return put;
@@ -306,10 +309,39 @@ sdk::Status Archive::save_keyring(std::stop_token stop) {
         return {};
     }
     OPENARCHIVER_TRY(const std::string object, keyring_.seal(master_));
-    OPENARCHIVER_CHECK(
-        put_object(*store_, kKeyringKey, object, sdk::PutMode::replace, std::move(stop)));
+    OPENARCHIVER_CHECK(put_keyring(object, std::move(stop)));
     keyring_.mark_saved();
     return {};
+}
+
+sdk::Status Archive::put_keyring(std::string_view object, std::stop_token stop) {
+    OPENARCHIVER_CHECK(
+        put_object(*store_, kKeyringKey, object, sdk::PutMode::replace, std::move(stop)));
+    // Afterwards: what is only here was never promised to anybody.
+    return keyring_file_.empty() ? sdk::Status() : files::replace_file(keyring_file_, object);
+}
+
+sdk::Result<bool> Archive::match_keyring(sdk::ObjectStore& store, const Marker& marker,
+                                         const std::optional<SecretKey>& master,
+                                         const std::filesystem::path& file, std::stop_token stop) {
+    OPENARCHIVER_TRY(const std::string object, read_keyring(store, stop));
+    const std::string kept = files::read_shared(file);
+    if (kept == object) {
+        return false;
+    }
+    OPENARCHIVER_TRY(const KeyringHeader header, Keyring::read_header(object));
+    const auto kept_header = Keyring::read_header(kept);
+    if (!kept_header || kept_header->generation <= header.generation) {
+        OPENARCHIVER_CHECK(files::replace_file(file, object));
+        return false;
+    }
+    const auto keyring = Keyring::open(kept, master);
+    if (!keyring || public_key_of(keyring->signing_key()) != marker.public_key) {
+        return false;
+    }
+    OPENARCHIVER_CHECK(
+        put_object(store, kKeyringKey, kept, sdk::PutMode::replace, std::move(stop)));
+    return true;
 }
 
 }  // namespace openarchiver::archive

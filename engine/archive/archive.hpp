@@ -75,12 +75,24 @@ public:
     /// Makes new keys durable; nothing to do when there are none. Safe for concurrent use.
     sdk::Status save_keyring(std::stop_token stop);
 
+    /// Makes the store's keyring and its copy in `file` the same: the newer one, as generations
+    /// tell. True: the store's was older, as after a put that arrived late, and was replaced. A
+    /// copy that this master key does not open, or of another archive, is left alone if it seems
+    /// newer.
+    static sdk::Result<bool> match_keyring(sdk::ObjectStore& store, const Marker& marker,
+                                           const std::optional<SecretKey>& master,
+                                           const std::filesystem::path& file, std::stop_token stop);
+
+    /// From now on every keyring that is saved is copied to this file, sealed as it is.
+    void keep_keyring_in(std::filesystem::path file) { keyring_file_ = std::move(file); }
+
     /// Seals the keyring under another master key: one object is replaced, contents stay as they
     /// are. After an error the archive wants either key: read_keyring_header() tells which.
     sdk::Status change_master_key(const SecretKey& master, const std::optional<Scrypt>& scrypt,
                                   std::stop_token stop);
 
 private:
+    sdk::Status put_keyring(std::string_view object, std::stop_token stop);
     Archive(std::unique_ptr<sdk::ObjectStore> store, Marker marker, std::optional<SecretKey> master,
             Keyring keyring);
 
@@ -88,6 +100,7 @@ private:
     Marker marker_;
     std::optional<SecretKey> master_;
     std::mutex save_mutex_;  // one save at a time, so that an older keyring never comes last
+    std::filesystem::path keyring_file_;  // empty: no copy
     Keyring keyring_;
     SegmentLog log_;
     PackReader packs_;

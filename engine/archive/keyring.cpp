@@ -145,6 +145,12 @@ std::uint64_t Keyring::generation() const {
     return generation_;
 }
 
+void Keyring::succeed(std::uint64_t generation) {
+    const std::lock_guard lock(mutex_);
+    generation_ = std::max(generation_, generation);
+    ++changes_;
+}
+
 void Keyring::set_scrypt(const std::optional<Scrypt>& scrypt) {
     const std::lock_guard lock(mutex_);
     scrypt_ = scrypt;

@@ -58,6 +58,8 @@ public:
     [[nodiscard]] SecretKey signing_key() const;
     /// Of the keyring that was saved last.
     [[nodiscard]] std::uint64_t generation() const;
+    /// The next one that is saved is newer than this generation, whatever was lost since.
+    void succeed(std::uint64_t generation);
     /// How the master key that it is sealed with is made from a passphrase.
     void set_scrypt(const std::optional<Scrypt>& scrypt);
     [[nodiscard]] std::optional<Scrypt> scrypt() const;

@@ -264,6 +264,22 @@ struct Lease::State {
         return !stop.stop_requested();
     }
 
+    /// Whether somebody wrote the lease while we looked at it for longer than a holder leaves it:
+    /// clocks of two hosts can't be compared.
+    [[nodiscard]] sdk::Result<bool> is_renewed(const std::string& seen,
+                                               std::chrono::milliseconds renew_every,
+                                               std::stop_token stop) {
+        if (!wait(renew_every * 3 / 2, stop)) {
+            return sdk::Error{.code = sdk::Errc::cancelled,
+                              .message = "stopped while waiting for the archive's lease"};
+        }
+        const auto text = read_object(store, kKey, kMaxSize, std::move(stop));
+        if (!text && text.error().code != sdk::Errc::not_found) {
+            return text.error();
+        }
+        return !text || *text != seen;
+    }
+
     void start(std::chrono::milliseconds renew_every) {
         renewer = std::jthread([this, renew_every](std::stop_token stop) {
             while (!lost.load() && wait(renew_every, stop)) {
@@ -323,11 +339,17 @@ sdk::Result<std::unique_ptr<Lease>> Lease::acquire(sdk::ObjectStore& store, sdk:
                 if (now - unknown.renewed_at <= std::chrono::milliseconds(kStaleAfter).count()) {
                     return in_use(unknown, now);
                 }
-            } else if (same_system(*holder, state->self)
-                           ? is_alive(*holder)
-                           : now - holder->renewed_at <=
-                                 std::chrono::milliseconds(kStaleAfter).count()) {
-                return in_use(*holder, now);
+            } else {
+                bool used = same_system(*holder, state->self)
+                                ? is_alive(*holder)
+                                : now - holder->renewed_at <=
+                                      std::chrono::milliseconds(kStaleAfter).count();
+                if (!used && !same_system(*holder, state->self)) {
+                    OPENARCHIVER_TRY(used, state->is_renewed(*text, renew_every, stop));
+                }
+                if (used) {
+                    return in_use(*holder, now);
+                }
             }
             state->renewed.store(milliseconds_since_boot());
             OPENARCHIVER_CHECK(state->put(sdk::PutMode::replace, stop));

@@ -12,7 +12,7 @@ namespace openarchiver::archive {
 /// The right to write to an archive, as an object in its store (`lease`), so that a second engine
 /// is refused wherever it runs and whatever catalog it uses. Renewed in the background; taken over
 /// at once from a dead process of this host, and from another host when it was not renewed for a
-/// minute.
+/// minute by our clock, and is not while we watch it.
 class Lease {
 public:
     static constexpr std::chrono::seconds kRenewEvery{15};

@@ -66,6 +66,11 @@ public:
                                     std::vector<EventBlock> blocks, sdk::Timestamp now,
                                     std::stop_token stop);
 
+    /// From now on every segment that is appended is later than the one at this position of another
+    /// writer, also where a clock went back: logs of several writers are replayed in the order of
+    /// their times. A segment that can't be read is left to verify.
+    sdk::Status follow(std::string_view writer, const LogPosition& position, std::stop_token stop);
+
     /// The writers that have a log, in order.
     sdk::Result<std::vector<std::string>> writers(std::stop_token stop);
 
@@ -94,6 +99,7 @@ private:
     sdk::ObjectStore& store_;
     const Keyring& keyring_;
     std::optional<Unsettled> unsettled_;
+    sdk::Timestamp earliest_{};  ///< of the next segment
 };
 
 }  // namespace openarchiver::archive

@@ -76,7 +76,7 @@ sdk::Result<LogPosition> SegmentLog::append(std::string_view writer, const LogPo
     return append_segment(Segment{.writer = std::string(writer),
                                   .sequence = position.sequence + 1,
                                   .previous = position.digest,
-                                  .created_at = now,
+                                  .created_at = std::max(now, earliest_),
                                   .blocks = std::move(blocks)},
                           std::move(stop));
 }
@@ -129,6 +129,21 @@ sdk::Result<LogPosition> SegmentLog::append_segment(Segment segment, std::stop_t
     return in_object(std::move(put.error()), key);
 }
 
+sdk::Status SegmentLog::follow(std::string_view writer, const LogPosition& position,
+                               std::stop_token stop) {
+    const auto object = read_object(store_, segment_key(writer, position.sequence), kMaxSegmentSize,
+                                    std::move(stop));
+    if (!object) {
+        const bool missing = object.error().code == sdk::Errc::not_found ||
+                             object.error().code == sdk::Errc::corrupt;
+        return missing ? sdk::Status() : object.error();
+    }
+    if (const auto segment = decode_segment(*object, keyring_)) {
+        earliest_ = std::max(earliest_, segment->created_at + std::chrono::milliseconds(1));
+    }
+    return {};
+}
+
 sdk::Result<std::vector<std::string>> SegmentLog::writers(std::stop_token stop) {
     std::vector<std::string> writers;
     std::string start_after;
@@ -169,6 +184,9 @@ sdk::Result<LogPosition> SegmentLog::replay(
         OPENARCHIVER_TRY(const std::string object, read_object(store_, key, kMaxSegmentSize, stop));
         sdk::Result<Segment> segment = decode_segment(object, keyring_);
         if (!segment) {
+            segment.error().message +=
+                "; bring the object back from a copy of the archive (`openarchiver verify` names "
+                "all that are damaged)";
             return in_object(std::move(segment.error()), key);
         }
         if (segment->writer != writer || segment->sequence != sequence) {

@@ -1005,6 +1005,16 @@ Result<sdk::Timestamp> CatalogReader::packs_collected_at() {
     });
 }
 
+Result<std::string> CatalogReader::history_problem() {
+    return state_->read([&]() -> Result<std::string> {
+        std::string problem;
+        state_->session << "SELECT coalesce((SELECT value FROM meta WHERE key='history_problem'),"
+                           " '')",
+            into(problem), now;
+        return problem;
+    });
+}
+
 Result<std::vector<ProtectedPack>> CatalogReader::protected_packs(sdk::Timestamp now) {
     return state_->read([&]() -> Result<std::vector<ProtectedPack>> {
         std::vector<ProtectedPack> packs;

@@ -112,6 +112,8 @@ public:
     sdk::Result<std::optional<PackRecord>> find_pack(const archive::Digest& id);
     /// When PacksCollected was last noted; 0: never.
     sdk::Result<sdk::Timestamp> packs_collected_at();
+    /// As HistoryChecked has it.
+    sdk::Result<std::string> history_problem();
     /// All that hold contents, and those that are locked beyond `now` or held although they do not.
     sdk::Result<std::vector<ProtectedPack>> protected_packs(sdk::Timestamp now);
     /// Of every content and (if asked for) every part the pack that it is in, by key.

@@ -796,6 +796,8 @@ struct CatalogWriter::State {
             bind(n.protection.held ? 1 : 0), bind(blob(n.id)), now;
     }
 
+    void note(sdk::Timestamp, const HistoryChecked& n) { put_meta("history_problem", n.problem); }
+
     void note(sdk::Timestamp at, const LocksKept& n) {
         put_meta("locks_kept_at", std::to_string(millis(at)));
         put_meta("locks_report", n.report);

@@ -353,6 +353,7 @@ struct Writer {
         put_bytes(out, "by", e.by);
         put_texts(out, "sources", e.scope.sources);
         put_texts(out, "accounts", e.scope.accounts);
+        put_texts(out, "account_ids", e.account_ids);
         put_texts(out, "folders", e.scope.folders);
         put_bytes(out, "sender", e.scope.sender);
         put_bytes(out, "query", e.query);
@@ -753,6 +754,7 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
                                          .sender = in.text("sender"),
                                          .since = in.time("since"),
                                          .until = in.time("until")},
+                               .account_ids = in.texts("account_ids"),
                                .query = in.text("query"),
                                .by = in.text("by")});
     }

@@ -159,6 +159,8 @@ struct HoldPlaced {
     std::string matter;
     std::string reason;
     ItemFilter scope;
+    /// The accounts that the scope named then: they stay in it under another address.
+    std::vector<std::string> account_ids = {};
     /// In the language of searches: of what the scope covers, what it finds or can't read; empty:
     /// all.
     std::string query;

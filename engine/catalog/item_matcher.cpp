@@ -1,10 +1,15 @@
 #include "catalog/item_matcher.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
 
 namespace openarchiver::catalog {
 
+using sdk::Errc;
+using sdk::Error;
 using sdk::Result;
+using sdk::Status;
 
 namespace {
 
@@ -20,6 +25,31 @@ bool contains_text(std::string_view text, std::string_view part) {
 
 bool is_named(std::string_view id, std::string_view address, std::string_view name) {
     return id == name || std::ranges::equal(address, name, {}, lower, lower);
+}
+
+Status check_names(CatalogReader& catalog, const ItemFilter& filter) {
+    std::vector<AccountRecord> accounts;
+    OPENARCHIVER_TRY(const auto sources, catalog.sources());
+    for (const auto& source : sources) {
+        OPENARCHIVER_TRY(auto of_source, catalog.accounts(source.id));
+        std::ranges::move(of_source, std::back_inserter(accounts));
+    }
+    for (const auto& name : filter.accounts) {
+        if (std::ranges::none_of(accounts, [&](const AccountRecord& account) {
+                return is_named(account.id, account.address, name);
+            })) {
+            return Error{Errc::invalid_argument, "no account has the id or address \"" + name +
+                                                     "\"; `openarchiver accounts` lists them"};
+        }
+    }
+    for (const auto& path : filter.folders) {
+        OPENARCHIVER_TRY(const auto found, catalog.folders_at({path}));
+        if (found.empty()) {
+            return Error{Errc::invalid_argument, "no folder has the path \"" + path +
+                                                     "\"; `openarchiver folders` lists them"};
+        }
+    }
+    return {};
 }
 
 Result<ItemMatcher> ItemMatcher::make(CatalogReader& catalog, ItemFilter filter) {
@@ -48,8 +78,13 @@ Result<bool> ItemMatcher::matches(const VersionRecord& version) const {
     if (f.folders.empty()) {
         return true;
     }
+    const auto named = [&](std::int64_t folder) { return folders_.contains(folder); };
+    if (f.past_folders) {
+        OPENARCHIVER_TRY(const auto history, catalog_->history(version.item_key));
+        return std::ranges::any_of(history, named, &HistoryRecord::folder_key);
+    }
     OPENARCHIVER_TRY(const auto folders, catalog_->folders_of(version.item_key));
-    return std::ranges::any_of(folders, [&](std::int64_t key) { return folders_.contains(key); });
+    return std::ranges::any_of(folders, named);
 }
 
 }  // namespace openarchiver::catalog

@@ -11,6 +11,9 @@ namespace openarchiver::catalog {
 /// By its id, or by its address without regard to case.
 [[nodiscard]] bool is_named(std::string_view id, std::string_view address, std::string_view name);
 
+/// invalid_argument: there is no account or folder that the filter names.
+[[nodiscard]] sdk::Status check_names(CatalogReader& catalog, const ItemFilter& filter);
+
 /// Tells which items a filter lets through, with the folders that it names as they are now. Refers
 /// to the catalog.
 class ItemMatcher {

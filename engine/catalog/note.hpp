@@ -100,9 +100,14 @@ struct LocksKept {
     bool log = false;
 };
 
+/// Why the log can't be trusted to be whole, for who looks at the status; empty: it can.
+struct HistoryChecked {
+    std::string problem;
+};
+
 using NoteBody = std::variant<CursorMoved, FolderVisited, FoldersCounted, FoldersCompared,
                               AccountVisited, RunStarted, RunEnded, RetryFailed, RetryRequested,
-                              PacksCollected, PackProtected, LocksKept>;
+                              PacksCollected, PackProtected, LocksKept, HistoryChecked>;
 
 struct Note {
     sdk::Timestamp at;

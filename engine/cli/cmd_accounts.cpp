@@ -21,6 +21,8 @@ struct Options {
     bool coverage = false;
 };
 
+constexpr const char* kNone = "No account that was discovered so far fits.\n";
+
 std::string coverage_text(const json::value& document) {
     Table table({{"SOURCE"},
                  {"ACCOUNT", Table::Align::left, 40},
@@ -44,7 +46,7 @@ std::string coverage_text(const json::value& document) {
                    coverage.is_object() ? time_of(coverage, "counted_at") : "",
                    text_of(account, "archive_mailbox")});
     }
-    return table.empty() ? "No accounts were discovered yet.\n" : table.text();
+    return table.empty() ? kNone : table.text();
 }
 
 /// Of a forgotten account only the id is left.
@@ -83,7 +85,7 @@ std::string text(const json::value& document) {
              lag ? duration_text(std::chrono::seconds(number_of(account, "lag_seconds"))) : "",
              std::move(note)});
     }
-    return table.empty() ? "No accounts were discovered yet.\n" : table.text();
+    return table.empty() ? kNone : table.text();
 }
 
 Outcome accounts(Command& command, const Options& options) {

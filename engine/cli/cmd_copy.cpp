@@ -51,10 +51,12 @@ void print_report(Command& command, const copy::Report& report) {
                   count_text(report.packs.total) + " packs and " +
                   count_text(report.segments.copied) + " of " + count_text(report.segments.total) +
                   " segments, " + size_text(report.bytes_copied) + "\n");
-    command.print(report.damage.empty()
-                      ? "the copy is whole; it opens with the archive's key\n"
-                      : "the copy is NOT whole: bring these objects back from another copy of the "
-                        "archive and copy again\n");
+    command.print(
+        report.damage.empty()
+            ? "the copy has all that the archive has; it opens with the archive's key, and "
+              "`openarchiver verify` with its profile reads it back\n"
+            : "the copy is NOT whole: bring these objects back from another copy of the "
+              "archive and copy again\n");
 }
 
 Outcome run_copy(Command& command, const std::string& target_file) {

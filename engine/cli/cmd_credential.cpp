@@ -24,7 +24,7 @@ api::Credentials credentials_of(Command& command) {
 }
 
 Outcome add(Command& command, const Options& options) {
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(command.clock().now());
+    const auto now = sdk::timestamp_of(command.clock());
     auto credentials = credentials_of(command);
     OPENARCHIVER_TRY(const std::string secret,
                      credentials.add({.name = options.name,

@@ -5,13 +5,13 @@
 #include <memory>
 #include <utility>
 
+#include "catalog/item_matcher.hpp"
 #include "cli/screen.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
 #include "export/exporter.hpp"
 #include "export/time_filter.hpp"
 #include "search/search.hpp"
-#include "service/sync_request.hpp"
 
 namespace openarchiver::cli {
 
@@ -100,19 +100,6 @@ void print_summary(Command& command, const exporter::Options& options,
     }
 }
 
-/// A source that neither the profile nor the archive knows is a mistake of whoever typed it.
-Outcome check_sources(Command& command, catalog::CatalogReader& catalog,
-                      const std::vector<std::string>& sources) {
-    for (const auto& id : sources) {
-        const auto& configured = command.profile().sources;
-        if (std::ranges::find(configured, id, &profile::Source::id) == configured.end() &&
-            !catalog.source(id)) {
-            return {Origin::profile, service::unknown_source(command.profile(), id)};
-        }
-    }
-    return ExitCode::done;
-}
-
 /// What the options ask of the search index, if anything.
 sdk::Result<std::optional<exporter::Found>> find(Command& command, catalog::CatalogReader& catalog,
                                                  const Options& given) {
@@ -141,6 +128,10 @@ sdk::Result<std::optional<exporter::Found>> find(Command& command, catalog::Cata
 }
 
 Outcome run_export(Command& command, Options& given) {
+    if (given.output.empty()) {
+        return {Origin::profile, sdk::Error{sdk::Errc::invalid_argument,
+                                            "--output is empty: name the folder to export to"}};
+    }
     exporter::Options options;
     options.output = std::filesystem::absolute(given.output).lexically_normal();
     options.format = format_of(given.format);
@@ -151,8 +142,13 @@ Outcome run_export(Command& command, Options& given) {
     options.filter = given.filter;
 
     OPENARCHIVER_TRY(const auto catalog, command.open_catalog());
-    if (auto known = check_sources(command, *catalog, options.filter.sources); known.error) {
+    if (auto known = command.check_sources(*catalog, options.filter.sources); known.error) {
         return known;
+    }
+    if (auto known = catalog::check_names(*catalog, options.filter); !known) {
+        return {
+            known.error().code == sdk::Errc::invalid_argument ? Origin::profile : Origin::archive,
+            std::move(known.error())};
     }
     if (auto found = find(command, *catalog, given)) {
         options.found = std::move(*found);

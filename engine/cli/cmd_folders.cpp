@@ -19,6 +19,8 @@ struct Options {
     bool coverage = false;
 };
 
+constexpr const char* kNone = "No folder that was discovered so far fits.\n";
+
 std::string coverage_text(const json::value& document) {
     Table table({{"SOURCE"},
                  {"ACCOUNT", Table::Align::left, 40},
@@ -41,7 +43,7 @@ std::string coverage_text(const json::value& document) {
                    count("archived"), count("excluded"), count("failed"), count("pending"),
                    known ? count("unexplained") : "unknown", time_of(coverage, "counted_at")});
     }
-    return table.empty() ? "No folders were discovered yet.\n" : table.text();
+    return table.empty() ? kNone : table.text();
 }
 
 std::string note_of(const json::value& folder) {
@@ -71,7 +73,7 @@ std::string text(const json::value& document) {
                    count_text(number_of(folder, "failures")), time_of(folder, "synced_at"),
                    note_of(folder)});
     }
-    return table.empty() ? "No folders were discovered yet.\n" : table.text();
+    return table.empty() ? kNone : table.text();
 }
 
 Outcome folders(Command& command, const Options& options) {

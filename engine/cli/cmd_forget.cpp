@@ -35,6 +35,11 @@ Outcome forget(Command& command, const Options& options) {
         return options.preview ? preview(command, options.request)
                                : do_deed(command, options.request);
     }
+    if (source) {
+        return {Origin::profile, sdk::Error{sdk::Errc::invalid_argument,
+                                            "--source goes with an account; " + account +
+                                                " is an item, of one source only"}};
+    }
     if (!options.preview) {
         return do_deed(command, disposal::ForgetItemRequest{account, reason, by});
     }

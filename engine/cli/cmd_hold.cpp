@@ -1,3 +1,4 @@
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -9,6 +10,7 @@
 #include "cli/live_service.hpp"
 #include "cli/table.hpp"
 #include "cli/verbs.hpp"
+#include "disposal/store_locks.hpp"
 #include "export/time_filter.hpp"
 #include "pipeline/committer.hpp"
 #include "service/disposal_requests.hpp"
@@ -123,6 +125,17 @@ Outcome place(Command& command, const Place& options) {
         pipeline::Committer committer(*writer, command.clock(), command.log());
         OPENARCHIVER_TRY(
             id, disposal::place_hold(request, *writer, committer, command.clock(), command.stop()));
+        if (const sdk::Status kept =
+                disposal::keep_locks({.policies = command.profile().archive.retention,
+                                      .archive = *writer,
+                                      .committer = committer,
+                                      .clock = command.clock(),
+                                      .log = command.log()},
+                                     command.stop());
+            !kept) {
+            command.log()->error("OA-4003 the store's locks were not brought in step: {}",
+                                 kept.error().message);
+        }
     }
     if (command.json()) {
         command.document(json::serialize(json::object{{"id", id}}));

@@ -48,7 +48,7 @@ Outcome test(Command& command, const std::vector<std::string>& ids) {
     if (!targets) {
         return Outcome::usage(targets.error().message);
     }
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(command.clock().now());
+    const auto now = sdk::timestamp_of(command.clock());
     std::vector<sdk::Status> sends(targets->size());
     {
         // Side by side: each may take half a minute to find out that nobody answers.

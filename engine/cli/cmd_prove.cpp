@@ -264,7 +264,10 @@ Outcome write_result(Command& command, const Options& options, const std::string
         command.print(text);
         return ExitCode::done;
     }
-    OPENARCHIVER_CHECK(exporter::write_text(*options.output, text));
+    if (const sdk::Status written = exporter::write_text(*options.output, text); !written) {
+        return Outcome::usage("the file " + *options.output +
+                              " can't be written: " + written.error().message);
+    }
     if (command.json()) {
         document["file"] = *options.output;
         command.document(json::serialize(document));

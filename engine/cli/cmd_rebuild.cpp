@@ -14,6 +14,8 @@ namespace openarchiver::cli {
 
 namespace {
 
+namespace json = boost::json;
+
 Outcome finish(Command& command, const std::string& document) {
     if (command.json()) {
         command.document(document);
@@ -27,20 +29,21 @@ Outcome finish(Command& command, const std::string& document) {
     return ExitCode::done;
 }
 
-Outcome run_rebuild(Command& command) {
+Outcome run_rebuild(Command& command, bool accept_lost_keys) {
     std::atomic<std::uint64_t> segments = 0;
     const auto line = [&](std::size_t columns) {
         return fit("rebuilding: " + count_text(segments) + " segments read", columns);
     };
     if (const auto service = command.running_service()) {
         auto shown = command.show_progress(line);
-        OPENARCHIVER_TRY(auto answer, service->call(
-                                          "rebuild", "{}",
-                                          [&](std::string_view json_text) {
-                                              segments =
-                                                  number_of(parse_document(json_text), "segments");
-                                          },
-                                          command.stop()));
+        OPENARCHIVER_TRY(
+            auto answer,
+            service->call(
+                "rebuild", json::serialize(json::object{{"accept_lost_keys", accept_lost_keys}}),
+                [&](std::string_view json_text) {
+                    segments = number_of(parse_document(json_text), "segments");
+                },
+                command.stop()));
         shown.reset();
         if (answer.error) {
             Outcome outcome = answer.exit_code;
@@ -50,10 +53,11 @@ Outcome run_rebuild(Command& command) {
         return finish(command, answer.document);
     }
     auto shown = command.show_progress(line);
-    OPENARCHIVER_TRY(
-        const auto rebuilt,
-        service::rebuild(
-            command.context(), [&](std::uint64_t count) { segments = count; }, command.stop()));
+    OPENARCHIVER_TRY(const auto rebuilt,
+                     service::rebuild(
+                         command.context(),
+                         accept_lost_keys ? access::LostKeys::accept : access::LostKeys::refuse,
+                         [&](std::uint64_t count) { segments = count; }, command.stop()));
     shown.reset();
     std::atomic<std::uint64_t> versions = 0;
     shown = command.show_progress([&](std::size_t columns) {
@@ -75,7 +79,10 @@ void register_rebuild(Verb& program) {
     Verb verb = program.verb("rebuild",
                              "Makes the catalog and the search index anew from the storage backend "
                              "alone.");
-    verb.action([](Command& command) { return run_rebuild(command); });
+    const auto accept = std::make_shared<bool>(false);
+    verb.flag("--accept-lost-keys", *accept,
+              "go on, for good, without mail whose keys are gone: the newest keyring is lost");
+    verb.action([accept](Command& command) { return run_rebuild(command, *accept); });
 }
 
 }  // namespace openarchiver::cli

@@ -176,7 +176,7 @@ Outcome pause(Command& command, const std::string& id, bool paused) {
         OPENARCHIVER_CHECK(disposal::put_event(
             catalog::SourcePaused{
                 .source = id, .paused = paused, .by = service::system_user(::geteuid()).by},
-            committer, command.clock(), command.stop()));
+            committer, sdk::timestamp_of(command.clock()), command.stop()));
     }
     if (command.json()) {
         command.document(json::serialize(json::object{{"id", id}, {"paused", paused}}));

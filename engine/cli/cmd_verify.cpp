@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -99,9 +100,16 @@ void print_report(Command& command, const verify::Report& report) {
                        ? "none before the kept head " + std::to_string(*report.kept_head) +
                              "; what came after it is not detectable"
                    : rollback == "detected" ? "DETECTED"
+                   : report.kept_head       ? "not detectable: the log or a head is damaged"
                                             : "not detectable without a kept head (--head FILE)") +
                   "\n");
-    command.print(report.damaged() ? "the archive is DAMAGED\n" : "no damage found\n");
+    const bool only_catalog =
+        std::ranges::all_of(report.findings, [](const verify::Finding& finding) {
+            return !verify::is_damage(finding.kind) || finding.object.starts_with("catalog");
+        });
+    command.print(!report.damaged() ? "no damage found\n"
+                  : only_catalog    ? "the archive is sound; its catalog is DAMAGED or missing\n"
+                                    : "the archive is DAMAGED\n");
 }
 
 Outcome run_verify(Command& command, const Options& given) {

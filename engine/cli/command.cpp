@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -18,6 +19,7 @@
 #include "service/audit.hpp"
 #include "service/control_client.hpp"
 #include "service/person.hpp"
+#include "service/sync_request.hpp"
 
 namespace openarchiver::cli {
 
@@ -124,6 +126,18 @@ sdk::Result<std::unique_ptr<catalog::CatalogReader>> Command::open_catalog_if_an
                        "with `openarchiver rebuild`, or correct archive.catalog.path"};
     }
     return std::unique_ptr<catalog::CatalogReader>();
+}
+
+Outcome Command::check_sources(catalog::CatalogReader& catalog,
+                               const std::vector<std::string>& ids) {
+    for (const auto& id : ids) {
+        if (std::ranges::find(profile_->sources, id, &profile::Source::id) ==
+                profile_->sources.end() &&
+            !catalog.source(id)) {
+            return {Origin::profile, service::unknown_source(*profile_, id)};
+        }
+    }
+    return ExitCode::done;
 }
 
 sdk::Result<std::unique_ptr<access::ArchiveReader>> Command::open_reader() {

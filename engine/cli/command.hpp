@@ -130,6 +130,8 @@ public:
     sdk::Result<std::unique_ptr<catalog::CatalogReader>> open_catalog();
     /// The same, but null where nothing was archived yet.
     sdk::Result<std::unique_ptr<catalog::CatalogReader>> open_catalog_if_any();
+    /// A source that neither the profile nor the archive knows is a mistake of whoever typed it.
+    Outcome check_sources(catalog::CatalogReader& catalog, const std::vector<std::string>& ids);
     sdk::Result<std::unique_ptr<access::ArchiveReader>> open_reader();
     /// Announcements go to the screen. already_exists: in use by another engine.
     sdk::Result<std::unique_ptr<access::ArchiveWriter>> open_writer();

@@ -100,6 +100,16 @@ Outcome usage_error(const CLI::App& app, const CLI::ParseError& failure) {
     return Outcome::usage(message + "\nSee `" + full_name(verb) + " --help`.");
 }
 
+/// An empty value would mean as much as no option at all: everything, often.
+std::string says_something(const std::string& value) {
+    return value.empty() ? "the value is empty" : "";
+}
+
+/// CLI11 takes a negative number for a large one.
+std::string is_not_negative(const std::string& value) {
+    return value.starts_with('-') ? "the number is negative" : "";
+}
+
 }  // namespace
 
 Verb Verb::verb(const std::string& name, const std::string& help) {
@@ -115,27 +125,30 @@ void Verb::flag(const std::string& name, bool& target, const std::string& help) 
 
 void Verb::option(const std::string& name, std::string& target, const std::string& value_name,
                   const std::string& help) {
-    app_->add_option(name, target, help)->option_text(value_name);
+    app_->add_option(name, target, help)->option_text(value_name)->check(says_something);
 }
 
 void Verb::option(const std::string& name, std::optional<std::string>& target,
                   const std::string& value_name, const std::string& help) {
-    app_->add_option(name, target, help)->option_text(value_name);
+    app_->add_option(name, target, help)->option_text(value_name)->check(says_something);
 }
 
 void Verb::option(const std::string& name, std::optional<std::uint64_t>& target,
                   const std::string& value_name, const std::string& help) {
-    app_->add_option(name, target, help)->option_text(value_name);
+    app_->add_option(name, target, help)->option_text(value_name)->check(is_not_negative);
 }
 
 void Verb::option(const std::string& name, std::vector<std::string>& target,
                   const std::string& value_name, const std::string& help) {
-    app_->add_option(name, target, help)->allow_extra_args(false)->option_text(value_name);
+    app_->add_option(name, target, help)
+        ->allow_extra_args(false)
+        ->option_text(value_name)
+        ->check(says_something);
 }
 
 void Verb::list(const std::string& name, std::vector<std::string>& target,
                 const std::string& value_name, const std::string& help) {
-    app_->add_option(name, target, help)->option_text(value_name + "...");
+    app_->add_option(name, target, help)->option_text(value_name + "...")->check(says_something);
 }
 
 void Verb::choice(const std::string& name, std::string& target,
@@ -151,12 +164,12 @@ void Verb::choice(const std::string& name, std::string& target,
 }
 
 void Verb::argument(const std::string& value_name, std::string& target, const std::string& help) {
-    app_->add_option(value_name, target, help)->required()->option_text(" ");
+    app_->add_option(value_name, target, help)->required()->option_text(" ")->check(says_something);
 }
 
 void Verb::optional_argument(const std::string& value_name, std::optional<std::string>& target,
                              const std::string& help) {
-    app_->add_option(value_name, target, help)->option_text(" ");
+    app_->add_option(value_name, target, help)->option_text(" ")->check(says_something);
 }
 
 void Verb::required(const std::string& name) {

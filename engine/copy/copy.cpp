@@ -28,6 +28,7 @@ using sdk::Result;
 using sdk::Status;
 
 constexpr std::string_view kMarker = "archive";
+constexpr std::string_view kLease = "lease";
 constexpr std::string_view kKeyring = "keyring";
 constexpr std::uint64_t kMaxObject = 1U << 30;
 /// How often the source may lose packs (to a compaction) while they are being copied.
@@ -51,6 +52,7 @@ public:
         OPENARCHIVER_TRY(const auto marker, Archive::read_marker(source_, stop_));
         report_.archive_id = marker.archive_id;
         OPENARCHIVER_TRY(lease_, archive::Lease::acquire(target_, options_.clock, stop_));
+        OPENARCHIVER_CHECK(check_is_elsewhere());
         OPENARCHIVER_TRY(const bool is_archive, look_at_target());
         OPENARCHIVER_CHECK(compare_logs());
         OPENARCHIVER_CHECK(copy_contents());
@@ -65,13 +67,23 @@ public:
         OPENARCHIVER_CHECK(copy_others());
         if (!is_archive) {
             OPENARCHIVER_TRY(const auto text, read_object(source_, kMarker, kMaxObject, stop_));
-            OPENARCHIVER_CHECK(put(kMarker, text, sdk::PutMode::replace));
+            OPENARCHIVER_CHECK(put(kMarker, text, sdk::PutMode::if_absent));
         }
         OPENARCHIVER_CHECK(target_.remove(archive::kUnfinishedCopyKey, stop_));
         return std::move(report_);
     }
 
 private:
+    /// The lease that was taken in the target must not show in the source: a copy of an archive in
+    /// its own place is none.
+    Status check_is_elsewhere() {
+        const auto ours = read_object(target_, kLease, kMaxObject, stop_);
+        const auto theirs = read_object(source_, kLease, kMaxObject, stop_);
+        return ours && theirs && *ours == *theirs
+                   ? refused("the target is the archive's own place: name another one")
+                   : Status();
+    }
+
     /// Whether the target is an archive already; otherwise it is marked as an unfinished copy.
     Result<bool> look_at_target() {
         const auto marker = Archive::read_marker(target_, stop_);
@@ -195,10 +207,11 @@ private:
         }
         // An older one may have keys of accounts that were forgotten since.
         if (const auto newer = there ? archive::Keyring::read_header(*there) : there.error();
-            newer && newer->generation > header->generation) {
+            newer && newer->generation >= header->generation) {
             return Error{Errc::already_exists,
-                         "the copy has a newer keyring than this archive: was the archive put back "
-                         "to an earlier state? Nothing was replaced in the copy"};
+                         "the copy has a newer keyring than this archive, or another one of the "
+                         "same age: was the archive put back to an earlier state? Nothing was "
+                         "replaced in the copy"};
         }
         OPENARCHIVER_CHECK(put(kKeyring, keyring, sdk::PutMode::replace));
         report_.keyring_copied = true;
@@ -254,7 +267,10 @@ private:
                 continue;
             }
             OPENARCHIVER_TRY(const auto object, read_object(source_, key, kMaxObject, stop_));
-            OPENARCHIVER_CHECK(put(key, object, sdk::PutMode::replace));
+            // What is created is locked where the target locks.
+            OPENARCHIVER_CHECK(
+                put(key, object,
+                    found == there.end() ? sdk::PutMode::if_absent : sdk::PutMode::replace));
             ++report_.others.copied;
             report_.bytes_copied += object.size();
         }

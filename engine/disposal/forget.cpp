@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "disposal/hold.hpp"
@@ -18,6 +19,12 @@ namespace {
 
 Result<catalog::AccountRecord> find(catalog::CatalogReader& catalog, const ForgetRequest& request) {
     OPENARCHIVER_TRY(const auto sources, catalog.sources());
+    if (request.source &&
+        std::ranges::find(sources, *request.source, &catalog::SourceRecord::id) == sources.end()) {
+        return Error{Errc::invalid_argument, "nothing was archived of a source \"" +
+                                                 *request.source +
+                                                 "\"; `openarchiver source list` lists them"};
+    }
     std::vector<catalog::AccountRecord> found;
     for (const auto& source : sources) {
         if (request.source && *request.source != source.id) {
@@ -98,6 +105,7 @@ Result<Forgotten> forget(const access::Context& context, const ForgetRequest& re
     Status purged;
     {
         OPENARCHIVER_TRY(const auto archive, access::ArchiveWriter::open(context, announce, stop));
+        OPENARCHIVER_CHECK(check_history(*archive));
         if (!archive->archive().keyring().archive_key().key) {
             return Error{Errc::unsupported,
                          "the archive is not encrypted: there is no key whose loss would make the "
@@ -116,7 +124,7 @@ Result<Forgotten> forget(const access::Context& context, const ForgetRequest& re
             OPENARCHIVER_CHECK(
                 put_event(catalog::AccountForgotten{account.source, account.id, request.reason,
                                                     request.by, key ? key->id : archive::KeyId{}},
-                          committer, context.clock, stop));
+                          committer, sdk::timestamp_of(context.clock), stop));
         }
         OPENARCHIVER_CHECK(archive->drop_forgotten_keys(stop));
         OPENARCHIVER_CHECK(archive->catalog().truncate_log());

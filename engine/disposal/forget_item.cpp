@@ -37,6 +37,7 @@ Result<ForgetItemPlan> forget_item(const ForgetItemRequest& request,
                                    pipeline::Committer& committer, sdk::Clock& clock,
                                    std::stop_token stop) {
     OPENARCHIVER_CHECK(check_given(request.reason, "--reason", "why the item is forgotten"));
+    OPENARCHIVER_CHECK(check_history(archive));
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));
     OPENARCHIVER_TRY(auto plan, plan_forget_item(*catalog, request.ref, stop));
     OPENARCHIVER_CHECK(refuse_held(plan.holds, "the item"));

@@ -19,17 +19,30 @@ bool in_force(const catalog::HoldRecord& record) {
     return record.released_at == sdk::Timestamp{};
 }
 
+/// Neither another address of the account nor another folder of the item ends a hold.
+catalog::ItemFilter filter_of(const catalog::HoldPlaced& hold) {
+    auto filter = hold.scope;
+    filter.accounts.insert(filter.accounts.end(), hold.account_ids.begin(), hold.account_ids.end());
+    filter.past_folders = true;
+    return filter;
+}
+
+/// The index knows addresses and folders as they are now: the matcher looks at those.
 search::Request search_of(const catalog::HoldPlaced& hold) {
-    return {.query = hold.query, .filter = hold.scope};
+    auto filter = hold.scope;
+    if (!hold.account_ids.empty()) {
+        filter.accounts = hold.account_ids;
+    }
+    filter.folders.clear();
+    return {.query = hold.query, .filter = std::move(filter)};
 }
 
 }  // namespace
 
-Status put_event(catalog::EventBody body, pipeline::Committer& committer, const sdk::Clock& clock,
+Status put_event(catalog::EventBody body, pipeline::Committer& committer, sdk::Timestamp at,
                  std::stop_token stop) {
     std::vector<pipeline::Entry> entries(1);
-    entries.front().event = {std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now()),
-                             std::move(body)};
+    entries.front().event = {at, std::move(body)};
     return committer.put_together(std::move(entries), std::move(stop));
 }
 
@@ -62,14 +75,12 @@ Result<std::string> place_hold(catalog::HoldPlaced request, const access::Archiv
         OPENARCHIVER_TRY(auto of_source, catalog->accounts(source.id));
         std::ranges::move(of_source, std::back_inserter(accounts));
     }
-    for (const std::string& name : scope.accounts) {
-        const bool known =
-            std::ranges::any_of(accounts, [&](const catalog::AccountRecord& account) {
+    OPENARCHIVER_CHECK(catalog::check_names(*catalog, scope));
+    for (const auto& account : accounts) {
+        if (std::ranges::any_of(scope.accounts, [&](const std::string& name) {
                 return catalog::is_named(account.id, account.address, name);
-            });
-        if (!known) {
-            return Error{Errc::invalid_argument, "no account has the id or address \"" + name +
-                                                     "\"; `openarchiver accounts` lists them"};
+            })) {
+            request.account_ids.push_back(account.id);
         }
     }
     if (!request.query.empty()) {
@@ -77,7 +88,7 @@ Result<std::string> place_hold(catalog::HoldPlaced request, const access::Archiv
                                                                    *catalog, search_of(request)));
     }
     request.id = archive::to_hex(archive::random_bytes<4>());
-    OPENARCHIVER_CHECK(put_event(request, committer, clock, stop));
+    OPENARCHIVER_CHECK(put_event(request, committer, sdk::timestamp_of(clock), stop));
     return request.id;
 }
 
@@ -101,14 +112,14 @@ Status release_hold(const catalog::HoldReleased& request, const access::ArchiveW
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));
     OPENARCHIVER_TRY(const auto found, find_in_force(*catalog, request.id));
     return put_event(catalog::HoldReleased{found.hold.id, request.reason, request.by}, committer,
-                     clock, stop);
+                     sdk::timestamp_of(clock), stop);
 }
 
 Result<std::vector<catalog::HoldRecord>> holds_over(catalog::CatalogReader& catalog,
                                                     const catalog::AccountRecord& account) {
     OPENARCHIVER_TRY(auto holds, catalog.holds());
     std::erase_if(holds, [&](const catalog::HoldRecord& record) {
-        const auto& scope = record.hold.scope;
+        const auto scope = filter_of(record.hold);
         const bool source = scope.sources.empty() ||
                             std::ranges::find(scope.sources, account.source) != scope.sources.end();
         const bool named = scope.accounts.empty() ||
@@ -118,6 +129,16 @@ Result<std::vector<catalog::HoldRecord>> holds_over(catalog::CatalogReader& cata
         return !in_force(record) || !source || !named;
     });
     return holds;
+}
+
+Status check_history(const access::ArchiveWriter& archive) {
+    if (archive.history_is_whole()) {
+        return {};
+    }
+    return Error{Errc::corrupt,
+                 "nothing is disposed of or forgotten while the archive's log is damaged, since a "
+                 "legal hold may be in what is missing: `openarchiver verify` names the objects; "
+                 "bring them back from a copy of the archive, then run `openarchiver rebuild`"};
 }
 
 Status refuse_held(const std::vector<catalog::HoldRecord>& holds, std::string_view what) {
@@ -136,7 +157,7 @@ Status refuse_held(const std::vector<catalog::HoldRecord>& holds, std::string_vi
 
 Result<HoldScope> HoldScope::make(catalog::CatalogReader& catalog, const catalog::HoldPlaced& hold,
                                   std::stop_token stop) {
-    OPENARCHIVER_TRY(auto matcher, catalog::ItemMatcher::make(catalog, hold.scope));
+    OPENARCHIVER_TRY(auto matcher, catalog::ItemMatcher::make(catalog, filter_of(hold)));
     HoldScope scope(std::move(matcher));
     if (hold.query.empty()) {
         return scope;
@@ -195,8 +216,8 @@ Result<std::uint64_t> held_items(catalog::CatalogReader& catalog, const catalog:
                                  std::stop_token stop) {
     OPENARCHIVER_TRY(const auto scope, HoldScope::make(catalog, hold, stop));
     std::unordered_set<std::int64_t> items;
-    OPENARCHIVER_CHECK(
-        catalog.visit_versions(hold.scope, [&](const catalog::VersionRecord& version) -> Status {
+    OPENARCHIVER_CHECK(catalog.visit_versions(
+        filter_of(hold), [&](const catalog::VersionRecord& version) -> Status {
             OPENARCHIVER_TRY(const bool covered, scope.covers(version));
             if (covered) {
                 items.insert(version.item_key);

@@ -69,6 +69,9 @@ private:
     std::vector<std::pair<catalog::HoldRecord, HoldScope>> holds_;
 };
 
+/// corrupt while the log is not whole: there may be holds that nobody knows.
+sdk::Status check_history(const access::ArchiveWriter& archive);
+
 /// permission_denied where there are holds; `what` is under them.
 sdk::Status refuse_held(const std::vector<catalog::HoldRecord>& holds, std::string_view what);
 
@@ -77,8 +80,8 @@ sdk::Result<std::uint64_t> held_items(catalog::CatalogReader& catalog,
                                       const catalog::HoldPlaced& hold, std::stop_token stop);
 
 /// An event of the archive itself, durable on return.
-sdk::Status put_event(catalog::EventBody body, pipeline::Committer& committer,
-                      const sdk::Clock& clock, std::stop_token stop);
+sdk::Status put_event(catalog::EventBody body, pipeline::Committer& committer, sdk::Timestamp at,
+                      std::stop_token stop);
 /// invalid_argument where `value` says nothing; `what` is what it should say.
 sdk::Status check_given(std::string_view value, const char* option, const char* what);
 

@@ -42,7 +42,7 @@ Status ItemDisposal::finish(std::stop_token stop) {
         return {};
     }
     open_.id = archive::to_hex(archive::random_bytes<8>());
-    const auto at = std::chrono::time_point_cast<std::chrono::milliseconds>(clock_.now());
+    const auto at = sdk::timestamp_of(clock_);
     std::vector<pipeline::Entry> entries;
     for (auto& [account, items] : items_) {
         items.disposal = open_.id;

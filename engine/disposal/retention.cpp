@@ -165,12 +165,17 @@ Result<RetentionEffect> apply_retention(const Policies& policies, const ApplyReq
                                         const access::ArchiveWriter& archive,
                                         pipeline::Committer& committer, sdk::Clock& clock,
                                         std::stop_token stop) {
+    OPENARCHIVER_CHECK(check_history(archive));
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive.catalog_folder()));
     OPENARCHIVER_TRY(const bool approves, would_approve(policies, request, *catalog));
     if (approves) {
-        OPENARCHIVER_CHECK(
-            put_event(catalog::RetentionApproved{definition_of(policies), request.by}, committer,
-                      clock, stop));
+        OPENARCHIVER_TRY(const auto before, catalog->approval());
+        // The newest approval is in force, also where the clock went back.
+        const auto at =
+            std::max(sdk::timestamp_of(clock),
+                     before ? before->at + std::chrono::milliseconds(1) : sdk::Timestamp{});
+        OPENARCHIVER_CHECK(put_event(
+            catalog::RetentionApproved{definition_of(policies), request.by}, committer, at, stop));
     }
     std::deque<ItemDisposal> disposals;
     for (const auto& policy : policies) {
@@ -180,7 +185,7 @@ Result<RetentionEffect> apply_retention(const Policies& policies, const ApplyReq
                               .reason = "kept for " + keep_text(policy) + " by the policy",
                               .by = request.by});
     }
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+    const auto now = sdk::timestamp_of(clock);
     OPENARCHIVER_TRY(auto effect, find_due(
                                       *catalog, policies, now,
                                       [&](std::size_t policy, const DisposableItem& item) {

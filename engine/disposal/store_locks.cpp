@@ -67,10 +67,6 @@ sdk::Timestamp time_of(Day day) {
     return sdk::Timestamp(std::chrono::days(day));
 }
 
-sdk::Timestamp now_of(const sdk::Clock& clock) {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
-}
-
 /// Of rows of a table, by key, which is dense: four bytes and a bit for each.
 class KeptUntil {
 public:
@@ -223,7 +219,7 @@ public:
           store_(context.archive.archive().store()),
           capabilities_(store_.capabilities()),
           stop_(std::move(stop)),
-          now_(now_of(context.clock)) {}
+          now_(sdk::timestamp_of(context.clock)) {}
 
     Status run() {
         OPENARCHIVER_TRY(const auto catalog,
@@ -240,6 +236,7 @@ public:
         OPENARCHIVER_TRY(const auto locks, catalog->locks());
         const bool log_due = locks.log_at == sdk::Timestamp{} || locks.log_at > now_ ||
                              now_ - locks.log_at >= kLogEvery;
+        const auto failed = report_.failed;
         if (log_due) {
             OPENARCHIVER_CHECK(keep_log(locks.log_at == sdk::Timestamp{} ? now_ : locks.log_at));
         }
@@ -248,7 +245,9 @@ public:
         }
         tell();
         OPENARCHIVER_CHECK(context_.committer.note(
-            {now_, catalog::LocksKept{.report = report_.text(), .log = log_due}}, stop_));
+            {now_, catalog::LocksKept{.report = report_.text(),
+                                      .log = log_due && report_.failed == failed}},
+            stop_));
         return context_.committer.flush(stop_);
     }
 
@@ -490,7 +489,7 @@ Status keep_locks_daily(const LockContext& context, std::stop_token stop) {
     OPENARCHIVER_TRY(const auto catalog,
                      catalog::CatalogReader::open(context.archive.catalog_folder()));
     OPENARCHIVER_TRY(const auto locks, catalog->locks());
-    const auto now = now_of(context.clock);
+    const auto now = sdk::timestamp_of(context.clock);
     return locks.at <= now && now - locks.at < kEvery ? Status()
                                                       : keep_locks(context, std::move(stop));
 }

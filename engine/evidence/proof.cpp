@@ -67,7 +67,7 @@ Result<Proof> parse_proof(std::string_view json_text) {
     }
     if (const json::value* const format = document->if_contains("openarchiver_proof");
         format == nullptr || !format->is_int64() || format->get_int64() != kFormat) {
-        return malformed("it has no \"openarchiver_proof\": 0");
+        return malformed("it has no \"openarchiver_proof\": " + std::to_string(kFormat));
     }
     Proof proof;
     proof.statement = text_in(*document, "statement");

@@ -267,7 +267,7 @@ Result<Summary> run(access::ArchiveReader& reader, catalog::CatalogReader& catal
             "where it ended";
     }
     OPENARCHIVER_CHECK(summary);
-    document.exported_at = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+    document.exported_at = sdk::timestamp_of(clock);
     OPENARCHIVER_CHECK(output.finish(export_document(document, options, *summary)));
     return summary;
 }

@@ -55,7 +55,7 @@ Notifier::~Notifier() {
 }
 
 sdk::Timestamp Notifier::now() const {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(options_.clock.now());
+    return sdk::timestamp_of(options_.clock);
 }
 
 void Notifier::observe(const Observation& observation) {

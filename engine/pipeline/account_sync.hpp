@@ -37,9 +37,7 @@ struct RunContext {
     /// When the next run of a schedule is due; absent: this run is on nobody's schedule.
     std::optional<std::chrono::steady_clock::time_point> next_run_at;
 
-    [[nodiscard]] sdk::Timestamp now() const {
-        return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
-    }
+    [[nodiscard]] sdk::Timestamp now() const { return sdk::timestamp_of(clock); }
 };
 
 /// One pass over one account: its folders one after another on the calling thread, its contents

@@ -22,10 +22,6 @@ using sdk::Status;
 
 namespace {
 
-sdk::Timestamp now_of(const sdk::Clock& clock) {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
-}
-
 constexpr std::chrono::hours kCollectEvery{24};
 
 /// Stand for names that aren't known yet: of the pack that is being filled, and of the one that is
@@ -196,8 +192,7 @@ std::optional<Error> Committer::failure() const {
 
 void Committer::run(std::stop_token stop) {
     Status status = [&]() -> Status {
-        OPENARCHIVER_TRY(const std::uint64_t beyond_gap, archive_.catch_up(stop));
-        log_has_gap_ = beyond_gap > 0;
+        OPENARCHIVER_CHECK(archive_.catch_up(stop));
         OPENARCHIVER_TRY(position_, archive_.catalog().position(archive_.catalog().writer_id()));
         OPENARCHIVER_TRY(unsigned_, archive_.heads().wanted());
         head_due_ = std::chrono::steady_clock::now() + archive_.head_every();
@@ -315,7 +310,7 @@ Status Committer::sign_if_due(bool at_once) {
     if (!due || !batch_.entries.empty() || storing_ || !archive_.lease_held()) {
         return {};
     }
-    Status written = archive_.heads().write(now_of(clock_), {});
+    Status written = archive_.heads().write(sdk::timestamp_of(clock_), {});
     if (!written) {
         log_->warn("OA-3002 the archive's next head was not written: {}; it is tried again",
                    written.error().message);
@@ -498,7 +493,7 @@ Status Committer::check_lease() const {
 
 /// The batch's pack, if it has one, is in the store.
 Status Committer::commit(Batch& batch, std::optional<archive::PackInfo> pack) {
-    const auto now = now_of(clock_);
+    const auto now = sdk::timestamp_of(clock_);
     std::vector<catalog::EventGroup> groups;
     if (pack) {
         groups.push_back({"", "", {{now, catalog::PackStored{*std::move(pack)}}}});
@@ -541,7 +536,7 @@ void Committer::acknowledge(const Batch& batch) {
 /// Packs were locked when they were put (storage::LockingStore), a little before this.
 void Committer::note_first_locks(const catalog::EventGroup& of_archive,
                                  std::vector<catalog::Note>& notes) const {
-    const auto now = now_of(clock_);
+    const auto now = sdk::timestamp_of(clock_);
     for (const auto& event : of_archive.events) {
         if (const auto* stored = std::get_if<catalog::PackStored>(&event.body)) {
             notes.push_back(
@@ -569,8 +564,9 @@ Status Committer::append(std::vector<catalog::EventGroup> groups,
         note_first_locks(groups.front(), notes);
     }
     const auto& writer = archive_.catalog().writer_id();
-    OPENARCHIVER_TRY(position_, archive_.archive().log().append(
-                                    writer, position_, std::move(blocks), now_of(clock_), {}));
+    OPENARCHIVER_TRY(position_,
+                     archive_.archive().log().append(writer, position_, std::move(blocks),
+                                                     sdk::timestamp_of(clock_), {}));
     unsigned_ = true;
     return archive_.catalog().apply(writer, position_, groups, notes);
 }
@@ -578,10 +574,10 @@ Status Committer::append(std::vector<catalog::EventGroup> groups,
 /// True: there may be more to do.
 Result<bool> Committer::rewrite(std::stop_token stop) {
     // Segments beyond a gap may name what a pack holds.
-    if (log_has_gap_ || !archive_.lease_held()) {
+    if (!archive_.history_is_whole() || !archive_.lease_held()) {
         return false;
     }
-    auto change = rewrite_.next(now_of(clock_), stop);
+    auto change = rewrite_.next(sdk::timestamp_of(clock_), stop);
     if (change && !*change && std::exchange(rewrote_, false)) {
         // What was disposed of is in the catalog's log, too.
         OPENARCHIVER_CHECK(archive_.catalog().truncate_log());
@@ -598,7 +594,9 @@ Result<bool> Committer::rewrite(std::stop_token stop) {
     std::vector<catalog::EventGroup> groups;
     groups.push_back({"", "", {}});
     std::visit(
-        [&](auto& body) { groups.front().events.push_back({now_of(clock_), std::move(body)}); },
+        [&](auto& body) {
+            groups.front().events.push_back({sdk::timestamp_of(clock_), std::move(body)});
+        },
         **change);
     OPENARCHIVER_CHECK(append(std::move(groups), {}));
     rewrote_ = true;
@@ -621,7 +619,7 @@ Status Committer::do_pack_work(const PackWork& work, Status& outcome) {
         outcome = events.error();
         return {};
     }
-    if (log_has_gap_ || !archive_.lease_held()) {
+    if (!archive_.history_is_whole() || !archive_.lease_held()) {
         outcome = Error{Errc::unavailable,
                         "packs can't be changed while the archive's log has a "
                         "gap, or another engine may have the archive"};
@@ -630,7 +628,7 @@ Status Committer::do_pack_work(const PackWork& work, Status& outcome) {
     std::vector<catalog::EventGroup> groups;
     groups.push_back({"", "", {}});
     for (auto& body : *events) {
-        groups.front().events.push_back({now_of(clock_), std::move(body)});
+        groups.front().events.push_back({sdk::timestamp_of(clock_), std::move(body)});
     }
     OPENARCHIVER_CHECK(append(std::move(groups), {}));
     return collect_soon();
@@ -641,7 +639,7 @@ Status Committer::collect_soon() {
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive_.catalog_folder()));
     OPENARCHIVER_TRY(const auto last, catalog->packs_collected_at());
     const std::vector<catalog::Note> notes{
-        {std::min(last, now_of(clock_) - kCollectEvery + kReplacedPackStays),
+        {std::min(last, sdk::timestamp_of(clock_) - kCollectEvery + kReplacedPackStays),
          catalog::PacksCollected{}}};
     return archive_.catalog().apply(notes);
 }
@@ -651,7 +649,7 @@ Result<bool> Committer::compact(std::stop_token stop) {
     if (!packs_added_ || !archive_.lease_held()) {
         return false;
     }
-    auto stored = compaction_.next(now_of(clock_), stop);
+    auto stored = compaction_.next(sdk::timestamp_of(clock_), stop);
     if (!stored && stored.error().code != Errc::cancelled) {
         log_->warn("OA-3005 small packs can't be joined now: {}", stored.error().message);
     }
@@ -664,7 +662,7 @@ Result<bool> Committer::compact(std::stop_token stop) {
     }
     log_->debug("{} small packs became one", (*stored)->replaces.size());
     std::vector<catalog::EventGroup> groups;
-    groups.push_back({"", "", {{now_of(clock_), *std::move(*stored)}}});
+    groups.push_back({"", "", {{sdk::timestamp_of(clock_), *std::move(*stored)}}});
     OPENARCHIVER_CHECK(append(std::move(groups), {}));
     return true;
 }
@@ -672,9 +670,10 @@ Result<bool> Committer::compact(std::stop_token stop) {
 Status Committer::collect(std::stop_token stop) {
     OPENARCHIVER_TRY(const auto catalog, catalog::CatalogReader::open(archive_.catalog_folder()));
     OPENARCHIVER_TRY(const auto last, catalog->packs_collected_at());
-    const auto now = now_of(clock_);
+    const auto now = sdk::timestamp_of(clock_);
     // Segments beyond a gap may name packs that the catalog does not know.
-    if (log_has_gap_ || !archive_.lease_held() || (last <= now && now - last < kCollectEvery)) {
+    if (!archive_.history_is_whole() || !archive_.lease_held() ||
+        (last <= now && now - last < kCollectEvery)) {
         return {};
     }
     const auto collected = collect_packs(archive_, now, stop);

@@ -145,7 +145,6 @@ private:
     bool rewrote_ = false;  // since the catalog's own log was emptied
     Compaction compaction_;
     bool packs_added_ = true;  // since compaction found nothing to do
-    bool log_has_gap_ = false;
 
     // Committer's thread: one batch is filled while the pack of the one before is stored.
     std::size_t open_ = 0;  ///< the pack that is being filled

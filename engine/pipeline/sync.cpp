@@ -706,9 +706,7 @@ SyncReport run_sync(OpenSource& source, Committer& committer,
         report.error = reader.error();
         return report;
     }
-    const auto now = [&] {
-        return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
-    };
+    const auto now = [&] { return sdk::timestamp_of(clock); };
     (void)committer.note({now(), catalog::RunStarted{report.source}}, {});
     {
         RunContext run{source,

@@ -51,7 +51,7 @@ sdk::Status accept_failures(const std::vector<std::string>& refs,
             accepted.push_back(&*found);
         }
     }
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+    const auto now = sdk::timestamp_of(clock);
     for (const catalog::FailureRecord* const failure : accepted) {
         pipeline::Entry entry;
         entry.source = failure->source;

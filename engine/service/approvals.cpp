@@ -46,9 +46,7 @@ std::string text(const json::object& request, std::string_view name) {
 }
 
 std::int64_t now_of(const sdk::Clock& clock) {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now())
-        .time_since_epoch()
-        .count();
+    return sdk::timestamp_of(clock).time_since_epoch().count();
 }
 
 json::value shown_time(const json::object& request, std::string_view name) {

@@ -111,7 +111,7 @@ Status AuditJournal::append(Act act, const sdk::Clock& clock) {
     if (detail.size() > kLongestDetail) {
         detail = json::serialize(json::object{{"too_long", detail.size()}});
     }
-    const catalog::Event event{std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now()),
+    const catalog::Event event{sdk::timestamp_of(clock),
                                catalog::Audited{.id = archive::to_hex(archive::random_bytes<16>()),
                                                 .by = std::move(act.by),
                                                 .role = std::move(act.role),

@@ -220,9 +220,8 @@ sdk::Result<json::object> source_document(catalog::CatalogReader* catalog,
     std::vector<sdk::Timestamp> visits;
     Coverage coverage;
     if (catalog != nullptr) {
-        OPENARCHIVER_TRY(health, pipeline::source_health(
-                                     *catalog, source.id,
-                                     std::chrono::floor<std::chrono::milliseconds>(clock.now())));
+        OPENARCHIVER_TRY(health,
+                         pipeline::source_health(*catalog, source.id, sdk::timestamp_of(clock)));
         auto found = catalog->source(source.id);
         if (found) {
             record = std::move(*found);

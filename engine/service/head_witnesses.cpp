@@ -37,10 +37,6 @@ fs::path state_file(const profile::Profile& profile) {
     return profile.archive.catalog_path / "witnesses.json";
 }
 
-sdk::Timestamp now_of(const sdk::Clock& clock) {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
-}
-
 json::value value_of(const std::optional<WitnessState>& state) {
     if (!state) {
         return nullptr;
@@ -179,7 +175,7 @@ void HeadWitnesses::save(const WitnessStates& states) {
 
 void HeadWitnesses::record(const char* what, WitnessState& state, std::uint64_t head,
                            const Status& done) {
-    const auto now = now_of(context_.clock);
+    const auto now = sdk::timestamp_of(context_.clock);
     if (done) {
         state = {.head = head, .at = now, .failing_since = {}, .error = {}};
         return;
@@ -207,7 +203,7 @@ void HeadWitnesses::visit(archive::Archive& archive, const std::stop_token& stop
     }
     WitnessStates states = read_witness_states(context_.profile);
     bool changed = false;
-    const auto now = now_of(context_.clock);
+    const auto now = sdk::timestamp_of(context_.clock);
     const auto steady = std::chrono::steady_clock::now();
     if (states.timestamp && states.timestamp->head < head->number && steady >= next_timestamp_ &&
         (now < states.timestamp->at ||

@@ -45,15 +45,17 @@ sdk::Result<Opened> read_leaf(archive::Archive& archive, const catalog::LeafReco
                                  "`openarchiver verify`"};
 }
 
-/// The newest head, or the newest one with a timestamp that covers the leaf.
+/// The oldest head with a timestamp that covers the leaf: it proves the earliest time. Without one,
+/// the newest head.
 sdk::Result<std::pair<std::string, std::string>> choose_head(catalog::CatalogReader& catalog,
                                                              archive::Archive& archive,
                                                              std::uint64_t leaf,
                                                              const std::stop_token& stop) {
     OPENARCHIVER_TRY(const auto newest, catalog.newest_head());
     OPENARCHIVER_TRY(const auto timestamps, evidence::list_timestamps(archive.store(), stop));
-    for (const std::uint64_t number : timestamps) {
-        OPENARCHIVER_TRY(const auto note, catalog.head(number));
+    std::optional<std::pair<std::uint64_t, std::string>> oldest;
+    for (const std::uint64_t number : timestamps) {  // the newest first
+        OPENARCHIVER_TRY(auto note, catalog.head(number));
         if (!note) {
             continue;
         }
@@ -61,12 +63,15 @@ sdk::Result<std::pair<std::string, std::string>> choose_head(catalog::CatalogRea
         if (head.size <= leaf) {
             break;
         }
-        OPENARCHIVER_TRY(std::string reply,
-                         archive::read_object(archive.store(), evidence::timestamp_key(number),
-                                              evidence::kMaxTimestampSize, stop));
-        return std::pair(*note, std::move(reply));
+        oldest.emplace(number, *std::move(note));
     }
-    return std::pair(newest.value_or(""), std::string());
+    if (!oldest) {
+        return std::pair(newest.value_or(""), std::string());
+    }
+    OPENARCHIVER_TRY(std::string reply,
+                     archive::read_object(archive.store(), evidence::timestamp_key(oldest->first),
+                                          evidence::kMaxTimestampSize, stop));
+    return std::pair(std::move(oldest->second), std::move(reply));
 }
 
 }  // namespace

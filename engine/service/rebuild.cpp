@@ -34,15 +34,15 @@ sdk::Result<std::string> document_of(const std::filesystem::path& catalog_folder
 
 }  // namespace
 
-sdk::Result<Rebuilt> rebuild(const access::Context& context,
+sdk::Result<Rebuilt> rebuild(const access::Context& context, access::LostKeys lost_keys,
                              const std::function<void(std::uint64_t segments)>& progress,
                              std::stop_token stop) {
     const auto started = context.clock.steady_now();
     std::uint64_t segments = 0;
-    OPENARCHIVER_TRY(
-        auto writer,
-        access::ArchiveWriter::rebuild(
-            context, [&](const archive::LogPosition&) { progress(++segments); }, std::move(stop)));
+    OPENARCHIVER_TRY(auto writer, access::ArchiveWriter::rebuild(
+                                      context, lost_keys,
+                                      [&](const archive::LogPosition&) { progress(++segments); },
+                                      std::move(stop)));
     Rebuilt rebuilt{.writer = std::move(writer), .document = {}};
     const auto duration =
         std::chrono::duration_cast<std::chrono::milliseconds>(context.clock.steady_now() - started);

@@ -18,7 +18,7 @@ struct Rebuilt {
 
 /// Makes the catalog anew from the archive alone: what the verb `rebuild` does, in the program or
 /// in the service that it was handed to. `progress` is told how many segments were read.
-sdk::Result<Rebuilt> rebuild(const access::Context& context,
+sdk::Result<Rebuilt> rebuild(const access::Context& context, access::LostKeys lost_keys,
                              const std::function<void(std::uint64_t segments)>& progress,
                              std::stop_token stop);
 

@@ -48,9 +48,7 @@ Result<json::value> locks_value(catalog::CatalogReader& catalog, const sdk::Cloc
     if (failure || !value.is_object()) {
         return json::value();
     }
-    OPENARCHIVER_TRY(const auto packs,
-                     catalog.protected_packs(
-                         std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now())));
+    OPENARCHIVER_TRY(const auto packs, catalog.protected_packs(sdk::timestamp_of(clock)));
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
     sdk::Timestamp until{};
@@ -120,7 +118,7 @@ Result<std::string> retention_document(catalog::CatalogReader& catalog,
 Result<std::string> simulation_document(catalog::CatalogReader& catalog,
                                         const disposal::Policies& policies, const sdk::Clock& clock,
                                         std::stop_token stop) {
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+    const auto now = sdk::timestamp_of(clock);
     OPENARCHIVER_TRY(const auto effect,
                      disposal::find_due(
                          catalog, policies, now,

@@ -45,10 +45,6 @@ constexpr auto kDisposalEvery = 24h;
 constexpr auto kLastFlush = 1500ms;
 constexpr auto kTimeForWebhook = 10s;
 
-sdk::Timestamp now_of(const sdk::Clock& clock) {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
-}
-
 Answer failed(Origin origin, const Error& error) {
     return {.exit_code = exit_code(origin, error.code), .document = {}, .error = error};
 }
@@ -62,7 +58,7 @@ std::string host_name() {
 
 Service::Service(Options options)
     : options_(std::move(options)),
-      started_at_(now_of(options_.clock)),
+      started_at_(sdk::timestamp_of(options_.clock)),
       profiles_({options_.profile}),
       writer_(
           [this](std::stop_token stop) {
@@ -208,9 +204,8 @@ void Service::follow_audit(const std::stop_token& stop) {
 }
 
 void Service::dispose_daily(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any wait;
     while (!stop.stop_requested()) {
+        const auto next = std::chrono::steady_clock::now() + kDisposalEvery;
         if (!context().profile.archive.retention.empty()) {
             const auto effect = apply_retention({.approve = {}, .by = "the service"}, stop);
             std::uint64_t items = 0;
@@ -223,13 +218,22 @@ void Service::dispose_daily(const std::stop_token& stop) {
                 options_.log->warn("OA-4002 retention: {}", effect.error().message);
             }
         }
-        if (const Status kept = keep_locks(stop); !kept && kept.error().code != Errc::cancelled) {
-            options_.log->error("OA-4003 the store's locks were not brought in step: {}",
-                                kept.error().message);
-        }
-        std::unique_lock lock(mutex);
-        wait.wait_for(lock, stop, kDisposalEvery, [] { return false; });
+        do {
+            if (const Status kept = keep_locks(stop);
+                !kept && kept.error().code != Errc::cancelled) {
+                options_.log->error("OA-4003 the store's locks were not brought in step: {}",
+                                    kept.error().message);
+            }
+        } while (wait_for_hold(stop, next));
     }
+}
+
+/// True when one was placed meanwhile: the store takes it over at once.
+bool Service::wait_for_hold(const std::stop_token& stop,
+                            std::chrono::steady_clock::time_point until) {
+    std::unique_lock lock(locks_mutex_);
+    return locks_wake_.wait_until(lock, stop, until,
+                                  [this] { return std::exchange(locks_wanted_, false); });
 }
 
 Status Service::keep_locks(const std::stop_token& stop) {
@@ -337,7 +341,7 @@ Answer Service::answer(const ControlRequest& request, const Tell& tell) {
         return answer_hold(request);
     }
     if (request.verb == "rebuild") {
-        return answer_rebuild(tell);
+        return answer_rebuild(request, tell);
     }
     if (request.verb == "forget" || request.verb == "forget_item" || request.verb == "retention") {
         return answer_deed(request);
@@ -435,8 +439,8 @@ Answer Service::answer_sync(const ControlRequest& request, const Tell& tell) {
 Status Service::request_retries(const std::vector<std::string>& sources) {
     OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
     for (const std::string& source : sources) {
-        OPENARCHIVER_CHECK(
-            use.committer().note({now_of(options_.clock), catalog::RetryRequested{source}}, stop_));
+        OPENARCHIVER_CHECK(use.committer().note(
+            {sdk::timestamp_of(options_.clock), catalog::RetryRequested{source}}, stop_));
     }
     return use.committer().flush(stop_);
 }
@@ -555,6 +559,11 @@ Answer Service::answer_hold(const ControlRequest& request) {
     if (!id) {
         return failed(Origin::archive, id.error());
     }
+    {
+        const std::lock_guard lock(locks_mutex_);
+        locks_wanted_ = true;
+    }
+    locks_wake_.notify_all();
     return {.exit_code = ExitCode::done,
             .document = json::serialize(json::object{{"id", *id}}),
             .error = {}};
@@ -589,7 +598,11 @@ Status Service::reopen_paused(const SharedWriter::Open& open) {
     return status;
 }
 
-Answer Service::answer_rebuild(const Tell& tell) {
+Answer Service::answer_rebuild(const ControlRequest& request, const Tell& tell) {
+    const json::value options = json::parse(request.options);
+    const auto lost_keys = Members(options.as_object()).flag("accept_lost_keys")
+                               ? access::LostKeys::accept
+                               : access::LostKeys::refuse;
     options_.log->info("OA-1010 rebuilding the catalog; sources pause");
     std::string document;
     const Status status = reopen_paused(
@@ -601,7 +614,8 @@ Answer Service::answer_rebuild(const Tell& tell) {
                     (void)tell(json::serialize(json::object{{"segments", segments}}));
                 }
             };
-            OPENARCHIVER_TRY(Rebuilt rebuilt, rebuild(context(), progress, std::move(stop)));
+            OPENARCHIVER_TRY(Rebuilt rebuilt,
+                             rebuild(context(), lost_keys, progress, std::move(stop)));
             document = std::move(rebuilt.document);
             return std::move(rebuilt.writer);
         });

@@ -103,6 +103,7 @@ private:
     void follow_audit(const std::stop_token& stop);
     /// Of what is due by approved policies, once a day; then the store's locks are brought in step.
     void dispose_daily(const std::stop_token& stop);
+    bool wait_for_hold(const std::stop_token& stop, std::chrono::steady_clock::time_point until);
     sdk::Result<disposal::RetentionEffect> apply_retention(const disposal::ApplyRequest& request,
                                                            const std::stop_token& stop);
     /// The store's, with policies and holds.
@@ -122,7 +123,7 @@ private:
     Answer answer_accept(const ControlRequest& request);
     Answer answer_hold(const ControlRequest& request);
     Answer answer_source(const ControlRequest& request);
-    Answer answer_rebuild(const Tell& tell);
+    Answer answer_rebuild(const ControlRequest& request, const Tell& tell);
     /// What may need a second person, and that one's decision.
     Answer answer_deed(const ControlRequest& request);
     Answer answer_approval(const ControlRequest& request);
@@ -142,7 +143,10 @@ private:
 
     std::mutex change_mutex_;    // one reload or rebuild at a time; taken before mutex_
     std::mutex disposal_mutex_;  // a hold comes before a disposal or after it
-    std::mutex mutex_;           // guards everything below, and profiles_
+    std::mutex locks_mutex_;     // guards what follows
+    bool locks_wanted_ = false;  // before the day is over
+    std::condition_variable_any locks_wake_;
+    std::mutex mutex_;  // guards everything below, and profiles_
     std::condition_variable_any changed_;
     bool reload_wanted_ = false;
     Runners runners_;

@@ -89,9 +89,7 @@ Status Service::change_sources(catalog::EventBody event) {
     {
         OPENARCHIVER_TRY(const auto use, writer_.use(stop_));
         std::vector<pipeline::Entry> entries(1);
-        entries.front().event = {
-            std::chrono::time_point_cast<std::chrono::milliseconds>(options_.clock.now()),
-            std::move(event)};
+        entries.front().event = {sdk::timestamp_of(options_.clock), std::move(event)};
         OPENARCHIVER_CHECK(use.committer().put_together(std::move(entries), stop_));
     }
     profile::Profile next = context().profile;

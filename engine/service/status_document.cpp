@@ -103,7 +103,7 @@ json::value witness_document(const std::optional<WitnessState>& state) {
 /// The newest head, and who vouches for heads.
 Result<json::value> evidence_document(const access::Context& context,
                                       catalog::CatalogReader* catalog) {
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(context.clock.now());
+    const auto now = sdk::timestamp_of(context.clock);
     json::value newest = nullptr;
     json::array problems;
     const auto note = catalog != nullptr ? catalog->newest_head()
@@ -121,6 +121,12 @@ Result<json::value> evidence_document(const access::Context& context,
                 "verify` whether the archive is damaged"));
         }
         newest = {{"number", head.number}, {"time", time_value(head.time)}, {"leaves", head.size}};
+    }
+    if (catalog != nullptr) {
+        OPENARCHIVER_TRY(const auto problem, catalog->history_problem());
+        if (!problem.empty()) {
+            problems.emplace_back(json::string(problem));
+        }
     }
     const auto states = read_witness_states(context.profile);
     for (const auto& problem : witness_problems(context.profile, states, now)) {

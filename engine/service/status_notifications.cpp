@@ -37,12 +37,10 @@ sdk::Result<json::value> status_of(Service& service, const std::stop_token& stop
 notify::Observation look(Service& service, const std::stop_token& stop) {
     const access::Context context = service.context();
     const auto status = status_of(service, stop);
-    return status
-               ? notify::observe(
-                     *status, context.profile.notifications,
-                     context.profile.archive.free_space_floor,
-                     std::chrono::time_point_cast<std::chrono::milliseconds>(context.clock.now()))
-               : notify::nothing_to_see(status.error());
+    return status ? notify::observe(*status, context.profile.notifications,
+                                    context.profile.archive.free_space_floor,
+                                    sdk::timestamp_of(context.clock))
+                  : notify::nothing_to_see(status.error());
 }
 
 std::vector<std::string> failed_accounts(const std::filesystem::path& catalog_folder,

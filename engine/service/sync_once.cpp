@@ -58,7 +58,7 @@ Status check_secrets_of(const profile::Profile& profile,
 std::optional<Error> request_retries(sdk::Clock& clock,
                                      const std::vector<const profile::Source*>& selected,
                                      pipeline::Committer& committer, const std::stop_token& stop) {
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(clock.now());
+    const auto now = sdk::timestamp_of(clock);
     for (const profile::Source* const source : selected) {
         if (auto noted = committer.note({now, catalog::RetryRequested{source->id}}, stop); !noted) {
             return noted.error();

@@ -33,8 +33,7 @@ sdk::Status LockingStore::put(std::string_view key, sdk::ByteSource& source, sdk
         return put;
     }
     // What is there already may be this very object, from an attempt whose answer was lost.
-    const auto until =
-        std::chrono::time_point_cast<std::chrono::milliseconds>(clock_.now()) + rule->time;
+    const auto until = sdk::timestamp_of(clock_) + rule->time;
     sdk::Status locked = inner().lock(key, until, std::move(stop));
     if (!locked) {
         locked.error().message = "the object " + std::string(key) +

@@ -92,6 +92,12 @@ constexpr Rows kRows[] = {
      "SELECT '', id, cause, policy, reason, disposed_by, at, items, versions, bytes"
      " FROM $.disposals",
      false},
+    {"approvals", "SELECT '', at, definition, approved_by FROM $.approvals", false},
+    {"holds",
+     "SELECT '', id, event, placed_at, released_at, released_by, release_reason FROM $.holds",
+     false},
+    {"forgotten accounts", "SELECT '', source, account, reason, forgotten_by, at FROM $.forgotten",
+     false},
     {"sources of the API", "SELECT '', id, event, at FROM $.kept_sources", false},
     {"pauses", "SELECT '', id, paused_by, at FROM $.paused_sources", false},
     {"audit entries", "SELECT '', id, at, done_by, role, action, object, detail FROM $.audit",

@@ -307,6 +307,37 @@ struct ContentCheck::State {
         return {};
     }
 
+    /// Contents and parts that no pack of the log has: whoever moved them did not say where to.
+    Status judge_placeless() {
+        std::vector<Integer> packs;
+        OPENARCHIVER_CHECK(translated("reading the replayed catalog", [&]() -> Status {
+            session << "SELECT DISTINCT x.pack FROM (SELECT pack, frame FROM contents"
+                       " UNION SELECT pack, frame FROM parts) x LEFT JOIN frames f"
+                       " ON f.pack=x.pack AND f.frame=x.frame WHERE f.pack IS NULL ORDER BY x.pack",
+                into(packs), now;
+            return {};
+        }));
+        for (const Integer pack : packs) {
+            OPENARCHIVER_TRY(const auto info, catalog->pack(pack));
+            Problem problem{.finding = {.kind = FindingKind::content_damaged,
+                                        .object = archive::pack_key(info.id),
+                                        .message = "the log says that this pack is gone or never "
+                                                   "was, and still names contents in it: they "
+                                                   "can't be read"},
+                            .items = {}};
+            OPENARCHIVER_CHECK(add_items(" JOIN contents c ON c.content=v.content WHERE c.pack=?",
+                                         pack, problem.items));
+            OPENARCHIVER_CHECK(
+                add_items(" JOIN content_parts y ON y.content=v.content"
+                          " JOIN parts x ON x.part=y.part WHERE x.pack=?",
+                          pack, problem.items));
+            if (!problem.items.refs.empty()) {
+                problems.emplace(info.id, std::move(problem));
+            }
+        }
+        return {};
+    }
+
     void report_problems() {
         for (auto& [pack, problem] : problems) {
             for (const auto& ref : problem.items.refs) {
@@ -424,6 +455,12 @@ Status ContentCheck::run(const std::function<void()>& progress, std::stop_token 
         each_unclean([&](const archive::PackInfo& pack) { return state.judge_contents(pack); }));
     state.report_problems();
     return state.find_named();
+}
+
+Status ContentCheck::check_places() {
+    OPENARCHIVER_CHECK(state_->judge_placeless());
+    state_->report_problems();
+    return {};
 }
 
 bool ContentCheck::names(const Digest& pack) const {

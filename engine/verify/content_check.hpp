@@ -37,6 +37,8 @@ public:
     /// Checks the packs that belong to the report's part; `progress` is called now and then, by one
     /// thread at a time.
     sdk::Status run(const std::function<void()>& progress, std::stop_token stop);
+    /// Whether every content and part is in a pack that the log has; asked of a log that is whole.
+    sdk::Status check_places();
     /// Whether the log names this pack.
     [[nodiscard]] bool names(const archive::Digest& pack) const;
 

@@ -68,7 +68,11 @@ std::string_view Report::rollback() const {
         return f.kind == FindingKind::segment_missing || f.kind == FindingKind::head_missing ||
                f.kind == FindingKind::history_rewritten || f.kind == FindingKind::keyring_replaced;
     });
-    return detected ? "detected" : kept_head && !damaged() ? "none" : "not_detectable";
+    // Packs and the catalog say nothing of the order of things.
+    const bool unclear = std::ranges::any_of(findings, [](const Finding& f) {
+        return f.kind == FindingKind::segment_damaged || f.kind == FindingKind::head_damaged;
+    });
+    return detected ? "detected" : kept_head && !unclear ? "none" : "not_detectable";
 }
 
 std::string to_json(const Report& report) {

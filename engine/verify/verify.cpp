@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <openarchiver/sdk/exceptions.hpp>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -64,6 +67,12 @@ public:
             heads_, HeadCheck::open(*archive_, options_.kept_head,
                                     live_ ? live_->newest_head() : std::nullopt, report_, stop_));
         OPENARCHIVER_CHECK(open_logs());
+        if (logs_.empty() && !live && live.error().code == Errc::not_found) {
+            // A first sync that was killed: there is nothing for a catalog to know yet.
+            std::erase_if(report_.findings, [](const Finding& finding) {
+                return finding.kind == FindingKind::catalog_unreadable;
+            });
+        }
         OPENARCHIVER_CHECK(read_logs(live_ ? Until::catalog : Until::end));
         if (replayed_) {
             OPENARCHIVER_CHECK(replayed_->filled(report_.archive_id));
@@ -113,16 +122,16 @@ private:
             const auto position = live_ ? live_->position(writer) : archive::LogPosition{};
             OPENARCHIVER_TRY(auto log, WriterLog::open(*archive_, std::move(writer), stop_));
             logs_.push_back({.log = std::move(log), .applied_by_catalog = position});
-            OPENARCHIVER_CHECK(advance(logs_.back()));
+            OPENARCHIVER_CHECK(advance(logs_.back(), report_.findings));
         }
         return {};
     }
 
-    Status advance(Log& log) {
+    Status advance(Log& log, std::vector<Finding>& findings) const {
         if (stop_.stop_requested()) {
             return Error{.code = Errc::cancelled};
         }
-        OPENARCHIVER_TRY(log.step, log.log.next(report_.findings, stop_));
+        OPENARCHIVER_TRY(log.step, log.log.next(findings, stop_));
         return {};
     }
 
@@ -143,13 +152,23 @@ private:
             if (first == nullptr) {
                 return {};
             }
-            OPENARCHIVER_CHECK(apply(*first, until));
-            OPENARCHIVER_CHECK(advance(*first));
+            // The next segment is read while this one is applied.
+            const WriterLog::Step step = std::move(*first->step);
+            std::vector<Finding> findings;
+            Status advanced;
+            std::jthread advancing([&] {
+                advanced = sdk::without_exceptions("reading the log",
+                                                   [&] { return advance(*first, findings); });
+            });
+            const Status applied = apply(*first, step, until);
+            advancing.join();
+            std::ranges::move(findings, std::back_inserter(report_.findings));
+            OPENARCHIVER_CHECK(applied);
+            OPENARCHIVER_CHECK(advanced);
         }
     }
 
-    Status apply(Log& log, Until until) {
-        const auto& step = *log.step;
+    Status apply(const Log& log, const WriterLog::Step& step, Until until) {
         if (step.position.sequence == log.applied_by_catalog.sequence &&
             step.position.digest != log.applied_by_catalog.digest) {
             report_.findings.push_back(
@@ -327,13 +346,14 @@ private:
                 [this](const archive::Digest& pack) { return replaced_meanwhile(pack); }, report_));
         OPENARCHIVER_TRY(report_.packs, contents_->count());
         seen_.packs_total = report_.packs;
-        return contents_->run(
+        OPENARCHIVER_CHECK(contents_->run(
             [this] {
                 seen_.packs = report_.packs_checked;
                 seen_.bytes = report_.bytes_checked;
                 progress_(seen_);
             },
-            stop_);
+            stop_));
+        return log_is_damaged() ? Status() : contents_->check_places();
     }
 
     Status check_presence() {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <thread>
 #include <utility>
 
@@ -138,7 +139,10 @@ sdk::Status Connection::prepare_archive() {
 }
 
 Error Connection::error(std::string_view action) const {
-    const int result = sqlite3_extended_errcode(handle_.get());
+    int result = sqlite3_extended_errcode(handle_.get());
+    if ((result & 0xff) == SQLITE_IOERR && sqlite3_system_errno(handle_.get()) == ENOSPC) {
+        result = SQLITE_FULL;  // of a companion file
+    }
     if (stop_.stop_requested() && ((result & 0xff) == SQLITE_BUSY)) {
         return Error{Errc::cancelled, "stopped while waiting for another writer"};
     }

@@ -23,7 +23,7 @@ auto guarded(Body body) noexcept {
 /// waits: as long as `kPatience`, or until the stop token of the call under way.
 class Connection {
 public:
-    static constexpr std::chrono::seconds kPatience{60};
+    static constexpr std::chrono::seconds kPatience{20};
 
     /// Opens the file, creating archive and file where there is none.
     /// invalid_config: it is something else than an archive; unsupported: a newer one.

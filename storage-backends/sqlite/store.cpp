@@ -168,7 +168,8 @@ sdk::Status Store::put_rows(Connection& connection, std::string_view key, sdk::B
 
     OPENARCHIVER_TRY(
         Statement insert,
-        Statement::prepare(connection, "INSERT INTO pieces(piece, bytes) VALUES(?,?)", kStoring));
+        Statement::prepare(connection, "INSERT OR REPLACE INTO pieces(piece, bytes) VALUES(?,?)",
+                           kStoring));
     std::vector<std::byte> buffer(
         static_cast<std::size_t>(std::clamp<std::uint64_t>(size, 1, kPiece)));
     std::uint64_t stored = 0;

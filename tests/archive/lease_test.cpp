@@ -178,7 +178,30 @@ TEST_CASE("The lease of another system is taken over when it was not renewed for
     clock.offset = 50s;
     CHECK(Lease::acquire(store, clock, {}).error().code == sdk::Errc::already_exists);
     clock.offset = 70s;
-    CHECK(Lease::acquire(store, clock, {}));
+    CHECK(Lease::acquire(store, clock, {}, 20ms));
+}
+
+TEST_CASE("The lease of a living engine is refused, however far its clock is behind") {
+    test::StoreContents contents;
+    test::MemoryStore store(contents);
+    test::FakeClock clock;
+    std::string text;
+    {
+        OtherEngine other;
+        text = replaced(other.lease(), "boot_id", "elsewhere");
+    }
+    contents.objects["lease"] = text;
+    clock.offset = 3h;
+    const std::jthread holder([&](const std::stop_token& stop) {
+        for (int renewal = 0; !stop.stop_requested(); ++renewal) {
+            std::this_thread::sleep_for(20ms);
+            const std::lock_guard lock(contents.mutex);
+            contents.objects["lease"] = text + std::string(1 + renewal % 2, '\n');
+        }
+    });
+    const auto lease = Lease::acquire(store, clock, {}, 200ms);
+    REQUIRE_FALSE(lease);
+    CHECK(lease.error().code == sdk::Errc::already_exists);
 }
 
 TEST_CASE("A damaged lease is taken over once the object is old") {

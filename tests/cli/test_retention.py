@@ -3,6 +3,8 @@ import hashlib
 import json
 import os
 import random
+import shutil
+import subprocess
 import time
 import unittest
 
@@ -57,6 +59,20 @@ class RetentionTest(test_disposal.DisposalTest):
 
 
 class Retention(RetentionTest):
+    @unittest.skipUnless(shutil.which("faketime"), "needs the package faketime")
+    def test_the_newest_approval_counts_whatever_the_clock(self):
+        self.sync()
+        self.set_policies([{"id": "ten-years", "keep": "10y"}])
+        code = self.simulate()["approval"]["code"]
+        subprocess.run(["faketime", "-f", "+2d", *self.command("retention", "apply", "--approve", code)],
+                       check=True, capture_output=True)
+        self.set_policies(self.POLICIES)
+        self.apply()
+        self.run_ok("retention", "apply")  # needs no other approval
+        self.set_policies([{"id": "ten-years", "keep": "10y"}])
+        self.assert_error(self.run_program("retention", "apply", "--json"), 2, "invalid_argument",
+                          "approve")
+
     def test_is_simulated_approved_and_applied(self):
         self.sync()
         shown = self.simulate()

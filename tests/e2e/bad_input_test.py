@@ -24,6 +24,75 @@ def mounted(folder, options="size=64m"):
         subprocess.run(["umount", folder], check=True)
 
 
+class MailFilesTest(ArchiverTest):
+    def setUp(self):
+        super().setUp()
+        mail = self.folder / "mail" / "ada"
+        mail.mkdir(parents=True)
+        for number in range(3):
+            (mail / f"{number}.eml").write_bytes(f"Subject: {number}\r\n\r\nText.\r\n".encode())
+        self.site = Archive(self.folder / "site", {"paths": [str(mail)]}, provider="mailfiles")
+
+    def test_a_store_that_is_not_there_is_no_place_for_a_new_archive(self):
+        self.site.sync()
+        store = self.site.folder / "archive"
+        moved = self.site.folder / "moved"
+        store.rename(moved)
+        for verb in ("sync", "rebuild"):
+            with self.subTest(verb=verb):
+                said = self.site.run(verb, expect=None)
+                self.assertIn(said.returncode, (2, 4))
+                self.assertIn(b"no archive", said.stderr)
+                self.assertFalse(any(path.is_file() for path in store.rglob("*")))
+        shutil.rmtree(store)
+        moved.rename(store)
+        self.site.run("verify")
+        self.assertEqual(len(self.fresh_export(self.site)), 3)
+
+    def test_the_catalog_of_another_archive_is_not_given_up(self):
+        self.site.sync()
+        catalog = (self.site.folder / "catalog" / "catalog.db").read_bytes()
+        self.site.profile["archive"]["catalog"] = {"path": "./other"}
+        self.site.profile["archive"]["storage"]["config"] = {"root": "./other-archive"}
+        self.site.write_profile()
+        self.site.sync()
+        self.site.profile["archive"]["catalog"] = {"path": "./catalog"}
+        self.site.write_profile()
+        for verb in ("sync", "rebuild"):
+            self.assertIn(b"move the catalog", self.site.run(verb, expect=4).stderr)
+        self.assertEqual((self.site.folder / "catalog" / "catalog.db").read_bytes(), catalog)
+
+    def test_names_and_values_that_mean_nothing(self):
+        self.site.sync()
+        ref = self.fresh_export(self.site)[0]["ref"]
+        wrong = {
+            "--output": ("export", "--format", "eml", "--output", ""),
+            "account": ("export", "--account", "nope", "--format", "eml", "--output", "x"),
+            "folder": ("export", "--folder", "nope", "--format", "eml", "--output", "x"),
+            "\"nope\"": ("accounts", "--source", "nope"),
+            "no account": ("folders", "--account", "nope"),
+            "--source": ("forget", ref, "--source", "nope", "--reason", "r"),
+            "source \"nope\"": ("forget", "ada", "--source", "nope", "--reason", "r"),
+            "negative": ("show", ref, "--version", "-1"),
+            "--limit": ("search", "text", "--limit", "-1"),
+            "--to-env": ("key", "rotate", "--to-env", ""),
+        }
+        for word, arguments in wrong.items():
+            with self.subTest(arguments=arguments):
+                said = self.site.json(*arguments, expect=2)["error"]["message"]
+                self.assertIn(word, said)
+        self.assertEqual(len(self.fresh_export(self.site)), 3)
+
+    def test_an_archive_without_encryption_wants_no_key(self):
+        self.site.profile["archive"]["encryption"] = {"mode": "none"}
+        self.site.write_profile()
+        self.site.sync()
+        del self.site.profile["archive"]["encryption"]
+        self.site.write_profile()
+        for verb in ("sync", "verify"):
+            self.assertIn(b'{"mode": "none"}', self.site.run(verb, expect=4).stderr)
+
+
 class BadInputTest(ArchiverTest):
     def test_wrong_credentials_say_what_to_do(self):
         with Simulator("--users", 1, "--messages", 1) as simulator:

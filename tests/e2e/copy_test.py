@@ -195,6 +195,14 @@ class CopyTest(ArchiverTest):
         self.assertIn("/archive/storage/config/rooot", said)
         site.run("copy", expect=2)
 
+    def test_a_place_is_no_copy_of_itself(self):
+        site, original = self.site("source", FolderObjects)
+        self.deliver()
+        site.sync()
+        error = self.copy(site, site, expect=4)["error"]
+        self.assertIn("own place", error["message"])
+        self.assertNotIn("lease", original.keys())
+
     def test_an_older_keyring_does_not_bring_forgotten_keys_back(self):
         site, original = self.site("source", FolderObjects)
         target, objects = self.site("target", FolderObjects)

@@ -166,6 +166,27 @@ class Heads(EvidenceTest):
         self.site.run("rebuild")
         self.site.run("verify")
 
+    def test_a_host_whose_clock_was_ahead_does_not_undo_what_comes_after_it(self):
+        if not shutil.which("faketime"):
+            self.skipTest("no faketime")
+        self.add_mail(3)
+        subprocess.run(["faketime", "-f", "+3h", *self.site.command("sync")], check=True,
+                       capture_output=True)
+        # The next writer's clock is right, and seems to have gone back.
+        shutil.rmtree(self.site.folder / "catalog")
+        self.site.run("rebuild")
+        (self.mail / "0.eml").unlink()
+        self.site.sync()
+        items = {entry["item"]: entry for entry in self.fresh_export(self.site)}
+        ref = next(e["ref"] for e in items.values() if e["in_mailbox"])
+        self.site.run("forget", ref, "--reason", "asked to")
+        known = {e["ref"]: e["in_mailbox"] for e in self.fresh_export(self.site)}
+        self.assertEqual(sorted(known.values()), [False, True])
+        shutil.rmtree(self.site.folder / "catalog")
+        self.site.run("rebuild")
+        self.assertEqual({e["ref"]: e["in_mailbox"] for e in self.fresh_export(self.site)}, known)
+        self.site.run("verify")
+
 
 class Tampering(EvidenceTest):
     def setUp(self):
@@ -257,8 +278,17 @@ class Tampering(EvidenceTest):
         self.findings(expect=0)
 
     def test_an_older_keyring_is_told_from_forgotten_accounts(self):
-        keyring = self.store() / "keyring"
-        old = keyring.read_bytes()
+        old = self.add_account()
+        self.site.run("verify")
+        self.replace(self.store() / "keyring", old)
+        _, found = self.findings()
+        self.assertIn("older", found["keyring_replaced"]["message"])
+        # A key that is gone without a decision in the log; `forget` leaves one (tests/cli).
+        self.assertIn("no account was forgotten", found["key_missing"]["message"])
+
+    def add_account(self):
+        """A second account, whose key the keyring of before does not have. The keyring of before."""
+        old = (self.store() / "keyring").read_bytes()
         other = self.folder / "mail" / "bob"
         other.mkdir()
         (other / "1.eml").write_bytes(b"From: bob@example.org\r\n\r\nHello.\r\n")
@@ -266,12 +296,87 @@ class Tampering(EvidenceTest):
             {"id": "second", "provider": "mailfiles", "config": {"paths": [str(other)]}})
         self.site.write_profile()
         self.site.run("sync")
+        return old
+
+    def test_an_older_keyring_is_replaced_by_the_newest_that_the_engine_has(self):
+        old = self.add_account()
+        newest = (self.store() / "keyring").read_bytes()
+        self.replace(self.store() / "keyring", old)
+        self.add_mail()
+        self.assertIn(b"OA-3013", self.site.run("sync").stderr)
+        self.assertEqual((self.store() / "keyring").read_bytes(), newest)
         self.site.run("verify")
-        self.replace(keyring, old)
+        self.assertEqual(len(self.fresh_export(self.site)), 7)
+
+    def test_nothing_is_written_with_an_older_keyring(self):
+        old = self.add_account()
+        newest = (self.store() / "keyring").read_bytes()
+        self.replace(self.store() / "keyring", old)
+        (self.site.folder / "catalog" / "keyring").unlink()
+        self.add_mail()
+        before = self.segments()
+        self.assertIn(b"keyring is an older one", self.site.run("sync", expect=4).stderr)
+        # Nor is its account's mail given up as forgotten.
+        shutil.rmtree(self.site.folder / "catalog")
+        self.assertIn(b"--accept-lost-keys", self.site.run("rebuild", expect=4).stderr)
+        self.assertEqual(self.segments(), before)
+        self.replace(self.store() / "keyring", newest)
+        self.site.run("rebuild")
+        self.site.run("sync")
+        self.site.run("verify")
+        self.assertEqual(len(self.fresh_export(self.site)), 7)
+
+    def test_lost_keys_are_given_up_only_by_a_decision(self):
+        old = self.add_account()
+        self.replace(self.store() / "keyring", old)
+        shutil.rmtree(self.site.folder / "catalog")
+        self.site.run("rebuild", "--accept-lost-keys")
+        self.assertEqual(len(self.fresh_export(self.site)), 5)
+        self.site.run("sync")  # with a key of its own, bob's mail comes again
+        self.assertEqual(len(self.fresh_export(self.site)), 6)
+        shutil.rmtree(self.site.folder / "catalog")
+        self.site.run("rebuild", expect=4)
+
+    def test_what_a_catalog_lacks_of_holds_is_damage(self):
+        hold = self.site.json("hold", "place", "--matter", "m", "--reason", "r")["id"]
+        with sqlite3.connect(self.site.folder / "catalog" / "catalog.db") as catalog:
+            catalog.execute("DELETE FROM holds")
+        catalog.close()
         _, found = self.findings()
-        self.assertIn("older", found["keyring_replaced"]["message"])
-        # A key that is gone without a decision in the log; `forget` leaves one (tests/cli).
-        self.assertIn("no account was forgotten", found["key_missing"]["message"])
+        self.assertEqual(found["catalog_differs"]["object"], "catalog/holds")
+        self.site.run("rebuild")
+        self.assertEqual([h["id"] for h in self.site.json("hold", "list")["holds"]], [hold])
+
+    def test_heads_never_go_back_and_nothing_is_disposed_of_meanwhile(self):
+        with self.subTest("a last segment that adds nothing to the tree"):
+            (self.mail / "0.eml").unlink()
+            self.site.sync()
+            last = self.segments()[-1]
+            data = last.read_bytes()
+            heads = self.heads()
+            self.replace(last, None)
+            shutil.rmtree(self.site.folder / "catalog")
+            self.site.run("rebuild")
+        with self.subTest("no head contradicts one that is there, and the status tells"):
+            self.site.run("sync", expect=None)
+            self.assertEqual(self.heads(), heads)
+            problems = self.site.json("status")["evidence"]["problems"]
+            self.assertTrue(any("contradict" in text for text in problems), problems)
+        with self.subTest("a hold may be in what is missing"):
+            ref = self.fresh_export(self.site)[0]["ref"]
+            refused = self.site.json("forget", ref, "--reason", "r", expect=4)
+            self.assertIn("legal hold", refused["error"]["message"])
+        with self.subTest("it is mended by what it asks for"):
+            # What came of the run without it goes: it took the number of the lost one's successor.
+            for path in self.segments():
+                if path.parent != last.parent:
+                    path.unlink()
+            self.replace(last, data)
+            shutil.rmtree(self.site.folder / "catalog")
+            self.site.run("rebuild")
+            self.assertEqual(self.site.json("status")["evidence"]["problems"], [])
+            self.site.run("forget", ref, "--reason", "r")
+            self.site.run("verify")
 
     def test_damage_names_items_and_accounts(self):
         for pack in (self.store() / "packs").rglob("*"):

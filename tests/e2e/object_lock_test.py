@@ -130,6 +130,24 @@ class ObjectLock(ObjectLockTest):
         self.site.run("verify")
         self.assertEqual(len(self.fresh_export(self.site)), 5)
 
+    def test_a_copy_is_locked_as_the_archive_is(self):
+        self.mail("m", time.time())
+        self.site.sync()
+        source, self.bucket = self.bucket, Bucket(object_lock=True)
+        target = self.site_in(self.bucket, OBJECT_LOCK, "target")
+        self.site.run("copy", "--to", target.folder / "profile.json")
+        for key, (until, _) in self.objects().items():
+            if key.startswith(("log/", "heads/", "archive")):
+                self.assertIsNotNone(until, key)
+                self.assertAlmostEqual(self.days_left(until), 90, delta=0.1)
+        self.assertNotEqual(source.name, self.bucket.name)
+
+    def test_a_new_hold_is_the_store_s_at_once(self):
+        self.mail("m", time.time())
+        self.site.sync()
+        self.site.run("hold", "place", "--matter", "m", "--reason", "r")
+        self.assertTrue(all(held for _, held in self.objects("packs/").values()))
+
     def test_packs_are_sorted_by_when_they_expire_and_locked_until_then(self):
         now = datetime.datetime.now(datetime.timezone.utc)
         received = [now - datetime.timedelta(days=days) for days in (20, 21, 60, 61, 100, 101)]

@@ -191,7 +191,7 @@ sdk::Result<std::optional<UserEntry>> Discovery::read_user(const std::string& id
 
 sdk::Result<Listing> Discovery::list_all(const GroupMembers& groups, sdk::AccountSink& sink,
                                          const std::stop_token& stop) {
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(clock_.now());
+    const auto now = sdk::timestamp_of(clock_);
     // First from where changes count, then the list: what changes in between is reported twice,
     // not lost. This costs one request; the list's pages are larger than those of deltas.
     OPENARCHIVER_TRY(Pages start, read_pages("/v1.0/users/delta?" + std::string(kUserSelect) +

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <openarchiver/sdk/model.hpp>
 #include <openarchiver/sdk/result.hpp>
 #include <string>
 #include <string_view>
@@ -60,6 +61,11 @@ public:
     [[nodiscard]] virtual std::chrono::system_clock::time_point now() const = 0;
     [[nodiscard]] virtual std::chrono::steady_clock::time_point steady_now() const = 0;
 };
+
+/// What the clock shows, as exactly as the model has it.
+[[nodiscard]] inline Timestamp timestamp_of(const Clock& clock) {
+    return std::chrono::floor<std::chrono::milliseconds>(clock.now());
+}
 
 /// Counters that the engine shows for the source ("requests", "throttled", "bytes_downloaded" are
 /// part of every sync report; others appear under their own name). Names are few and fixed, in the
