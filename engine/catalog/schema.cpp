@@ -105,8 +105,9 @@ constexpr const char* kVersion4[] = {
 };
 
 // Decoded parts. `class` is the retention class within which a part is shared; there is but one
-// class, 0, until there are retention policies. A pack that was replaced keeps its row, so that the
-// event that named it can be applied again without harm.
+// class, 0: policies change, and packs are sorted by when they expire instead (docs/retention.md).
+// A pack that was replaced keeps its row, so that the event that named it can be applied again
+// without harm.
 constexpr const char* kVersion5[] = {
     "ALTER TABLE contents ADD COLUMN composition INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE packs ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0",  // when

@@ -71,7 +71,7 @@ Outcome list(Command& command, Options& options) {
         table.row({time_of(entry, "at"), text_of(entry, "by"), text_of(entry, "action"),
                    text_of(entry, "object"), detail_text(member(entry, "detail"))});
     }
-    command.print(table.empty() ? "Nothing was audited yet.\n" : table.text());
+    command.print(table.empty() ? "No audit entry fits.\n" : table.text());
     return ExitCode::done;
 }
 

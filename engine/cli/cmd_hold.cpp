@@ -121,6 +121,7 @@ Outcome place(Command& command, const Place& options) {
         }
         id = text_of(parse_document(answer.document), "id");
     } else {
+        OPENARCHIVER_TRY(const auto catalog, command.open_catalog());  // none is made for a hold
         OPENARCHIVER_TRY(const auto writer, command.open_writer());
         pipeline::Committer committer(*writer, command.clock(), command.log());
         OPENARCHIVER_TRY(

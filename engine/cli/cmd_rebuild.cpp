@@ -26,6 +26,9 @@ Outcome finish(Command& command, const std::string& document) {
                   " segments: " + count_text(number_of(value, "accounts")) + " accounts, " +
                   count_text(number_of(value, "items")) + " items, " +
                   count_text(number_of(value, "versions")) + " versions\n");
+    if (const std::string problem = text_of(value, "problem"); !problem.empty()) {
+        command.print("not all that was archived: " + problem + "\n");
+    }
     return ExitCode::done;
 }
 

@@ -150,7 +150,9 @@ std::string sync_summary(std::string_view document) {
                      " not archived; see `openarchiver failures`\n";
         }
     }
-    return (table.empty() ? std::string("The profile has no sources.\n") : table.text()) + notes;
+    return (table.empty() ? std::string("No source was read: there is none, or all are paused.\n")
+                          : table.text()) +
+           notes;
 }
 
 }  // namespace openarchiver::cli

@@ -16,20 +16,22 @@ sdk::Result<std::string> document_of(const std::filesystem::path& catalog_folder
     OPENARCHIVER_TRY(const std::string archive_id, catalog->archive_id());
     OPENARCHIVER_TRY(const auto sources, catalog->sources());
     OPENARCHIVER_TRY(const catalog::Totals totals, catalog->totals());
+    OPENARCHIVER_TRY(const std::string problem, catalog->history_problem());
     std::uint64_t accounts = 0;
     for (const catalog::SourceRecord& source : sources) {
         OPENARCHIVER_TRY(const auto of_source, catalog->accounts(source.id));
         accounts += of_source.size();
     }
-    return json::serialize(
-        json::object{{"archive", archive_id},
-                     {"segments", segments},
-                     {"sources", sources.size()},
-                     {"accounts", accounts},
-                     {"items", totals.items},
-                     {"versions", totals.versions},
-                     {"packs", totals.packs},
-                     {"seconds", std::round(static_cast<double>(duration.count()) / 100) / 10}});
+    return json::serialize(json::object{
+        {"archive", archive_id},
+        {"segments", segments},
+        {"sources", sources.size()},
+        {"accounts", accounts},
+        {"items", totals.items},
+        {"versions", totals.versions},
+        {"packs", totals.packs},
+        {"problem", problem.empty() ? json::value() : json::value(json::string(problem))},
+        {"seconds", std::round(static_cast<double>(duration.count()) / 100) / 10}});
 }
 
 }  // namespace

@@ -69,8 +69,6 @@ class MailFilesTest(ArchiverTest):
             "--output": ("export", "--format", "eml", "--output", ""),
             "account": ("export", "--account", "nope", "--format", "eml", "--output", "x"),
             "folder": ("export", "--folder", "nope", "--format", "eml", "--output", "x"),
-            "\"nope\"": ("accounts", "--source", "nope"),
-            "no account": ("folders", "--account", "nope"),
             "--source": ("forget", ref, "--source", "nope", "--reason", "r"),
             "source \"nope\"": ("forget", "ada", "--source", "nope", "--reason", "r"),
             "negative": ("show", ref, "--version", "-1"),

@@ -48,7 +48,7 @@ TEST_CASE("Responses are taken apart wherever they are cut") {
         "* LIST () \"/\" {7}\r\na\r\nb {9\r\n"
         "+ go on {3}\r\n"
         "A1 NO {8}\r\n";
-    for (const std::size_t piece : {1, 2, 3, 7, 1000}) {
+    for (const std::size_t piece : {1U, 2U, 3U, 7U, 1000U}) {
         CHECK(responses_of(text, piece) ==
               std::vector<std::string>{"* OK [ALERT] words that end like a literal {5}",
                                        "* LIST () \"/\" {7}\r\na\r\nb {9", "+ go on {3}",
@@ -60,7 +60,7 @@ TEST_CASE("The content of a message is handed over as it comes") {
     const std::string content = "A: b\r\n\r\nA1 OK no end\r\n* 1 EXPUNGE\r\n)";
     const std::string text = "* 3 FETCH (FLAGS (\\Seen) BODY[] {" + std::to_string(content.size()) +
                              "}\r\n" + content + " UID 7)\r\nA1 OK done\r\n";
-    for (const std::size_t piece : {1, 5, 1000}) {
+    for (const std::size_t piece : {1U, 5U, 1000U}) {
         ResponseReader reader;
         const auto source = saying(text, piece);
         const auto head = reader.next(source, true);
