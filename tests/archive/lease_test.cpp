@@ -193,10 +193,10 @@ TEST_CASE("The lease of a living engine is refused, however far its clock is beh
     contents.objects["lease"] = text;
     clock.offset = 3h;
     const std::jthread holder([&](const std::stop_token& stop) {
-        for (int renewal = 0; !stop.stop_requested(); ++renewal) {
+        for (unsigned renewal = 0; !stop.stop_requested(); ++renewal) {
             std::this_thread::sleep_for(20ms);
             const std::lock_guard lock(contents.mutex);
-            contents.objects["lease"] = text + std::string(1 + renewal % 2, '\n');
+            contents.objects["lease"] = text + std::string(1U + renewal % 2U, '\n');
         }
     });
     const auto lease = Lease::acquire(store, clock, {}, 200ms);
