@@ -113,16 +113,40 @@ Status check_is_of_catalog(const std::filesystem::path& folder,
     if (!reader) {
         return {};  // there is none, or it can't tell
     }
-    OPENARCHIVER_TRY(const std::string known, (*reader)->archive_id());
-    if (marker && marker->archive_id == known) {
+    const auto known = (*reader)->archive_id();
+    if (!known || known->empty() || (marker && marker->archive_id == *known)) {
         return {};
     }
     return Error{Errc::invalid_config,
-                 "the catalog in " + folder.string() + " is that of archive " + known +
+                 "the catalog in " + folder.string() + " is that of archive " + *known +
                      ", but the store holds " +
                      (marker ? "the archive " + marker->archive_id : "no archive") +
                      ": is it mounted, and is it the right one? Correct archive.storage or "
                      "archive.catalog.path; to begin anew there, move the catalog's folder away"};
+}
+
+/// Makes the store's keyring the newest that this engine knows. Where the profile's key opens
+/// neither, opening the archive says what is wrong.
+Status bring_keyring_back(const Context& context, sdk::ObjectStore& store,
+                          const Archive::Marker& marker, const std::filesystem::path& file,
+                          std::stop_token stop) {
+    const auto kept = Archive::read_keyring_header(file);
+    auto key = kept ? key_of_archive(context.profile, *kept) : existing_key(context, store, stop);
+    if (kept && !key) {
+        key = existing_key(context, store, stop);
+    }
+    if (!key) {
+        return {};
+    }
+    OPENARCHIVER_TRY(const bool brought_back,
+                     Archive::match_keyring(store, marker, *key, file, stop));
+    if (brought_back) {
+        context.log->warn(
+            "OA-3013 the store held an older keyring than this engine had saved, or none: the "
+            "newest was put back, from {}",
+            file.string());
+    }
+    return {};
 }
 
 Error older_keyring(const std::string& how) {
@@ -195,34 +219,25 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
         return marker.error();
     }
     OPENARCHIVER_CHECK(check_is_of_catalog(writer->catalog_folder_, marker));
-    std::optional<archive::SecretKey> key;
-    std::optional<archive::Scrypt> scrypt;
-    if (marker) {
-        OPENARCHIVER_TRY(key, existing_key(context, *open.store, stop));
-    } else {
-        OPENARCHIVER_TRY(const auto made, key_of_new_archive(context, announce));
-        if (made) {
-            key = made->key;
-            scrypt = made->scrypt;
-        }
+    std::optional<MasterKey> made;
+    if (!marker) {
+        OPENARCHIVER_TRY(made, key_of_new_archive(context, announce));
     }
     const auto keyring_file = writer->catalog_folder_ / "keyring";
     // Leased before it is made or changed; the store lives on inside the archive.
     sdk::ObjectStore& store = *open.store;
     OPENARCHIVER_TRY(auto lease, archive::Lease::acquire(store, context.clock, stop));
     if (marker) {
-        OPENARCHIVER_TRY(const bool brought_back,
-                         Archive::match_keyring(store, *marker, key, keyring_file, stop));
-        if (brought_back) {
-            context.log->warn(
-                "OA-3013 the store held an older keyring than this engine had saved: it was "
-                "replaced by the newest, from {}",
-                keyring_file.string());
-        }
-        OPENARCHIVER_TRY(writer->archive_, Archive::open(std::move(open.store), key, stop));
+        OPENARCHIVER_CHECK(bring_keyring_back(context, store, *marker, keyring_file, stop));
+        OPENARCHIVER_TRY(auto key, existing_key(context, store, stop));
+        OPENARCHIVER_TRY(writer->archive_,
+                         Archive::open(std::move(open.store), std::move(key), stop));
     } else {
-        OPENARCHIVER_TRY(writer->archive_, Archive::create(std::move(open.store), key, scrypt,
-                                                           sdk::timestamp_of(context.clock), stop));
+        OPENARCHIVER_TRY(
+            writer->archive_,
+            Archive::create(std::move(open.store), made ? std::optional(made->key) : std::nullopt,
+                            made ? made->scrypt : std::nullopt, sdk::timestamp_of(context.clock),
+                            stop));
     }
     writer->archive_->keep_keyring_in(keyring_file);
     writer->lease_ = std::move(lease);
@@ -238,7 +253,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
 Status ArchiveWriter::replay(catalog::CatalogWriter& catalog, LostKeys lost_keys,
                              const std::function<void(const archive::LogPosition&)>& progress,
                              std::stop_token stop) {
-    beyond_gap_ = 0;
+    std::uint64_t beyond_gap = 0;
     std::set<archive::KeyId> missing;
     std::set<archive::KeyId> forgotten;
     auto& log = archive_->log();
@@ -248,7 +263,7 @@ Status ArchiveWriter::replay(catalog::CatalogWriter& catalog, LostKeys lost_keys
     if (alone) {
         turns.push_back({writers.front(), {}, std::numeric_limits<std::uint64_t>::max()});
     } else {
-        OPENARCHIVER_TRY(turns, turns_of(log, catalog, writers, beyond_gap_, stop));
+        OPENARCHIVER_TRY(turns, turns_of(log, catalog, writers, beyond_gap, stop));
     }
     for (const auto& turn : turns) {
         OPENARCHIVER_TRY(const auto from, catalog.position(turn.writer));
@@ -285,7 +300,7 @@ Status ArchiveWriter::replay(catalog::CatalogWriter& catalog, LostKeys lost_keys
             ended = position.sequence == turn.last;
             return ended ? Status(Error{Errc::cancelled, "the next writer's turn"}) : Status();
         };
-        const auto end = log.replay(turn.writer, from, apply, stop, alone ? &beyond_gap_ : nullptr);
+        const auto end = log.replay(turn.writer, from, apply, stop, alone ? &beyond_gap : nullptr);
         if (applying.joinable()) {
             applying.join();
         }
@@ -294,9 +309,10 @@ Status ArchiveWriter::replay(catalog::CatalogWriter& catalog, LostKeys lost_keys
             return end.error();
         }
     }
+    beyond_gap_ = beyond_gap;  // at once: others ask meanwhile
     std::erase_if(missing, [&](const archive::KeyId& key) { return forgotten.contains(key); });
     // The gap may have the forgetting.
-    if (!missing.empty() && beyond_gap_ == 0 && lost_keys == LostKeys::refuse) {
+    if (!missing.empty() && beyond_gap == 0 && lost_keys == LostKeys::refuse) {
         return older_keyring("lacks " + std::to_string(missing.size()) +
                              " keys of accounts that nobody had forgotten");
     }
@@ -365,8 +381,7 @@ Status ArchiveWriter::catch_up(std::stop_token stop) {
     return replay(*catalog_, LostKeys::refuse, [](const auto&) {}, std::move(stop));
 }
 
-/// So that the status tells it until it is mended, not only a line in a log.
-Status ArchiveWriter::note_history(const Context& context) {
+Status ArchiveWriter::note_history(sdk::Timestamp now) {
     std::string problem;
     if (!history_is_whole()) {
         problem = std::string(beyond_gap_ > 0 ? "the archive's log has a gap"
@@ -380,8 +395,7 @@ Status ArchiveWriter::note_history(const Context& context) {
     if (known == problem) {
         return {};
     }
-    const catalog::Note note{sdk::timestamp_of(context.clock),
-                             catalog::HistoryChecked{std::move(problem)}};
+    const catalog::Note note{now, catalog::HistoryChecked{std::move(problem)}};
     return catalog_->apply(std::span(&note, 1));
 }
 
@@ -408,7 +422,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(
     OPENARCHIVER_CHECK(writer->follow_other_writers(stop));
     writer->heads_ = std::make_unique<Heads>(*writer->archive_, *writer->catalog_, context.log);
     OPENARCHIVER_CHECK(writer->heads_->catch_up(stop));
-    OPENARCHIVER_CHECK(writer->note_history(context));
+    OPENARCHIVER_CHECK(writer->note_history(sdk::timestamp_of(context.clock)));
     OPENARCHIVER_CHECK(writer->check_keyring(LostKeys::refuse, stop));
     OPENARCHIVER_CHECK(writer->drop_forgotten_keys(stop));
     return writer;
@@ -432,7 +446,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
                 "they say is missing from the new catalog; `openarchiver verify` names the missing "
                 "object: bring it back from a copy of the archive and run `openarchiver rebuild` "
                 "again",
-                writer->beyond_gap_);
+                writer->beyond_gap_.load());
         }
         OPENARCHIVER_CHECK(catalog->finish());
     }
@@ -446,7 +460,7 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::rebuild(
     OPENARCHIVER_CHECK(writer->follow_other_writers(stop));
     writer->heads_ = std::make_unique<Heads>(*writer->archive_, *writer->catalog_, context.log);
     OPENARCHIVER_CHECK(writer->heads_->catch_up(stop));
-    OPENARCHIVER_CHECK(writer->note_history(context));
+    OPENARCHIVER_CHECK(writer->note_history(sdk::timestamp_of(context.clock)));
     OPENARCHIVER_CHECK(writer->check_keyring(lost_keys, stop));
     OPENARCHIVER_CHECK(writer->drop_forgotten_keys(stop));
     return writer;

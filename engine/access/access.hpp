@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -114,11 +115,14 @@ public:
     /// False once another engine took the archive over.
     [[nodiscard]] bool lease_held() const { return lease_->held(); }
 
+    /// Keeps in the catalog whether history is whole, so that the status tells it until it is
+    /// mended, not only a line in a log. Done when opened, too.
+    sdk::Status note_history(sdk::Timestamp now);
+
 private:
     ArchiveWriter() = default;
     sdk::Status check_log_holds_catalog(std::stop_token stop);
     sdk::Status follow_other_writers(std::stop_token stop);
-    sdk::Status note_history(const Context& context);
     sdk::Status check_keyring(LostKeys lost_keys, std::stop_token stop);
     sdk::Status replay(catalog::CatalogWriter& catalog, LostKeys lost_keys,
                        const std::function<void(const archive::LogPosition&)>& progress,
@@ -132,7 +136,7 @@ private:
     std::unique_ptr<archive::Lease> lease_;
     std::unique_ptr<catalog::CatalogWriter> catalog_;
     std::unique_ptr<Heads> heads_;
-    std::uint64_t beyond_gap_ = 0;  // segments that can't be applied
+    std::atomic<std::uint64_t> beyond_gap_ = 0;  // segments that can't be applied
     std::chrono::seconds head_every_{};
     std::filesystem::path catalog_folder_;
     std::filesystem::path spool_folder_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <openarchiver/sdk/result.hpp>
 #include <stop_token>
@@ -44,7 +45,7 @@ private:
     archive::Archive& archive_;
     catalog::CatalogWriter& catalog_;
     std::shared_ptr<spdlog::logger> log_;
-    bool broken_ = false;
+    std::atomic<bool> broken_ = false;  // also asked by other threads
 };
 
 }  // namespace openarchiver::access

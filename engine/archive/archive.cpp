@@ -297,10 +297,9 @@ sdk::Status Archive::change_master_key(const SecretKey& master, const std::optio
         keyring_.set_scrypt(before);
         return put;
     }
-    keyring_.mark_saved();
     wipe(*master_);
     master_ = master;
-    return {};
+    return copy_keyring(*object);
 }
 
 sdk::Status Archive::save_keyring(std::stop_token stop) {
@@ -310,38 +309,55 @@ sdk::Status Archive::save_keyring(std::stop_token stop) {
     }
     OPENARCHIVER_TRY(const std::string object, keyring_.seal(master_));
     OPENARCHIVER_CHECK(put_keyring(object, std::move(stop)));
-    keyring_.mark_saved();
-    return {};
+    return copy_keyring(object);
 }
 
 sdk::Status Archive::put_keyring(std::string_view object, std::stop_token stop) {
     OPENARCHIVER_CHECK(
         put_object(*store_, kKeyringKey, object, sdk::PutMode::replace, std::move(stop)));
-    // Afterwards: what is only here was never promised to anybody.
+    keyring_.mark_saved();
+    return {};
+}
+
+/// After the store has it: what is only here was never promised to anybody.
+sdk::Status Archive::copy_keyring(std::string_view object) const {
     return keyring_file_.empty() ? sdk::Status() : files::replace_file(keyring_file_, object);
+}
+
+sdk::Result<KeyringHeader> Archive::read_keyring_header(const std::filesystem::path& file) {
+    return Keyring::read_header(files::read_shared(file));
 }
 
 sdk::Result<bool> Archive::match_keyring(sdk::ObjectStore& store, const Marker& marker,
                                          const std::optional<SecretKey>& master,
                                          const std::filesystem::path& file, std::stop_token stop) {
-    OPENARCHIVER_TRY(const std::string object, read_keyring(store, stop));
+    const auto generation_of = [&](const std::string& object) -> std::optional<std::uint64_t> {
+        const auto keyring = Keyring::open(object, master);
+        return keyring && public_key_of(keyring->signing_key()) == marker.public_key
+                   ? std::optional(keyring->generation())
+                   : std::nullopt;
+    };
+    const auto stored = read_keyring(store, stop);
+    if (!stored && stored.error().code != sdk::Errc::corrupt) {
+        return stored.error();
+    }
     const std::string kept = files::read_shared(file);
-    if (kept == object) {
+    if (stored && *stored == kept) {
         return false;
     }
-    OPENARCHIVER_TRY(const KeyringHeader header, Keyring::read_header(object));
-    const auto kept_header = Keyring::read_header(kept);
-    if (!kept_header || kept_header->generation <= header.generation) {
-        OPENARCHIVER_CHECK(files::replace_file(file, object));
-        return false;
+    const auto newest = generation_of(kept);
+    const auto there = stored ? generation_of(*stored) : std::nullopt;
+    if (newest && (!there || *newest >= *there)) {
+        OPENARCHIVER_CHECK(
+            put_object(store, kKeyringKey, kept, sdk::PutMode::replace, std::move(stop)));
+        return true;
     }
-    const auto keyring = Keyring::open(kept, master);
-    if (!keyring || public_key_of(keyring->signing_key()) != marker.public_key) {
-        return false;
+    std::error_code ignored;
+    const bool unreadable = kept.empty() && std::filesystem::exists(file, ignored);
+    if (there && !unreadable) {
+        OPENARCHIVER_CHECK(files::replace_file(file, *stored));
     }
-    OPENARCHIVER_CHECK(
-        put_object(store, kKeyringKey, kept, sdk::PutMode::replace, std::move(stop)));
-    return true;
+    return false;
 }
 
 }  // namespace openarchiver::archive

@@ -75,10 +75,12 @@ public:
     /// Makes new keys durable; nothing to do when there are none. Safe for concurrent use.
     sdk::Status save_keyring(std::stop_token stop);
 
-    /// Makes the store's keyring and its copy in `file` the same: the newer one, as generations
-    /// tell. True: the store's was older, as after a put that arrived late, and was replaced. A
-    /// copy that this master key does not open, or of another archive, is left alone if it seems
-    /// newer.
+    /// The header of the keyring's copy in a file; corrupt: there is none.
+    static sdk::Result<KeyringHeader> read_keyring_header(const std::filesystem::path& file);
+    /// Makes the store's keyring and its copy in `file` the same: the copy where it opens with the
+    /// archive's keys and is not older than the store's, or that does not open. True: it was put
+    /// into the store. The engine knows only what it saved itself, so that of two of one generation
+    /// the store's is a put that came too late.
     static sdk::Result<bool> match_keyring(sdk::ObjectStore& store, const Marker& marker,
                                            const std::optional<SecretKey>& master,
                                            const std::filesystem::path& file, std::stop_token stop);
@@ -93,6 +95,7 @@ public:
 
 private:
     sdk::Status put_keyring(std::string_view object, std::stop_token stop);
+    [[nodiscard]] sdk::Status copy_keyring(std::string_view object) const;
     Archive(std::unique_ptr<sdk::ObjectStore> store, Marker marker, std::optional<SecretKey> master,
             Keyring keyring);
 

@@ -33,6 +33,8 @@ constexpr std::uint64_t kMaxSize = 64U << 10;
 constexpr std::chrono::milliseconds kSettle{300};
 // Writing ends well before anybody else may begin.
 constexpr std::chrono::seconds kMargin{10};
+// At a lease that seems stale, one for each time that its holder should have renewed it.
+constexpr int kLooks = Lease::kStaleAfter / Lease::kRenewEvery;
 
 struct Holder {
     std::string engine;  // random: another one in each process and for each lease
@@ -264,20 +266,26 @@ struct Lease::State {
         return !stop.stop_requested();
     }
 
-    /// Whether somebody wrote the lease while we looked at it for longer than a holder leaves it:
-    /// clocks of two hosts can't be compared.
+    /// Whether somebody wrote the lease while we looked at it for longer than a holder trusts in it
+    /// without renewing it: clocks of two hosts can't be compared.
     [[nodiscard]] sdk::Result<bool> is_renewed(const std::string& seen,
                                                std::chrono::milliseconds renew_every,
                                                std::stop_token stop) {
-        if (!wait(renew_every * 3 / 2, stop)) {
-            return sdk::Error{.code = sdk::Errc::cancelled,
-                              .message = "stopped while waiting for the archive's lease"};
+        for (int look = 0; look < kLooks; ++look) {
+            if (!wait(renew_every, stop)) {
+                return sdk::Error{.code = sdk::Errc::cancelled,
+                                  .message = "stopped while waiting for the archive's lease"};
+            }
+            const auto text = read_object(store, kKey, kMaxSize, stop);
+            if (!text) {
+                return text.error().code == sdk::Errc::not_found ? sdk::Result<bool>(false)
+                                                                 : text.error();
+            }
+            if (*text != seen) {
+                return true;
+            }
         }
-        const auto text = read_object(store, kKey, kMaxSize, std::move(stop));
-        if (!text && text.error().code != sdk::Errc::not_found) {
-            return text.error();
-        }
-        return !text || *text != seen;
+        return false;
     }
 
     void start(std::chrono::milliseconds renew_every) {
@@ -340,15 +348,23 @@ sdk::Result<std::unique_ptr<Lease>> Lease::acquire(sdk::ObjectStore& store, sdk:
                     return in_use(unknown, now);
                 }
             } else {
-                bool used = same_system(*holder, state->self)
-                                ? is_alive(*holder)
-                                : now - holder->renewed_at <=
-                                      std::chrono::milliseconds(kStaleAfter).count();
-                if (!used && !same_system(*holder, state->self)) {
-                    OPENARCHIVER_TRY(used, state->is_renewed(*text, renew_every, stop));
-                }
-                if (used) {
+                const bool ours = same_system(*holder, state->self);
+                const bool in_time =
+                    now - holder->renewed_at <= std::chrono::milliseconds(kStaleAfter).count();
+                if (ours ? is_alive(*holder) : in_time) {
                     return in_use(*holder, now);
+                }
+                if (!ours) {
+                    OPENARCHIVER_TRY(const bool renewed,
+                                     state->is_renewed(*text, renew_every, stop));
+                    if (renewed) {
+                        return sdk::Error{
+                            .code = sdk::Errc::already_exists,
+                            .message = "the archive is in use by another engine: process " +
+                                       std::to_string(holder->pid) + " on host " + holder->host +
+                                       " renewed its lease while we looked, though by our clock "
+                                       "it had not for long: stop it, or set the clocks right"};
+                    }
                 }
             }
             state->renewed.store(milliseconds_since_boot());

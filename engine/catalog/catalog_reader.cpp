@@ -479,18 +479,41 @@ Result<std::vector<FolderRecord>> CatalogReader::folders(std::int64_t account_ke
     });
 }
 
-Result<std::vector<std::int64_t>> CatalogReader::folders_at(const std::vector<std::string>& paths) {
+Result<std::vector<std::int64_t>> CatalogReader::folders_at(const std::vector<std::string>& paths,
+                                                            const std::vector<std::string>& ids) {
     return state_->read([&]() -> Result<std::vector<std::int64_t>> {
+        const std::unordered_set<std::string_view> wanted_ids(ids.begin(), ids.end());
         std::vector<std::int64_t> keys;
+        if (paths.empty() && ids.empty()) {
+            return keys;
+        }
         std::vector<Integer> accounts;
         state_->session << "SELECT account FROM accounts", into(accounts), now;
         for (const Integer account : accounts) {
-            for (const auto& folder : state_->folders_of_account(account)) {
+            const auto folders = state_->folders_of_account(account);
+            std::unordered_map<std::string_view, std::string_view> parents;
+            for (const auto& folder : folders) {
+                parents.emplace(folder.folder.id, folder.folder.parent_id);
+            }
+            const auto is_below = [&](std::string_view id) {
+                for (std::size_t steps = 0; steps <= folders.size(); ++steps) {
+                    if (wanted_ids.contains(id)) {
+                        return true;
+                    }
+                    const auto parent = parents.find(id);
+                    if (parent == parents.end()) {
+                        break;
+                    }
+                    id = parent->second;
+                }
+                return false;
+            };
+            for (const auto& folder : folders) {
                 const std::string path = joined(folder.path);
                 const bool wanted = std::any_of(paths.begin(), paths.end(), [&](const auto& p) {
                     return path == p || path.starts_with(p + "/");
                 });
-                if (wanted) {
+                if (wanted || (!wanted_ids.empty() && is_below(folder.folder.id))) {
                     keys.push_back(folder.key);
                 }
             }

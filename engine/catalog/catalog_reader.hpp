@@ -39,7 +39,8 @@ public:
     sdk::Result<std::vector<FolderRecord>> folders(std::int64_t account_key);
 
     /// The folders (of any account) that lie at or below one of the paths, by key.
-    sdk::Result<std::vector<std::int64_t>> folders_at(const std::vector<std::string>& paths);
+    sdk::Result<std::vector<std::int64_t>> folders_at(const std::vector<std::string>& paths,
+                                                      const std::vector<std::string>& ids);
 
     sdk::Result<std::optional<KnownItem>> find_item(std::int64_t account_key,
                                                     std::string_view item_id,

@@ -355,6 +355,7 @@ struct Writer {
         put_texts(out, "accounts", e.scope.accounts);
         put_texts(out, "account_ids", e.account_ids);
         put_texts(out, "folders", e.scope.folders);
+        put_texts(out, "folder_ids", e.folder_ids);
         put_bytes(out, "sender", e.scope.sender);
         put_bytes(out, "query", e.query);
         if (e.scope.since) {
@@ -755,6 +756,7 @@ Result<std::optional<EventBody>> read_body(std::string_view kind, const Reader& 
                                          .since = in.time("since"),
                                          .until = in.time("until")},
                                .account_ids = in.texts("account_ids"),
+                               .folder_ids = in.texts("folder_ids"),
                                .query = in.text("query"),
                                .by = in.text("by")});
     }

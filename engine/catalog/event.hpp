@@ -159,8 +159,10 @@ struct HoldPlaced {
     std::string matter;
     std::string reason;
     ItemFilter scope;
-    /// The accounts that the scope named then: they stay in it under another address.
+    /// The accounts and folders that the scope named then: they stay in it under another address or
+    /// path.
     std::vector<std::string> account_ids = {};
+    std::vector<std::string> folder_ids = {};
     /// In the language of searches: of what the scope covers, what it finds or can't read; empty:
     /// all.
     std::string query;

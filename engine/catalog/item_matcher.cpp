@@ -43,7 +43,7 @@ Status check_names(CatalogReader& catalog, const ItemFilter& filter) {
         }
     }
     for (const auto& path : filter.folders) {
-        OPENARCHIVER_TRY(const auto found, catalog.folders_at({path}));
+        OPENARCHIVER_TRY(const auto found, catalog.folders_at({path}, {}));
         if (found.empty()) {
             return Error{Errc::invalid_argument, "no folder has the path \"" + path +
                                                      "\"; `openarchiver folders` lists them"};
@@ -55,7 +55,8 @@ Status check_names(CatalogReader& catalog, const ItemFilter& filter) {
 Result<ItemMatcher> ItemMatcher::make(CatalogReader& catalog, ItemFilter filter) {
     ItemMatcher matcher(catalog, std::move(filter));
     if (!matcher.filter_.folders.empty()) {
-        OPENARCHIVER_TRY(const auto folders, catalog.folders_at(matcher.filter_.folders));
+        OPENARCHIVER_TRY(const auto folders,
+                         catalog.folders_at(matcher.filter_.folders, matcher.filter_.folder_ids));
         matcher.folders_.insert(folders.begin(), folders.end());
     }
     return matcher;
@@ -81,7 +82,9 @@ Result<bool> ItemMatcher::matches(const VersionRecord& version) const {
     const auto named = [&](std::int64_t folder) { return folders_.contains(folder); };
     if (f.past_folders) {
         OPENARCHIVER_TRY(const auto history, catalog_->history(version.item_key));
-        return std::ranges::any_of(history, named, &HistoryRecord::folder_key);
+        if (std::ranges::any_of(history, named, &HistoryRecord::folder_key)) {
+            return true;
+        }
     }
     OPENARCHIVER_TRY(const auto folders, catalog_->folders_of(version.item_key));
     return std::ranges::any_of(folders, named);

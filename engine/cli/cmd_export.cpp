@@ -145,10 +145,9 @@ Outcome run_export(Command& command, Options& given) {
     if (auto known = command.check_sources(*catalog, options.filter.sources); known.error) {
         return known;
     }
-    if (auto known = catalog::check_names(*catalog, options.filter); !known) {
-        return {
-            known.error().code == sdk::Errc::invalid_argument ? Origin::profile : Origin::archive,
-            std::move(known.error())};
+    if (const auto known = catalog::check_names(*catalog, options.filter); !known) {
+        command.announce(
+            known.error().message);  // nothing fits: no error, and seldom what is meant
     }
     if (auto found = find(command, *catalog, given)) {
         options.found = std::move(*found);

@@ -169,7 +169,7 @@ void Verb::argument(const std::string& value_name, std::string& target, const st
 
 void Verb::optional_argument(const std::string& value_name, std::optional<std::string>& target,
                              const std::string& help) {
-    app_->add_option(value_name, target, help)->option_text(" ")->check(says_something);
+    app_->add_option(value_name, target, help)->option_text(" ");
 }
 
 void Verb::required(const std::string& name) {

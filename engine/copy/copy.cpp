@@ -55,11 +55,11 @@ public:
         OPENARCHIVER_CHECK(check_is_elsewhere());
         OPENARCHIVER_TRY(const bool is_archive, look_at_target());
         OPENARCHIVER_CHECK(compare_logs());
-        OPENARCHIVER_CHECK(copy_contents());
+        OPENARCHIVER_TRY(const std::string keyring, copy_contents_and_read_keyring());
         if (!report_.damage.empty()) {
             return std::move(report_);
         }
-        OPENARCHIVER_CHECK(copy_keyring());
+        OPENARCHIVER_CHECK(copy_keyring(keyring));
         OPENARCHIVER_CHECK(copy_segments());
         if (!report_.damage.empty()) {
             return std::move(report_);
@@ -173,6 +173,24 @@ private:
         return {};
     }
 
+    /// The keyring that goes with the segments that were listed. It has the keys that they need,
+    /// and where it lacks one, they tell of the forgetting: it was the same before they were listed
+    /// and after.
+    Result<std::string> copy_contents_and_read_keyring() {
+        OPENARCHIVER_TRY(std::string before, read_object(source_, kKeyring, kMaxObject, stop_));
+        for (int round = 0; round <= kRounds; ++round) {
+            OPENARCHIVER_CHECK(copy_contents());
+            OPENARCHIVER_TRY(std::string after, read_object(source_, kKeyring, kMaxObject, stop_));
+            if (after == before || !report_.damage.empty()) {
+                return after;
+            }
+            before = std::move(after);
+        }
+        return Error{Errc::unavailable,
+                     "the source's keyring changed all the time that packs were being copied; try "
+                     "again"};
+    }
+
     /// False: some went away.
     Result<bool> copy_all(const Packs& packs, const Packs& there) {
         const auto earlier = report_;
@@ -193,9 +211,7 @@ private:
         return copied.vanished == 0;
     }
 
-    /// Read after the segments were listed: it has the keys that they need.
-    Status copy_keyring() {
-        OPENARCHIVER_TRY(const auto keyring, read_object(source_, kKeyring, kMaxObject, stop_));
+    Status copy_keyring(const std::string& keyring) {
         const auto header = archive::Keyring::read_header(keyring);
         if (!header) {
             report_.damage.push_back(std::string(kKeyring) + ": " + header.error().message);

@@ -19,10 +19,12 @@ bool in_force(const catalog::HoldRecord& record) {
     return record.released_at == sdk::Timestamp{};
 }
 
-/// Neither another address of the account nor another folder of the item ends a hold.
+/// Neither another address of the account, nor another name or place of the folder, nor another
+/// folder of the item ends a hold.
 catalog::ItemFilter filter_of(const catalog::HoldPlaced& hold) {
     auto filter = hold.scope;
     filter.accounts.insert(filter.accounts.end(), hold.account_ids.begin(), hold.account_ids.end());
+    filter.folder_ids = hold.folder_ids;
     filter.past_folders = true;
     return filter;
 }
@@ -76,11 +78,23 @@ Result<std::string> place_hold(catalog::HoldPlaced request, const access::Archiv
         std::ranges::move(of_source, std::back_inserter(accounts));
     }
     OPENARCHIVER_CHECK(catalog::check_names(*catalog, scope));
+    OPENARCHIVER_TRY(const auto held, catalog->folders_at(scope.folders, {}));
+    const std::unordered_set<std::int64_t> held_folders(held.begin(), held.end());
     for (const auto& account : accounts) {
-        if (std::ranges::any_of(scope.accounts, [&](const std::string& name) {
-                return catalog::is_named(account.id, account.address, name);
-            })) {
+        const bool named = std::ranges::any_of(scope.accounts, [&](const std::string& name) {
+            return catalog::is_named(account.id, account.address, name);
+        });
+        if (named) {
             request.account_ids.push_back(account.id);
+        }
+        if (held_folders.empty() || (!named && !scope.accounts.empty())) {
+            continue;
+        }
+        OPENARCHIVER_TRY(const auto folders, catalog->folders(account.key));
+        for (const auto& folder : folders) {
+            if (held_folders.contains(folder.key)) {
+                request.folder_ids.push_back(folder.folder.id);
+            }
         }
     }
     if (!request.query.empty()) {

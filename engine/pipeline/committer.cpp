@@ -316,6 +316,9 @@ Status Committer::sign_if_due(bool at_once) {
                    written.error().message);
     }
     unsigned_ = !written;
+    if (!archive_.history_is_whole()) {
+        OPENARCHIVER_CHECK(archive_.note_history(sdk::timestamp_of(clock_)));
+    }
     head_due_ = std::chrono::steady_clock::now() + archive_.head_every();
     return written;
 }

@@ -67,8 +67,6 @@ class MailFilesTest(ArchiverTest):
         ref = self.fresh_export(self.site)[0]["ref"]
         wrong = {
             "--output": ("export", "--format", "eml", "--output", ""),
-            "account": ("export", "--account", "nope", "--format", "eml", "--output", "x"),
-            "folder": ("export", "--folder", "nope", "--format", "eml", "--output", "x"),
             "--source": ("forget", ref, "--source", "nope", "--reason", "r"),
             "source \"nope\"": ("forget", "ada", "--source", "nope", "--reason", "r"),
             "negative": ("show", ref, "--version", "-1"),
@@ -79,6 +77,10 @@ class MailFilesTest(ArchiverTest):
             with self.subTest(arguments=arguments):
                 said = self.site.json(*arguments, expect=2)["error"]["message"]
                 self.assertIn(word, said)
+        for option in ("--account", "--folder"):
+            said = self.site.run("export", option, "nope", "--format", "eml", "--output",
+                                 self.folder / option)
+            self.assertIn(b"nope", said.stderr)
         self.assertEqual(len(self.fresh_export(self.site)), 3)
 
     def test_an_archive_without_encryption_wants_no_key(self):

@@ -337,13 +337,66 @@ class Tampering(EvidenceTest):
         shutil.rmtree(self.site.folder / "catalog")
         self.site.run("rebuild", expect=4)
 
-    def test_what_a_catalog_lacks_of_holds_is_damage(self):
-        hold = self.site.json("hold", "place", "--matter", "m", "--reason", "r")["id"]
+    def test_a_keyring_that_is_gone_or_damaged_is_put_back(self):
+        self.add_account()
+        newest = (self.store() / "keyring").read_bytes()
+        for wrong in (None, b"", newest[:-1] + bytes([newest[-1] ^ 1])):
+            with self.subTest(wrong=wrong and len(wrong)):
+                self.replace(self.store() / "keyring", wrong)
+                self.assertIn(b"OA-3013", self.site.run("sync").stderr)
+                self.assertEqual((self.store() / "keyring").read_bytes(), newest)
+        with self.subTest("a keyring from before a rotation"):
+            self.site.run("key", "rotate")
+            rotated = (self.store() / "keyring").read_bytes()
+            self.assertNotEqual(rotated, newest)
+            self.replace(self.store() / "keyring", newest)
+            self.assertIn(b"OA-3013", self.site.run("sync").stderr)
+            self.assertEqual((self.store() / "keyring").read_bytes(), rotated)
+        with self.subTest("what the engine keeps is not better where it is damaged"):
+            kept = self.site.folder / "catalog" / "keyring"
+            kept.write_bytes(b"OARCKEYS" + bytes(100))
+            self.site.sync()
+            self.assertEqual(kept.read_bytes(), rotated)
+        self.site.run("verify")
+
+    def test_a_catalog_that_can_not_tell_its_archive_is_made_anew(self):
+        with sqlite3.connect(self.site.folder / "catalog" / "catalog.db") as catalog:
+            catalog.execute("DELETE FROM meta WHERE key='archive'")
+        catalog.close()
+        self.site.run("rebuild")
+        self.site.run("verify")
+
+    def test_nothing_is_disposed_of_while_the_log_has_a_gap(self):
+        segment = self.segments()[1]
+        data = segment.read_bytes()
+        self.replace(segment, None)
+        done = self.site.run("rebuild")
+        self.assertIn(b"OA-3004", done.stderr)
+        self.assertIn("gap", self.site.json("rebuild")["problem"])
+        self.site.profile["archive"]["retention"] = [{"id": "none", "keep": "1d"}]
+        self.site.write_profile()
+        code = self.site.json("retention", "simulate")["approval"]["code"]
+        refused = self.site.json("retention", "apply", "--approve", code, expect=4)
+        self.assertIn("legal hold", refused["error"]["message"])
+        self.replace(segment, data)
+        self.assertIsNone(self.site.json("rebuild")["problem"])
+        self.site.run("retention", "apply", "--approve", code)
+
+    def test_what_a_catalog_lacks_of_decisions_is_damage(self):
+        hold = self.site.json("hold", "place", "--matter", "m", "--reason", "r",
+                              "--since", "2100-01-01")["id"]
+        self.site.profile["archive"]["retention"] = [{"id": "long", "keep": "90y"}]
+        self.site.write_profile()
+        self.site.run("retention", "apply", "--approve",
+                      self.site.json("retention", "simulate")["approval"]["code"])
         with sqlite3.connect(self.site.folder / "catalog" / "catalog.db") as catalog:
             catalog.execute("DELETE FROM holds")
+            catalog.execute("DELETE FROM approvals")
+            catalog.execute("INSERT INTO forgotten VALUES('contoso', 'nobody', 'r', 'me', 1)")
         catalog.close()
-        _, found = self.findings()
-        self.assertEqual(found["catalog_differs"]["object"], "catalog/holds")
+        report, _ = self.findings()
+        self.assertEqual({f["object"] for f in report["findings"]},
+                         {"catalog/holds", "catalog/approvals", "catalog/forgotten accounts"})
         self.site.run("rebuild")
         self.assertEqual([h["id"] for h in self.site.json("hold", "list")["holds"]], [hold])
 

@@ -48,6 +48,29 @@ class Holds(ArchiverTest):
             site.sync()
             self.assertEqual(self.items(site), {plain: 2, found: covered})
 
+    def test_a_folder_stays_under_its_hold_with_another_name(self):
+        with Simulator("--users", 1, "--messages", 0) as simulator:
+            site = self.archive(simulator)
+            user = simulator.users()[0]["id"]
+            folder = simulator.control("folders", {"op": "create", "user": user,
+                                                   "name": "Projects"})["id"]
+            inner = simulator.control("folders", {"op": "create", "user": user, "name": "Old",
+                                                  "parent": folder})["id"]
+            for where in (folder, inner):
+                simulator.control("deliver", {"user": user, "folder": where, "count": 2})
+            site.sync()
+            hold = self.hold(site, "--folder", "Projects")
+            self.assertEqual(self.items(site), {hold: 4})
+            simulator.control("folders", {"op": "rename", "user": user, "folder": folder,
+                                          "name": "Lunch"})
+            site.sync()
+            self.assertEqual(self.items(site), {hold: 4})
+            simulator.control("folders", {"op": "move", "user": user, "folder": inner,
+                                          "parent": "archive"})
+            simulator.control("deliver", {"user": user, "folder": folder, "count": 1})
+            site.sync()
+            self.assertEqual(self.items(site), {hold: 5})
+
     def test_a_hold_on_nothing_is_refused(self):
         with Simulator("--users", 1, "--messages", 1) as simulator:
             site = self.archive(simulator)

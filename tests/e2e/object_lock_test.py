@@ -136,17 +136,20 @@ class ObjectLock(ObjectLockTest):
         source, self.bucket = self.bucket, Bucket(object_lock=True)
         target = self.site_in(self.bucket, OBJECT_LOCK, "target")
         self.site.run("copy", "--to", target.folder / "profile.json")
-        for key, (until, _) in self.objects().items():
-            if key.startswith(("log/", "heads/", "archive")):
-                self.assertIsNotNone(until, key)
-                self.assertAlmostEqual(self.days_left(until), 90, delta=0.1)
         self.assertNotEqual(source.name, self.bucket.name)
+        log = {key: until for key, (until, _) in self.objects().items()
+               if key.startswith(("log/", "heads/", "archive"))}
+        self.assertEqual({key.split("/")[0] for key in log}, {"log", "heads", "archive"})
+        for key, until in log.items():
+            self.assertIsNotNone(until, key)
+            self.assertAlmostEqual(self.days_left(until), 90, delta=0.1)
 
     def test_a_new_hold_is_the_store_s_at_once(self):
         self.mail("m", time.time())
         self.site.sync()
         self.site.run("hold", "place", "--matter", "m", "--reason", "r")
-        self.assertTrue(all(held for _, held in self.objects("packs/").values()))
+        packs = self.objects("packs/")
+        self.assertTrue(packs and all(held for _, held in packs.values()), packs)
 
     def test_packs_are_sorted_by_when_they_expire_and_locked_until_then(self):
         now = datetime.datetime.now(datetime.timezone.utc)
