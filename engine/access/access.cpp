@@ -142,8 +142,8 @@ Status bring_keyring_back(const Context& context, sdk::ObjectStore& store,
                      Archive::match_keyring(store, marker, *key, file, stop));
     if (brought_back) {
         context.log->warn(
-            "OA-3013 the store held an older keyring than this engine had saved, or none: the "
-            "newest was put back, from {}",
+            "OA-3013 the store held an older keyring than this engine had saved: the newest was "
+            "put back, from {}",
             file.string());
     }
     return {};
@@ -229,9 +229,20 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open_archive(
     OPENARCHIVER_TRY(auto lease, archive::Lease::acquire(store, context.clock, stop));
     if (marker) {
         OPENARCHIVER_CHECK(bring_keyring_back(context, store, *marker, keyring_file, stop));
-        OPENARCHIVER_TRY(auto key, existing_key(context, store, stop));
-        OPENARCHIVER_TRY(writer->archive_,
-                         Archive::open(std::move(open.store), std::move(key), stop));
+        const auto opened = [&]() -> Status {
+            OPENARCHIVER_TRY(auto key, existing_key(context, store, stop));
+            OPENARCHIVER_TRY(writer->archive_,
+                             Archive::open(std::move(open.store), std::move(key), stop));
+            return {};
+        }();
+        if (!opened) {
+            auto error = opened.error();
+            if (error.code == Errc::corrupt && Archive::read_keyring_header(keyring_file)) {
+                error.message +=
+                    "; the newest keyring that this engine saved is in " + keyring_file.string();
+            }
+            return error;
+        }
     } else {
         OPENARCHIVER_TRY(
             writer->archive_,

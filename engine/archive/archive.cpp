@@ -331,30 +331,28 @@ sdk::Result<KeyringHeader> Archive::read_keyring_header(const std::filesystem::p
 sdk::Result<bool> Archive::match_keyring(sdk::ObjectStore& store, const Marker& marker,
                                          const std::optional<SecretKey>& master,
                                          const std::filesystem::path& file, std::stop_token stop) {
-    const auto generation_of = [&](const std::string& object) -> std::optional<std::uint64_t> {
+    const auto opens = [&](const std::string& object) {
         const auto keyring = Keyring::open(object, master);
-        return keyring && public_key_of(keyring->signing_key()) == marker.public_key
-                   ? std::optional(keyring->generation())
-                   : std::nullopt;
+        return keyring && public_key_of(keyring->signing_key()) == marker.public_key;
     };
     const auto stored = read_keyring(store, stop);
-    if (!stored && stored.error().code != sdk::Errc::corrupt) {
-        return stored.error();
+    const auto there = stored ? Keyring::read_header(*stored) : stored.error();
+    if (!there) {
+        return there.error().code == sdk::Errc::corrupt ? sdk::Result<bool>(false) : there.error();
     }
     const std::string kept = files::read_shared(file);
-    if (stored && *stored == kept) {
+    if (kept == *stored) {
         return false;
     }
-    const auto newest = generation_of(kept);
-    const auto there = stored ? generation_of(*stored) : std::nullopt;
-    if (newest && (!there || *newest >= *there)) {
+    const auto newest = Keyring::read_header(kept);
+    if (newest && newest->generation >= there->generation && opens(kept)) {
         OPENARCHIVER_CHECK(
             put_object(store, kKeyringKey, kept, sdk::PutMode::replace, std::move(stop)));
         return true;
     }
     std::error_code ignored;
     const bool unreadable = kept.empty() && std::filesystem::exists(file, ignored);
-    if (there && !unreadable) {
+    if (opens(*stored) && !unreadable) {
         OPENARCHIVER_CHECK(files::replace_file(file, *stored));
     }
     return false;

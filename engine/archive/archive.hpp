@@ -78,9 +78,9 @@ public:
     /// The header of the keyring's copy in a file; corrupt: there is none.
     static sdk::Result<KeyringHeader> read_keyring_header(const std::filesystem::path& file);
     /// Makes the store's keyring and its copy in `file` the same: the copy where it opens with the
-    /// archive's keys and is not older than the store's, or that does not open. True: it was put
-    /// into the store. The engine knows only what it saved itself, so that of two of one generation
-    /// the store's is a put that came too late.
+    /// archive's keys and is not older than the store's. True: it was put into the store. The
+    /// engine knows only what it saved itself, so that of two of one generation the store's is a
+    /// put that came too late. Nothing is done where the store's is gone or damaged.
     static sdk::Result<bool> match_keyring(sdk::ObjectStore& store, const Marker& marker,
                                            const std::optional<SecretKey>& master,
                                            const std::filesystem::path& file, std::stop_token stop);

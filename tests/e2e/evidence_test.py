@@ -43,7 +43,7 @@ class EvidenceTest(ArchiverTest):
         return sorted(p for p in (self.store(site) / "heads").iterdir() if p.suffix != ".tsr")
 
     def segments(self):
-        return sorted((self.store() / "log").rglob("0*"))
+        return sorted(p for p in (self.store() / "log").rglob("0*") if p.is_file())
 
     def keep_head(self, name="kept"):
         kept = self.folder / name
@@ -337,14 +337,18 @@ class Tampering(EvidenceTest):
         shutil.rmtree(self.site.folder / "catalog")
         self.site.run("rebuild", expect=4)
 
-    def test_a_keyring_that_is_gone_or_damaged_is_put_back(self):
+    def test_the_engine_s_copy_of_the_keyring(self):
         self.add_account()
         newest = (self.store() / "keyring").read_bytes()
+        kept = self.site.folder / "catalog" / "keyring"
+        self.assertEqual(kept.read_bytes(), newest)
         for wrong in (None, b"", newest[:-1] + bytes([newest[-1] ^ 1])):
-            with self.subTest(wrong=wrong and len(wrong)):
+            with self.subTest("one that is gone or damaged: it is named", wrong=wrong and len(wrong)):
                 self.replace(self.store() / "keyring", wrong)
-                self.assertIn(b"OA-3013", self.site.run("sync").stderr)
-                self.assertEqual((self.store() / "keyring").read_bytes(), newest)
+                self.assertIn(str(kept).encode(), self.site.run("sync", expect=4).stderr)
+                self.assertEqual(kept.read_bytes(), newest)
+        shutil.copy(kept, self.store() / "keyring")
+        self.site.sync()
         with self.subTest("a keyring from before a rotation"):
             self.site.run("key", "rotate")
             rotated = (self.store() / "keyring").read_bytes()
@@ -353,7 +357,6 @@ class Tampering(EvidenceTest):
             self.assertIn(b"OA-3013", self.site.run("sync").stderr)
             self.assertEqual((self.store() / "keyring").read_bytes(), rotated)
         with self.subTest("what the engine keeps is not better where it is damaged"):
-            kept = self.site.folder / "catalog" / "keyring"
             kept.write_bytes(b"OARCKEYS" + bytes(100))
             self.site.sync()
             self.assertEqual(kept.read_bytes(), rotated)
