@@ -128,10 +128,6 @@ sdk::Result<std::optional<exporter::Found>> find(Command& command, catalog::Cata
 }
 
 Outcome run_export(Command& command, Options& given) {
-    if (given.output.empty()) {
-        return {Origin::profile, sdk::Error{sdk::Errc::invalid_argument,
-                                            "--output is empty: name the folder to export to"}};
-    }
     exporter::Options options;
     options.output = std::filesystem::absolute(given.output).lexically_normal();
     options.format = format_of(given.format);
@@ -146,8 +142,8 @@ Outcome run_export(Command& command, Options& given) {
         return known;
     }
     if (const auto known = catalog::check_names(*catalog, options.filter); !known) {
-        command.announce(
-            known.error().message);  // nothing fits: no error, and seldom what is meant
+        // Nothing fits: no error, and seldom what is meant.
+        command.announce(known.error().message);
     }
     if (auto found = find(command, *catalog, given)) {
         options.found = std::move(*found);
